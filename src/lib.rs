@@ -1,0 +1,28 @@
+//! krush load-tests Kafka over HTTP and reports numbers that can be believed.
+//!
+//! One direction, from what was typed to what is said about it:
+//!
+//! ```text
+//!  cli ──► plan ──► payload ──► engine ──► measure ──► gate ──► report
+//!   typed   meant    bytes       the load   numbers     verdict  text, JSON, Markdown
+//!                                                ▲
+//!           commands wires it and alone talks to rest (control plane)
+//!           standin is a proxy of our own; it shares only wire with the client
+//!           units and error are leaves
+//! ```
+//!
+//! `tests/it/layers.rs` reads this tree and fails on an edge against that flow.
+
+pub mod cli;
+pub mod commands;
+pub mod engine;
+pub mod error;
+pub mod gate;
+pub mod measure;
+pub mod payload;
+pub mod plan;
+pub mod report;
+pub mod rest;
+pub mod standin;
+pub mod units;
+pub mod wire;

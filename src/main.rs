@@ -1,0 +1,3 @@
+//! krush: parse, call, map the result to an exit code.
+
+fn main() {}

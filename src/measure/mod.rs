@@ -1,0 +1,101 @@
+//! What the engine saw, as numbers: outcomes, recorders, the timeline. No formatting, no verdicts.
+//!
+//! Workers record into a [`Recorder`] of their own; recorders are merged once, at the end, into [`Measured`].
+
+mod failure;
+mod recorder;
+mod timeline;
+
+pub use failure::{Failure, FailureKind, Failures, SAMPLE_BYTES};
+pub use recorder::{Exchange, Ledger, Outcome, RecordCounts, Recorder, RequestCounts};
+pub use timeline::{SecondStats, Timeline, TimelineDelta};
+
+use std::time::{Duration, SystemTime};
+
+/// Everything a finished run measured.
+#[derive(Debug)]
+pub struct Measured {
+    /// Wall-clock time at which the measured part began.
+    pub started_at: SystemTime,
+    /// Start of the measured part to its end, drain included.
+    pub elapsed: Duration,
+    /// First byte of the first measured request to the last acknowledgement; `None` if nothing was acked.
+    pub window: Option<Duration>,
+    /// Requests and records that the schedule called for.
+    pub scheduled: Counts,
+    /// Of those, never written to a socket.
+    pub unsent: Counts,
+    /// One recorder a target, in the order of the plan's URLs.
+    pub targets: Vec<Recorder>,
+    /// What warm-up sent and what came of it; in no other figure.
+    pub warmup: Ledger,
+    /// Per-second figures.
+    pub timeline: Vec<SecondStats>,
+    /// What the connections did.
+    pub connections: Connections,
+    /// What the load generator itself used.
+    pub generator: Generator,
+    /// How the load ended.
+    pub end: End,
+}
+
+/// A number of requests and of the records in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// HTTP exchanges.
+    pub requests: u64,
+    /// Kafka records.
+    pub records: u64,
+}
+
+/// What the connections did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Connections {
+    /// Asked for by the plan.
+    pub planned: u64,
+    /// Opened again after a loss or a close (in the measured part).
+    pub reconnects: u64,
+    /// Attempts to connect that failed (in the measured part).
+    pub connect_failures: u64,
+    /// Connections that sent no measured request.
+    pub unused: u64,
+    /// Connections that sent exactly one.
+    pub used_once: u64,
+}
+
+/// What the load generator itself used.
+#[derive(Debug, Clone, Default)]
+pub struct Generator {
+    /// CPU time over wall time for each engine thread in the measured part, 0 to 1; empty where the system cannot tell.
+    pub thread_busy_ratios: Vec<f64>,
+    /// Mean number of requests in flight: the integral of in-flight time over the measured part, divided by it.
+    pub mean_in_flight: f64,
+    /// How far wall clock and monotonic clock drifted apart during the run; a jump means suspend or a clock change.
+    pub clock_skew: Duration,
+    /// Largest resident set of this process in bytes, where the system can tell.
+    pub peak_rss_bytes: Option<u64>,
+}
+
+/// How the load ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The schedule ran out or time was up.
+    Finished,
+    /// Ctrl-C: stopped and drained.
+    Interrupted,
+    /// Ctrl-C twice: the drain was abandoned.
+    Abandoned,
+    /// The target took no connection any more at the end of the run.
+    TargetGone,
+}
+
+impl Measured {
+    /// All targets as one.
+    pub fn total(&self) -> Recorder {
+        let mut total = Recorder::new();
+        for recorder in &self.targets {
+            total.merge(recorder);
+        }
+        total
+    }
+}

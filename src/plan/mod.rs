@@ -1,0 +1,256 @@
+//! What a run means: everything resolved, checked and typed before any load starts.
+//!
+//! A [`Plan`] is made by `resolve` (defaults < scenario < environment < flags) and knows nothing of clap.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::units::{ByteSize, Rate};
+use crate::wire::{Dialect, Format};
+
+/// A resolved run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Scenario name: the preset's, or the file's stem. Names the result file.
+    pub scenario: String,
+    /// Where the load goes.
+    pub target: Target,
+    /// The topic produced to.
+    pub topic: Topic,
+    /// How much, how fast, over how many connections.
+    pub load: Load,
+    /// What a record looks like.
+    pub payload: Payload,
+    /// What the run must reach; looked at only if the run is valid.
+    pub thresholds: Vec<Threshold>,
+    /// Figures to show beside the run.
+    pub reference: Option<Reference>,
+    /// Where results go.
+    pub output: Output,
+}
+
+/// Where the load goes.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Base URLs, at least one unless `embedded`; connections are spread over them.
+    pub urls: Vec<url::Url>,
+    /// Whether a URL was given (flag, environment, scenario). If not, and nothing listens on the default, the stand-in is used.
+    pub named: bool,
+    /// The built-in stand-in was asked for outright.
+    pub embedded: bool,
+    /// Judge replies as this server's; `None`: detect it.
+    pub dialect: Option<Dialect>,
+    /// Extra request headers, in order.
+    pub headers: Vec<(String, String)>,
+    /// `Authorization`, if any.
+    pub auth: Option<Auth>,
+    /// TLS for `https` targets.
+    pub tls: Tls,
+}
+
+/// Credentials sent with every request.
+#[derive(Clone)]
+pub enum Auth {
+    /// HTTP basic.
+    Basic {
+        /// User name.
+        user: String,
+        /// Password; never printed.
+        password: String,
+    },
+    /// Bearer token; never printed.
+    Bearer(String),
+}
+
+impl std::fmt::Debug for Auth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Basic { user, .. } => write!(f, "Basic({user}:***)"),
+            Self::Bearer(_) => write!(f, "Bearer(***)"),
+        }
+    }
+}
+
+impl Auth {
+    /// The value of the `Authorization` header.
+    pub fn header_value(&self) -> String {
+        use base64::Engine as _;
+        match self {
+            Self::Basic { user, password } => format!(
+                "Basic {}",
+                base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"))
+            ),
+            Self::Bearer(token) => format!("Bearer {token}"),
+        }
+    }
+}
+
+/// TLS settings of the client.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    /// PEM file with CA certificates to trust instead of the built-in roots.
+    pub ca: Option<PathBuf>,
+    /// PEM file with the client certificate chain.
+    pub cert: Option<PathBuf>,
+    /// PEM file with the client's private key.
+    pub key: Option<PathBuf>,
+    /// Accept any server certificate. Never a default.
+    pub insecure: bool,
+}
+
+/// The topic produced to.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// Kafka topic name.
+    pub name: String,
+    /// Partitions to create it with if it does not exist.
+    pub partitions: u32,
+    /// Replication factor to create it with; `None`: the server's default.
+    pub replication_factor: Option<u16>,
+    /// Create it if missing.
+    pub create: bool,
+}
+
+/// When the load ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// After exactly this many records.
+    Messages(u64),
+    /// After this long, warm-up not counted.
+    Duration(Duration),
+}
+
+/// How much, how fast, over how many connections.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// When the load ends.
+    pub stop: Stop,
+    /// Connections, each with at most one request in flight.
+    pub concurrency: u32,
+    /// Records in a request.
+    pub batch_size: u32,
+    /// Open loop at this many records per second; `None`: closed loop.
+    pub rate: Option<Rate>,
+    /// Load before the clock starts, not measured.
+    pub warmup: Duration,
+    /// Limit for one exchange, first byte written to last byte read; also for connecting.
+    pub timeout: Duration,
+    /// How long requests in flight may take to finish after the load ended.
+    pub drain: Duration,
+    /// Engine threads.
+    pub threads: u32,
+}
+
+/// What a record looks like.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    /// How it is embedded in the request.
+    pub format: Format,
+    /// Size of the record's `payload` text: characters, or with [`Content::Base64`] bytes before encoding.
+    pub message_size: ByteSize,
+    /// What the payload text is made of.
+    pub content: Content,
+    /// Record keys.
+    pub key: KeyMode,
+    /// Seed of payload text and random keys.
+    pub seed: u64,
+}
+
+/// What the payload text is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Random letters and digits, `message_size` characters.
+    Text,
+    /// Base64 of `message_size` random bytes.
+    Base64,
+}
+
+/// Record keys.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum KeyMode {
+    /// No key: the server's sticky partitioner decides.
+    None,
+    /// A new key for each record, counting up.
+    Sequence,
+    /// Uniform over `keys` distinct keys.
+    Random {
+        /// Number of distinct keys.
+        keys: u32,
+    },
+    /// One key gets `hot_ratio` of the records, the rest is uniform over `keys`.
+    Hot {
+        /// Number of distinct keys.
+        keys: u32,
+        /// Share of the hot key, 0 to 1.
+        hot_ratio: f64,
+    },
+}
+
+/// A condition on the finished run, such as `p99 > 2s`: if it holds, the run fails.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Threshold {
+    /// As the user wrote it (or as derived from `--min-throughput`, `--max-p95`, `--gate`).
+    pub expression: String,
+    /// What is looked at.
+    pub metric: Metric,
+    /// The run fails if `metric <op> value`.
+    pub fails_if: Comparison,
+    /// In the metric's unit: µs for latencies, a ratio 0 to 1 for success, per second for throughput.
+    pub value: f64,
+}
+
+/// What a threshold looks at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Metric {
+    /// Latency percentile (0 to 100) in µs.
+    Latency(f64),
+    /// Largest latency in µs.
+    LatencyMax,
+    /// Mean latency in µs.
+    LatencyMean,
+    /// Acked records over scheduled records, 0 to 1.
+    Success,
+    /// Acked records per second.
+    Throughput,
+    /// Records rejected plus unknown.
+    FailedRecords,
+}
+
+/// How a threshold compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+/// Figures to show beside the run, and with `--gate` to enforce.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// Acked records per second.
+    pub records_per_sec: Option<f64>,
+    /// P95 latency.
+    pub p95: Option<Duration>,
+    /// Success ratio, 0 to 1.
+    pub success_ratio: Option<f64>,
+    /// Throughput aimed at, records per second.
+    pub goal_records_per_sec: Option<f64>,
+    /// Where the figures come from.
+    pub source: Option<String>,
+}
+
+/// Where results go.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Files to write, format by extension (`.json`, `.md`). Empty: `results/TIME-SCENARIO.json`.
+    pub files: Vec<PathBuf>,
+    /// No progress, no table; verdict line and errors only.
+    pub quiet: bool,
+    /// Colour allowed.
+    pub color: bool,
+}

@@ -1,0 +1,282 @@
+//! Sizes, rates, durations, percentages and percentiles: one place that parses what users write and prints what they read.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A number of bytes. `64KiB` is 65,536, `64kB` is 64,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub u64);
+
+const SIZES: [(&str, u64); 8] = [
+    ("kib", 1 << 10),
+    ("mib", 1 << 20),
+    ("gib", 1 << 30),
+    ("kb", 1_000),
+    ("mb", 1_000_000),
+    ("gb", 1_000_000_000),
+    ("b", 1),
+    ("", 1),
+];
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = || {
+            format!(
+                "`{text}` is not a size: write a number with B, kB (1000), KiB (1024), MB or MiB, such as 64KiB"
+            )
+        };
+        let (number, unit) = split_number(text).ok_or_else(wanted)?;
+        let unit = unit.to_ascii_lowercase();
+        let (_, factor) = SIZES
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .ok_or_else(wanted)?;
+        let bytes = number * *factor as f64;
+        if bytes.fract() != 0.0 || bytes > 1e15 {
+            return Err(wanted());
+        }
+        Ok(Self(bytes as u64))
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0;
+        match bytes {
+            0 => write!(f, "0 B"),
+            _ if bytes % (1 << 20) == 0 => write!(f, "{} MiB", bytes >> 20),
+            _ if bytes % (1 << 10) == 0 => write!(f, "{} KiB", bytes >> 10),
+            _ => write!(f, "{} B", grouped(bytes)),
+        }
+    }
+}
+
+/// Records per second: `50k/s`, `1.5M/s`, `40000`.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Rate(pub f64);
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = || {
+            format!(
+                "`{text}` is not a rate: write records per second, such as 50k/s, 1.5M/s or 40000"
+            )
+        };
+        let bare = text.trim().strip_suffix("/s").unwrap_or(text.trim());
+        let (number, unit) = split_number(bare).ok_or_else(wanted)?;
+        let factor = match unit {
+            "" => 1.0,
+            "k" | "K" => 1e3,
+            "m" | "M" => 1e6,
+            _ => return Err(wanted()),
+        };
+        let rate = number * factor;
+        if rate > 0.0 && rate <= 1e9 {
+            Ok(Self(rate))
+        } else {
+            Err(wanted())
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", rate_digits(self.0))
+    }
+}
+
+/// Parses a duration such as `30s`, `500ms`, `1m30s`.
+///
+/// # Errors
+/// Names the text and what was expected.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text.trim()).map_err(|_| {
+        format!(
+            "`{text}` is not a duration: write a number with a unit, such as 30s, 500ms or 1m30s"
+        )
+    })
+}
+
+/// Parses a share such as `99.9%` or `0.999` into 0 to 1.
+///
+/// # Errors
+/// Names the text and what was expected.
+pub fn parse_ratio(text: &str) -> Result<f64, String> {
+    let wanted = || {
+        format!(
+            "`{text}` is not a share: write a percentage such as 99.9%, or a number from 0 to 1"
+        )
+    };
+    let trimmed = text.trim();
+    let ratio = match trimmed.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().map_err(|_| wanted())? / 100.0,
+        None => trimmed.parse::<f64>().map_err(|_| wanted())?,
+    };
+    if (0.0..=1.0).contains(&ratio) {
+        Ok(ratio)
+    } else {
+        Err(wanted())
+    }
+}
+
+/// Parses a percentile name: `p95`, `p99.9`, `p99_9` into 95.0, 99.9.
+pub fn parse_percentile(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix(['p', 'P'])?.replace('_', ".");
+    let value: f64 = digits.parse().ok()?;
+    (0.0 < value && value < 100.0).then_some(value)
+}
+
+fn split_number(text: &str) -> Option<(f64, &str)> {
+    let text = text.trim();
+    let end = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))
+        .unwrap_or(text.len());
+    let number: f64 = text[..end].replace('_', "").parse().ok()?;
+    Some((number, text[end..].trim()))
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A rate with as many digits as are worth reading: `0.25`, `9.5`, `42,284`.
+pub fn rate_digits(rate: f64) -> String {
+    match rate {
+        r if r >= 99.95 => grouped(r.round() as u64),
+        r if r >= 9.995 => trim_zeros(format!("{r:.1}")),
+        r => trim_zeros(format!("{r:.2}")),
+    }
+}
+
+fn trim_zeros(text: String) -> String {
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// A latency in three significant digits: `85 µs`, `12.3 ms`, `2.05 s`, `1m 20s`.
+pub fn latency(us: u64) -> String {
+    let value = us as f64;
+    match us {
+        0..1_000 => format!("{us} µs"),
+        1_000..9_995 => format!("{:.2} ms", value / 1e3),
+        9_995..99_950 => format!("{:.1} ms", value / 1e3),
+        99_950..999_500 => format!("{:.0} ms", value / 1e3),
+        999_500..9_995_000 => format!("{:.2} s", value / 1e6),
+        9_995_000..120_000_000 => format!("{:.1} s", value / 1e6),
+        _ => format!("{}m {:02}s", us / 60_000_000, us / 1_000_000 % 60),
+    }
+}
+
+/// A duration as users write it: `30s`, `1m 30s`, `250ms`.
+pub fn duration(duration: Duration) -> String {
+    humantime::format_duration(Duration::from_micros(duration.as_micros() as u64)).to_string()
+}
+
+/// A success ratio with as many digits as it has: anything below 1 never prints as `100 %`, anything above 0 never as `0 %`.
+pub fn percent(ratio: f64) -> String {
+    if ratio >= 1.0 {
+        return "100 %".to_owned();
+    }
+    if ratio <= 0.0 {
+        return "0 %".to_owned();
+    }
+    let percent = ratio * 100.0;
+    for digits in 1..=12 {
+        let text = format!("{percent:.digits$}");
+        let value: f64 = text.parse().unwrap_or(percent);
+        let close = (percent - value).abs() <= (100.0 - percent).min(percent) * 0.05;
+        if value < 100.0 && value > 0.0 && close {
+            return format!("{} %", trim_zeros(text));
+        }
+    }
+    if percent < 50.0 {
+        "> 0 %".to_owned()
+    } else {
+        "< 100 %".to_owned()
+    }
+}
+
+/// Bytes per second in MB/s (10^6), three digits.
+pub fn megabytes_per_sec(bytes_per_sec: f64) -> String {
+    format!("{} MB/s", rate_digits(bytes_per_sec / 1e6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_rates_are_read_as_written() {
+        for (text, bytes) in [
+            ("200", 200),
+            ("200B", 200),
+            ("64KiB", 65_536),
+            ("64kB", 64_000),
+            ("1.5 MiB", 1_572_864),
+        ] {
+            assert_eq!(text.parse::<ByteSize>(), Ok(ByteSize(bytes)), "{text}");
+        }
+        for text in ["", "KiB", "12 parsecs", "-1", "0.3B", "1e3"] {
+            assert!(text.parse::<ByteSize>().is_err(), "{text}");
+        }
+        for (text, rate) in [
+            ("50k/s", 50e3),
+            ("1.5M/s", 1.5e6),
+            ("40000", 40e3),
+            ("1/s", 1.0),
+        ] {
+            assert_eq!(text.parse::<Rate>(), Ok(Rate(rate)), "{text}");
+        }
+        for text in ["", "0", "fast", "10/m", "-5", "1e99"] {
+            assert!(text.parse::<Rate>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn success_below_one_never_prints_as_one_hundred() {
+        for (ratio, text) in [
+            (1.0, "100 %"),
+            (0.999_998, "99.9998 %"),
+            (0.999_999_999, "99.9999999 %"),
+            (0.4, "40 %"),
+            (0.005, "0.5 %"),
+            (0.0, "0 %"),
+            (1.0 - f64::EPSILON, "< 100 %"),
+        ] {
+            assert_eq!(percent(ratio), text);
+        }
+    }
+
+    #[test]
+    fn latencies_print_three_digits() {
+        for (us, text) in [
+            (0, "0 µs"),
+            (999, "999 µs"),
+            (1_234, "1.23 ms"),
+            (12_345, "12.3 ms"),
+            (123_456, "123 ms"),
+            (2_050_000, "2.05 s"),
+            (62_000_000, "62.0 s"),
+            (125_000_000, "2m 05s"),
+        ] {
+            assert_eq!(latency(us), text);
+        }
+    }
+}
