@@ -162,6 +162,8 @@ fn key_modes_do_what_they_say() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// A request that stopped half-way and went on after others used the template has the same bytes as one written at once.
     #[test]
     fn a_request_resumed_anywhere_has_the_same_bytes(
