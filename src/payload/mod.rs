@@ -12,7 +12,7 @@ pub use render::{Head, Rendering};
 pub use slots::Stamp;
 
 use crate::plan::{KeyMode, Payload, Plan};
-use crate::wire::{ACCEPT_V2, Format};
+use crate::wire::ACCEPT_V2;
 use slots::Slots;
 
 /// Largest rendered request accepted, in bytes: one is kept for each engine thread.

@@ -7,7 +7,7 @@ use rand::{Rng, RngExt, SeedableRng};
 
 use super::slots::{KEY_DIGITS, Key, REQUEST_DIGITS, Slot, Slots, TIMESTAMP_DIGITS, write_digits};
 use super::{ACCEPT, RUN_CHARS, has_key};
-use crate::plan::{Content, KeyMode, Payload, Plan};
+use crate::plan::{Content, Payload, Plan};
 use crate::wire::Format;
 
 /// What the head of a request says; the body's length and type are added when it is rendered.
@@ -256,15 +256,3 @@ fn payload_text(payload: &Payload, random: &mut StdRng) -> String {
         }
     }
 }
-
-/// The key mode must be data; kept here so that a new mode has to be rendered.
-#[cfg(test)]
-pub(super) const ALL_KEY_MODES: [KeyMode; 4] = [
-    KeyMode::None,
-    KeyMode::Sequence,
-    KeyMode::Random { keys: 10 },
-    KeyMode::Hot {
-        keys: 10,
-        hot_ratio: 0.5,
-    },
-];

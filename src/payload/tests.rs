@@ -6,10 +6,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
-use super::render::ALL_KEY_MODES;
 use super::*;
 use crate::plan::Content;
 use crate::units::ByteSize;
+use crate::wire::Format;
+
+const ALL_KEY_MODES: [KeyMode; 4] = [
+    KeyMode::None,
+    KeyMode::Sequence,
+    KeyMode::Random { keys: 10 },
+    KeyMode::Hot {
+        keys: 10,
+        hot_ratio: 0.5,
+    },
+];
 
 fn payload(format: Format, size: u64, content: Content, key: KeyMode) -> Payload {
     Payload {
