@@ -1,0 +1,43 @@
+//! How large records and requests are, known before any is rendered.
+
+use super::{Content, KeyMode, Payload, Plan};
+use crate::wire::Format;
+
+/// The fixed parts of a record's JSON value: run, worker, sequence and index in `id`, a timestamp in ms, an empty payload.
+pub const VALUE_TEMPLATE: &str = r#"{"id":"RRRRRR-WW-SSSSSSSSSSSS-III","timestamp":1790000000000,"system":"krush","payload":""}"#;
+
+/// Room for `{"records":[` and `]}`.
+const WRAPPER_BYTES: u64 = 14;
+/// Room for `{"value":` and `},`; binary adds quotes.
+const RECORD_BYTES: u64 = 13;
+/// Room for `"key":"…",` with a key of up to 24 characters, base64 included.
+const KEY_BYTES: u64 = 42;
+
+/// Bytes of one record's value, as stored.
+pub fn value_bytes(payload: &Payload) -> u64 {
+    let text = match payload.content {
+        Content::Text => payload.message_size.0,
+        Content::Base64 => base64_len(payload.message_size.0),
+    };
+    VALUE_TEMPLATE.len() as u64 + text
+}
+
+/// About how many bytes the body of one request has; never less than it really has.
+pub fn body_bytes(plan: &Plan) -> u64 {
+    let value = match plan.payload.format {
+        Format::Json => value_bytes(&plan.payload),
+        Format::Binary => base64_len(value_bytes(&plan.payload)),
+    };
+    let key = match plan.payload.key {
+        KeyMode::None => 0,
+        KeyMode::Sequence | KeyMode::Random { .. } | KeyMode::Hot { .. } => KEY_BYTES,
+    };
+    let record = value.saturating_add(RECORD_BYTES + key);
+    record
+        .saturating_mul(u64::from(plan.load.batch_size))
+        .saturating_add(WRAPPER_BYTES)
+}
+
+fn base64_len(bytes: u64) -> u64 {
+    bytes.div_ceil(3).saturating_mul(4)
+}
