@@ -28,9 +28,13 @@ fn main() -> ExitCode {
 fn complain(error: &krush::error::Error) {
     let mut out = std::io::stderr().lock();
     let _ = writeln!(out, "error: {error}");
+    let said = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        let _ = writeln!(out, "  caused by: {inner}");
+        let inner_said = inner.to_string();
+        if !said.ends_with(&inner_said) {
+            let _ = writeln!(out, "  caused by: {inner_said}");
+        }
         cause = inner.source();
     }
     if let Some(hint) = error.hint() {

@@ -1,6 +1,8 @@
 //! A verb, its plan, the library, an exit code. The only place where the parts of the program meet.
 
+mod limits;
 pub mod load;
+pub mod prepare;
 
 use std::path::Path;
 

@@ -70,9 +70,14 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
     let reference = plan.reference.as_ref();
     let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| quoted(path.display()));
     match key {
-        "target.url" => {
-            (!target.embedded).then(|| list(target.urls.iter().map(|url| url.as_str().to_owned())))
-        }
+        "target.url" => (!target.embedded).then(|| {
+            list(
+                target
+                    .urls
+                    .iter()
+                    .map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            )
+        }),
         "target.embedded" => Some(target.embedded.to_string()),
         "target.dialect" => Some(quoted(
             target.dialect.map_or("auto", |dialect| dialect.name()),

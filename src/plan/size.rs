@@ -22,6 +22,9 @@ pub fn value_bytes(payload: &Payload) -> u64 {
     VALUE_TEMPLATE.len() as u64 + text
 }
 
+/// Largest value that Kafka's producer takes by default (`max.request.size` of 1 MiB, less what a record batch adds).
+pub const MAX_VALUE_BYTES: u64 = 1_048_480;
+
 /// About how many bytes the body of one request has; never less than it really has.
 pub fn body_bytes(plan: &Plan) -> u64 {
     let value = match plan.payload.format {

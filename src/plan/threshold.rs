@@ -84,7 +84,8 @@ impl Threshold {
     /// The run fails below this throughput (`--min-throughput`).
     pub fn min_throughput(rate: Rate) -> Self {
         Self {
-            expression: format!("throughput < {rate}"),
+            // Without grouping, so that the expression can be given to --fail-on as it is printed.
+            expression: format!("throughput < {}/s", rate.0),
             metric: Metric::Throughput,
             fails_if: Comparison::Less,
             value: rate.0,
@@ -188,7 +189,7 @@ mod tests {
             .collect();
         assert_eq!(
             expressions,
-            ["throughput < 42,284/s", "p95 > 2s 160ms", "success < 100 %"]
+            ["throughput < 42284/s", "p95 > 2s 160ms", "success < 100 %"]
         );
     }
 }
