@@ -108,3 +108,49 @@ fn source(matches: &ArgMatches, id: &str) -> Option<clap::parser::ValueSource> {
         .then(|| matches.value_source(id))
         .flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{PRESETS, SETTINGS, Scenario};
+
+    #[test]
+    fn every_setting_with_a_flag_has_that_flag_and_its_variable_on_every_load_command() {
+        let cli = Cli::command();
+        for name in ["basic", "optimized", "extreme", "64kb", "run"] {
+            let command = cli.find_subcommand(name).expect(name);
+            for setting in SETTINGS {
+                let Some(flag) = setting.flag else { continue };
+                let argument = command
+                    .get_arguments()
+                    .find(|argument| argument.get_long() == flag.strip_prefix("--"))
+                    .unwrap_or_else(|| panic!("{name} lacks {flag}"));
+                let variable = argument
+                    .get_env()
+                    .map(|name| name.to_string_lossy().into_owned());
+                assert_eq!(variable, setting.variable(), "{flag}");
+                assert!(
+                    argument.is_hide_env_values_set(),
+                    "{flag} shows values in --help"
+                );
+                let id = flag.trim_start_matches('-').replace('-', "_");
+                assert_eq!(
+                    argument.get_id().as_str(),
+                    id,
+                    "layers find arguments by this name"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn help_of_a_preset_says_what_its_scenario_says() {
+        let cli = Cli::command();
+        for (name, _) in PRESETS {
+            let about = cli.find_subcommand(name).and_then(clap::Command::get_about);
+            let about = about.expect(name).to_string();
+            let said = Scenario::preset(name).expect(name).overrides.description;
+            assert!(about.ends_with(&said.expect("a description")), "{about}");
+        }
+    }
+}

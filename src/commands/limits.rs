@@ -18,21 +18,32 @@ pub(super) const RESULTS: &str = "results";
 #[cfg(unix)]
 pub(super) fn descriptors(connections: u32) -> Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let needed = u64::from(connections) + SPARE_DESCRIPTORS;
     let limit = getrlimit(Resource::Nofile);
-    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed);
-    if enough(limit.current) {
+    if !must_raise(connections, limit.current, limit.maximum)? {
         return Ok(());
     }
     let raised = Rlimit {
         current: limit.maximum,
         maximum: limit.maximum,
     };
-    if enough(limit.maximum) && setrlimit(Resource::Nofile, raised).is_ok() {
-        return Ok(());
+    setrlimit(Resource::Nofile, raised)
+        .map_err(|_| too_few(connections, limit.current.unwrap_or_default()))
+}
+
+/// Whether the soft limit is too low; `None` is no limit.
+#[cfg(unix)]
+fn must_raise(connections: u32, soft: Option<u64>, hard: Option<u64>) -> Result<bool> {
+    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed(connections));
+    match (enough(soft), hard) {
+        (true, _) => Ok(false),
+        (false, hard) if enough(hard) => Ok(true),
+        (false, hard) => Err(too_few(connections, hard.unwrap_or_default())),
     }
-    let allowed = limit.maximum.or(limit.current).unwrap_or(needed);
-    Err(too_few(connections, needed, allowed))
+}
+
+#[cfg(unix)]
+fn needed(connections: u32) -> u64 {
+    u64::from(connections) + SPARE_DESCRIPTORS
 }
 
 /// Other systems have no such limit that a program could ask for.
@@ -42,7 +53,8 @@ pub(super) fn descriptors(_connections: u32) -> Result<()> {
 }
 
 #[cfg(unix)]
-fn too_few(connections: u32, needed: u64, allowed: u64) -> Error {
+fn too_few(connections: u32, allowed: u64) -> Error {
+    let needed = needed(connections);
     Error::Machine {
         message: format!(
             "{connections} connections need {needed} open files, and this machine allows {allowed}"
@@ -115,12 +127,27 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn too_few_descriptors_name_the_command() {
-        let error = too_few(5_000, 5_064, 4_096);
+        let error = must_raise(5_000, Some(1_024), Some(4_096)).expect_err("too few");
         insta::assert_snapshot!(
             format!("{error}\n{}", error.hint().unwrap_or_default()),
-            @""
+            @r"
+            5000 connections need 5064 open files, and this machine allows 4096
+            run `ulimit -n 5064` first (as root, or with a higher hard limit), or use --concurrency 4032
+            "
         );
-        descriptors(1).expect("64 descriptors are always there");
-        assert!(descriptors(u32::MAX).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_soft_limit_is_raised_only_if_it_must_be() {
+        for (soft, hard, raise) in [
+            (Some(564), Some(4_096), false),
+            (Some(563), Some(4_096), true),
+            (Some(563), None, true),
+            (None, None, false),
+        ] {
+            let found = must_raise(500, soft, hard).expect("the hard limit is enough");
+            assert_eq!(found, raise, "{soft:?} {hard:?}");
+        }
     }
 }

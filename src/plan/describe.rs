@@ -26,7 +26,10 @@ pub fn describe(plan: &Plan, origins: &Origins) -> String {
             let _ = write!(text, "\n[{of}]\n");
             table = of;
         }
-        let origin = origin(origins.of(setting.key));
+        let origin = match setting.key {
+            "thresholds.fail_on" => threshold_origins(origins),
+            key => origin(origins.of(key)),
+        };
         let line = format!("{name} = {value}");
         let _ = writeln!(text, "{line:<50} # {origin}");
     }
@@ -40,6 +43,20 @@ fn origin(origin: &Origin) -> String {
         Origin::Environment(variable) => variable.clone(),
         Origin::Flag(flag) => (*flag).to_owned(),
     }
+}
+
+/// Thresholds are printed as one list, whichever settings they were made from.
+fn threshold_origins(origins: &Origins) -> String {
+    let all = SETTINGS
+        .iter()
+        .filter(|setting| setting.key.starts_with("thresholds."));
+    let mut said: Vec<String> = all
+        .map(|setting| origins.of(setting.key))
+        .filter(|from| **from != Origin::Default)
+        .map(origin)
+        .collect();
+    said.dedup();
+    said.join(", ")
 }
 
 fn quoted(text: impl ToString) -> String {

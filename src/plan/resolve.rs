@@ -387,3 +387,179 @@ fn check_body(plan: &Plan, origins: &Origins) -> Result<()> {
     let hint = "make --batch-size or --message-size smaller";
     Err(origins.error(key, &message, hint))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn layer(text: &str) -> Overrides {
+        let scenario = Scenario::parse(Path::new("layer.toml"), text);
+        scenario
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
+            .overrides
+    }
+
+    fn resolved(scenario: &str, environment: &str, flags: &str) -> Result<(Plan, Origins)> {
+        let layers = Layers {
+            scenario: Scenario::parse(Path::new("s.toml"), scenario)?,
+            environment: layer(environment),
+            flags: layer(flags),
+        };
+        resolve(layers, Machine { parallelism: 4 })
+    }
+
+    const SMALL: &str = "load.messages = 100\nload.batch_size = 10\n";
+
+    #[test]
+    fn the_later_layer_wins_and_is_remembered() {
+        let (plan, origins) = resolved(
+            &format!("{SMALL}load.concurrency = 1\nload.timeout = \"5s\""),
+            "load.concurrency = 2\nload.batch_size = 20",
+            "load.concurrency = 3",
+        )
+        .expect("a plan");
+        assert_eq!((plan.load.concurrency, plan.load.batch_size), (3, 20));
+        assert_eq!(
+            plan.load.drain,
+            Duration::from_secs(5),
+            "drain follows the time-out"
+        );
+        assert_eq!(plan.load.threads, 3, "never more threads than connections");
+        assert_eq!(
+            *origins.of("load.concurrency"),
+            Origin::Flag("--concurrency")
+        );
+        assert_eq!(
+            *origins.of("load.batch_size"),
+            Origin::Environment("KRUSH_BATCH_SIZE".to_owned())
+        );
+        assert_eq!(
+            *origins.of("load.timeout"),
+            Origin::Scenario {
+                path: "s.toml".into(),
+                line: 4
+            }
+        );
+        assert_eq!(*origins.of("load.drain"), Origin::Default);
+    }
+
+    #[test]
+    fn of_settings_that_exclude_each_other_the_later_layer_wins() {
+        let stop = |scenario, environment, flags| {
+            let plan = resolved(scenario, environment, flags).expect("a plan").0;
+            plan.load.stop
+        };
+        let seconds = |n| Stop::Duration(Duration::from_secs(n));
+        let timed = "load.duration = \"9s\"";
+        assert_eq!(stop(SMALL, timed, ""), seconds(9));
+        assert_eq!(
+            stop(SMALL, timed, "load.messages = 2000"),
+            Stop::Messages(2000)
+        );
+        assert_eq!(
+            stop(timed, "load.messages = 2000", ""),
+            Stop::Messages(2000)
+        );
+        assert_eq!(
+            stop(timed, "load.messages = 2000", "load.duration = \"1s\""),
+            seconds(1)
+        );
+
+        let target = |environment, flags| {
+            let target = resolved(SMALL, environment, flags)
+                .expect("a plan")
+                .0
+                .target;
+            (target.named, target.embedded, target.urls[0].to_string())
+        };
+        let (url, default) = (
+            "target.url = \"http://a\"",
+            "http://localhost:8082/".to_owned(),
+        );
+        assert_eq!(target("", ""), (false, false, default.clone()));
+        assert_eq!(target(url, ""), (true, false, "http://a/".to_owned()));
+        assert_eq!(
+            target(url, "target.embedded = true"),
+            (false, true, default)
+        );
+        assert_eq!(
+            target("target.embedded = true", url),
+            (true, false, "http://a/".to_owned())
+        );
+        let off = target(url, "target.embedded = false");
+        assert_eq!(
+            off,
+            (true, false, "http://a/".to_owned()),
+            "a switch that is off excludes nothing"
+        );
+    }
+
+    #[test]
+    fn credentials_in_a_url_are_basic_authentication() {
+        let url = "target.url = \"https://me:p%40ss@h:1/base/\"";
+        let target = resolved(SMALL, url, "").expect("a plan").0.target;
+        assert_eq!(target.urls[0].as_str(), "https://h:1/base/");
+        // base64 of me:p@ss
+        let header = target.auth.map(|auth| auth.header_value());
+        assert_eq!(header.as_deref(), Some("Basic bWU6cEBzcw=="));
+        for second in [
+            "target.user = \"a:b\"",
+            "target.bearer = \"t\"",
+            "target.headers = \"Authorization: x\"",
+        ] {
+            let error = resolved(SMALL, url, second).expect_err(second).to_string();
+            assert!(error.contains("already"), "{error}");
+        }
+        let two = "target.url = [\"http://a:b@h\", \"http://c:d@h\"]";
+        assert!(resolved(SMALL, two, "").is_err());
+    }
+
+    #[test]
+    fn thresholds_come_from_every_source_of_them() {
+        let text = format!(
+            "{SMALL}thresholds.fail_on = [\"p99 > 2s\"]\nthresholds.gate = true\nreference.throughput = \"50/s\"\n"
+        );
+        let flags = "thresholds.max_p95 = \"1s\"\nthresholds.min_throughput = \"7k/s\"";
+        let plan = resolved(&text, "", flags).expect("a plan").0;
+        let said: Vec<String> = plan.thresholds.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "p99 > 2s",
+                "throughput < 7000/s",
+                "p95 > 1s",
+                "throughput < 50/s"
+            ]
+        );
+        let replaced = resolved(&text, "", "thresholds.fail_on = \"max > 1s\"")
+            .expect("a plan")
+            .0;
+        assert_eq!(replaced.thresholds[0].to_string(), "max > 1s");
+    }
+
+    #[test]
+    fn the_setting_that_was_said_last_is_blamed() {
+        let blamed = |scenario: &str, environment, flags| {
+            resolved(scenario, environment, flags)
+                .expect_err("too large a batch")
+                .to_string()
+        };
+        let message =
+            |who: &str| format!("{who}: a batch of 10 is larger than the 5 messages of the run");
+        assert_eq!(
+            blamed(SMALL, "", "load.messages = 5"),
+            message("--messages")
+        );
+        let five = "load.messages = 5\nload.batch_size = 1";
+        assert_eq!(
+            blamed(five, "load.batch_size = 10", ""),
+            message("KRUSH_BATCH_SIZE")
+        );
+        let both = "load.messages = 5\nload.batch_size = 10";
+        assert_eq!(
+            blamed(both, "", ""),
+            format!("s.toml:1: {}", message("load.messages"))
+        );
+    }
+}

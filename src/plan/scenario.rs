@@ -92,6 +92,10 @@ impl Reader<'_> {
                 (None, DeValue::Table(inner)) if prefix.is_empty() && is_table(&key) => {
                     self.read(inner, &format!("{key}."))?;
                 }
+                (None, _) if prefix.is_empty() && is_table(&key) => {
+                    let message = format!("`{key}` is a table: write [{key}] and its keys below");
+                    return Err(self.error(Some(name.span()), message, None));
+                }
                 (None, _) => {
                     let hint = suggestion(&key);
                     let message = format!("unknown key `{key}`");
@@ -122,7 +126,7 @@ impl Reader<'_> {
 }
 
 fn is_table(name: &str) -> bool {
-    keys().any(|key| key.split_once('.').is_some_and(|(table, _)| table == name))
+    tables().contains(&name)
 }
 
 fn keys() -> impl Iterator<Item = &'static str> {
@@ -132,32 +136,37 @@ fn keys() -> impl Iterator<Item = &'static str> {
         .map(|setting| setting.key)
 }
 
-/// The known key that was probably meant, or the keys of the table.
+/// Tables of a scenario, in the order of the settings.
+fn tables() -> Vec<&'static str> {
+    let mut tables: Vec<&str> = keys()
+        .filter_map(|key| key.split_once('.').map(|(table, _)| table))
+        .collect();
+    tables.dedup();
+    tables
+}
+
+/// The known key or table that was probably meant, or what there is to choose from.
 fn suggestion(unknown: &str) -> String {
-    let table = unknown
-        .split_once('.')
-        .map(|(table, _)| table)
-        .filter(|table| is_table(table));
-    let bare = |key: &str| key.rsplit('.').next().unwrap_or_default().replace('-', "_");
-    let nearest = keys()
-        .map(|key| (distance(&bare(key), &bare(unknown)), key))
-        .min_by_key(|(distance, key)| {
-            (
-                *distance,
-                key.split_once('.').map(|(table, _)| table) != table,
-            )
-        });
-    match (nearest, table) {
-        (Some((0..=2, key)), _) => format!("did you mean `{key}`?"),
-        (_, Some(table)) => {
-            let names: Vec<&str> = keys()
-                .filter_map(|key| key.strip_prefix(table)?.strip_prefix('.'))
-                .collect();
-            format!("[{table}] has {}", names.join(", "))
-        }
-        (_, None) => {
-            "the tables are [target] [topic] [load] [payload] [thresholds] [reference]".to_owned()
-        }
+    let near = |name: &str, wanted: &str| distance(name, wanted) <= 2;
+    let Some((table, name)) = unknown.split_once('.') else {
+        let tables: Vec<String> = tables().iter().map(|table| format!("[{table}]")).collect();
+        let meant = tables
+            .iter()
+            .find(|table| near(table.trim_matches(['[', ']']), unknown));
+        return match meant {
+            Some(table) => format!("did you mean {table}?"),
+            None => format!("the tables are {}", tables.join(" ")),
+        };
+    };
+    let in_table: Vec<&str> = keys()
+        .filter_map(|key| key.strip_prefix(table)?.strip_prefix('.'))
+        .collect();
+    if let Some(meant) = in_table.iter().find(|known| near(known, name)) {
+        return format!("did you mean `{table}.{meant}`?");
+    }
+    match keys().find(|key| key.ends_with(&format!(".{name}"))) {
+        Some(elsewhere) => format!("there is `{elsewhere}`"),
+        None => format!("[{table}] has {}", in_table.join(", ")),
     }
 }
 
@@ -175,4 +184,68 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_say_what_their_help_says_and_records_are_as_large_as_promised() {
+        for (name, _) in PRESETS {
+            let scenario = Scenario::preset(name).expect(name);
+            assert_eq!(scenario.name, name);
+            let said = scenario.overrides.description.expect("a description");
+            let messages = scenario.overrides.messages.expect("messages");
+            assert!(said.starts_with(&crate::units::grouped(messages)), "{said}");
+        }
+        assert!(Scenario::preset("fast").is_err());
+    }
+
+    #[test]
+    fn every_scenario_key_can_be_set_and_is_kept_with_its_line() {
+        let values = |key: &str| match key {
+            "target.embedded" | "target.insecure" | "topic.create" | "thresholds.gate" => "true",
+            "target.headers" => "[\"A: b\"]",
+            "target.dialect" => "\"auto\"",
+            "payload.format" => "\"binary\"",
+            "payload.content" => "\"base64\"",
+            "payload.key" => "\"hot\"",
+            "thresholds.fail_on" => "\"p99 > 2s\"",
+            "load.duration" | "load.warmup" | "load.timeout" | "load.drain" => "\"1s\"",
+            key if key.contains("success") || key.contains("ratio") => "\"50%\"",
+            key if key.contains("p95") => "\"1s\"",
+            key if SETTINGS.iter().any(|setting| setting.key == key) => "1",
+            _ => "unknown",
+        };
+        for key in keys() {
+            let text = match key.split_once('.') {
+                Some((table, name)) => format!("[{table}]\n{name} = {}\n", values(key)),
+                None => format!("\n{key} = \"x\"\n"),
+            };
+            let scenario = Scenario::parse(Path::new("x.toml"), &text)
+                .unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert!(scenario.overrides.has(key), "{key}");
+            assert_eq!(scenario.lines.get(key), Some(&2), "{key}");
+        }
+    }
+
+    #[test]
+    fn suggestions_name_what_was_probably_meant() {
+        for (unknown, hint) in [
+            ("laod", "did you mean [load]?"),
+            (
+                "spam",
+                "the tables are [target] [topic] [load] [payload] [thresholds] [reference]",
+            ),
+            ("load.concurency", "did you mean `load.concurrency`?"),
+            ("load.url", "there is `target.url`"),
+            (
+                "topic.color",
+                "[topic] has name, partitions, replication_factor, create",
+            ),
+        ] {
+            assert_eq!(suggestion(unknown), hint);
+        }
+    }
 }

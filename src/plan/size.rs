@@ -44,3 +44,30 @@ pub fn body_bytes(plan: &Plan) -> u64 {
 fn base64_len(bytes: u64) -> u64 {
     bytes.div_ceil(3).saturating_mul(4)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Layers, Machine, Overrides, Scenario, resolve};
+
+    #[test]
+    fn presets_have_the_record_sizes_their_files_promise() {
+        for (preset, value, body_at_most) in [
+            ("basic", 200, 2_200),
+            ("optimized", 200, 220_000),
+            ("extreme", 200, 220_000),
+            ("64kb", 87_475, 876_000),
+        ] {
+            let layers = Layers {
+                scenario: Scenario::preset(preset).expect(preset),
+                environment: Overrides::default(),
+                flags: Overrides::default(),
+            };
+            let (plan, _) = resolve(layers, Machine { parallelism: 2 }).expect(preset);
+            assert_eq!(value_bytes(&plan.payload), value, "{preset}");
+            let body = body_bytes(&plan);
+            assert!(body <= body_at_most, "{preset}: {body}");
+            assert!(body > value * u64::from(plan.load.batch_size), "{preset}");
+        }
+    }
+}

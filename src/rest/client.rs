@@ -81,7 +81,6 @@ impl Client {
             .redirect(redirect::Policy::none())
             .no_proxy()
             .http1_only()
-            .connect_timeout(timeout)
             .build()
             .map_err(|error| Error::Internal(format!("control-plane client: {error}")))?;
         Ok(Self {

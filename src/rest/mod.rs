@@ -5,6 +5,10 @@
 mod client;
 mod failure;
 mod probe;
+#[cfg(test)]
+pub(crate) mod scripted;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use client::{Client, Offsets, Reply, Root, TopicSummary};

@@ -137,11 +137,11 @@ async fn prompt_answer(
     say: &mut impl Write,
 ) -> Result<(Root, Vec<String>)> {
     let start = Instant::now();
-    let mut slowest = Duration::ZERO;
+    let mut told = false;
     loop {
         let left = patience.give_up.saturating_sub(start.elapsed());
         if left.is_zero() {
-            return Err(not_prompt(client, patience, slowest));
+            return Err(not_prompt(client, patience));
         }
         let bounded = client.with_timeout(left);
         let asked = Instant::now();
@@ -152,44 +152,45 @@ async fn prompt_answer(
         };
         tokio::pin!(both);
         let answer = match tokio::time::timeout(patience.prompt, &mut both).await {
-            Ok(answer) => answer?,
+            Ok(answer) => answer,
             Err(_) => {
-                // Nothing is left to do if standard error is closed.
-                let _ = writeln!(
-                    say,
-                    "waiting for {}: no answer within {} (giving up after {})",
-                    client.base(),
-                    duration(patience.prompt),
-                    duration(patience.give_up)
-                );
-                match both.await {
-                    Err(CallError {
-                        problem: Problem::Timeout(_),
-                        ..
-                    }) => return Err(not_prompt(client, patience, start.elapsed())),
-                    answer => answer?,
+                if !std::mem::replace(&mut told, true) {
+                    // Nothing is left to do if standard error is closed.
+                    let _ = writeln!(say, "{}", waiting(client, patience));
                 }
+                both.await
             }
         };
-        if asked.elapsed() <= patience.prompt {
-            return Ok(answer);
+        match answer {
+            Ok(answer) if asked.elapsed() <= patience.prompt => return Ok(answer),
+            Ok(_) => tokio::time::sleep(patience.pause).await,
+            Err(CallError {
+                problem: Problem::Timeout(_),
+                ..
+            }) => return Err(not_prompt(client, patience)),
+            Err(error) => return Err(error.into()),
         }
-        slowest = slowest.max(asked.elapsed());
-        tokio::time::sleep(patience.pause).await;
     }
 }
 
-fn not_prompt(client: &Client, patience: Patience, slowest: Duration) -> Error {
-    let seen = Duration::from_millis(slowest.as_millis() as u64);
+fn waiting(client: &Client, patience: Patience) -> String {
+    format!(
+        "waiting for {}: no answer within {} (giving up after {})",
+        client.base(),
+        duration(patience.prompt),
+        duration(patience.give_up)
+    )
+}
+
+fn not_prompt(client: &Client, patience: Patience) -> Error {
     Error::target(
         format!(
-            "{} did not answer within {} for {} (slowest: {})",
+            "{} gave no answer within {} for {}",
             client.base(),
             duration(patience.prompt),
             duration(patience.give_up),
-            duration(seen)
         ),
-        "a run against it would measure that; wait until it has recovered from earlier load, and check that it can reach its brokers",
+        "a run would measure that; wait until it has recovered from earlier load, and check that it can reach its brokers",
     )
 }
 

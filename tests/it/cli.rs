@@ -46,6 +46,9 @@ fn scenario(text: &str) -> String {
     krush_in(folder.path(), &[], &["run", "s.toml", "--dry-run"])
 }
 
+/// First byte of a TLS client.
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// A server that gives each connection the same bytes once its request head is in; port 0 on loopback, ends with the test.
 fn canned(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("port 0 is free");
@@ -57,6 +60,9 @@ fn canned(answer: &'static str) -> String {
             let mut byte = [0];
             while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
                 head.push(byte[0]);
+                if head[0] == TLS_HANDSHAKE {
+                    break;
+                }
             }
             // A client that has gone is the client's affair.
             let _ = stream.write_all(answer.as_bytes());
