@@ -1,14 +1,27 @@
 //! A load run: dry run, or target prepared, load sent, numbers judged and reported.
 
 use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustls::pki_types::ServerName;
 use url::Url;
 
+use super::interrupt::Interrupts;
 use super::limits;
-use super::prepare::prepare;
+use super::prepare::{Prepared, prepare};
+use super::progress::Display;
+use crate::engine::{self, Control, Setup, TargetSetup, TlsTarget};
 use crate::error::{Error, Result, exit};
+use crate::payload::{self, Head, RUN_CHARS};
 use crate::plan::{Origins, Plan, describe};
-use crate::rest::Patience;
+use crate::report::{self, Report, Style, table};
+use crate::rest::{self, Patience};
+use crate::standin::Embedded;
+
+/// How long one address of a name may take to answer before the next is tried.
+const ADDRESS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A load command, resolved.
 pub struct Invocation {
@@ -35,22 +48,164 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     }
     limits::descriptors(plan.load.concurrency)?;
     limits::outputs(&plan)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::Internal(format!("control-plane runtime: {error}")))?;
-    let mut stderr = std::io::stderr();
-    let ready = prepare(&mut plan, Patience::default(), &mut stderr, start_standin);
-    let prepared = runtime.block_on(ready)?;
-    Err(Error::Internal(format!(
-        "{} is ready, but no engine is wired",
-        prepared.facts.server
-    )))
+    let control = Arc::new(Control::new());
+    let interrupts = Interrupts::watch(Arc::clone(&control))?;
+    let ready = prepare(
+        &mut plan,
+        Patience::default(),
+        &mut std::io::stderr(),
+        start_standin,
+    );
+    let Some(prepared) = interrupts.unless_interrupted(ready) else {
+        return Ok(exit::INTERRUPTED);
+    };
+    let prepared = prepared?;
+    if !plan.output.quiet {
+        let header = table::header(&plan, &prepared.facts);
+        written(writeln!(std::io::stdout().lock(), "{header}"))?;
+    }
+    let Some(report) = load(&plan, &prepared, &control)? else {
+        return Ok(exit::INTERRUPTED);
+    };
+    let files = report::write(&report, &plan.output.files)?;
+    print_result(&plan, &report, &files)?;
+    Ok(report.verdict.exit_code)
+}
+
+/// Sends the load; `None` if the user stopped it before it began.
+fn load(plan: &Plan, prepared: &Prepared<Embedded>, control: &Control) -> Result<Option<Report>> {
+    let setup = setup(plan, prepared)?;
+    let mut display = Display::new(plan);
+    let outcome = engine::run(&setup, control, &mut |progress| display.show(progress));
+    display.end();
+    let measured = match outcome {
+        Ok(measured) => measured,
+        Err(engine::Failed::Interrupted) => return Ok(None),
+        Err(failed) => return Err(failure(plan, failed)),
+    };
+    let mut report = report::build(plan, &prepared.facts, &measured);
+    report.warnings.extend(prepared.warnings.iter().cloned());
+    Ok(Some(report))
+}
+
+fn failure(plan: &Plan, failed: engine::Failed) -> Error {
+    match failed {
+        engine::Failed::Open {
+            target,
+            open,
+            error,
+        } => Error::target(
+            format!(
+                "{open} of {} connections to {} could be opened, then: {error}",
+                plan.load.concurrency, plan.target.urls[target]
+            ),
+            "try fewer connections with --concurrency, or look at the server's connection limit",
+        ),
+        engine::Failed::System(error) => Error::Machine {
+            message: format!("the operating system refused what an engine thread needs: {error}"),
+            hint: Some(
+                "try --threads 1, or raise the limits on open files and processes".to_owned(),
+            ),
+        },
+        engine::Failed::Panicked(text) => {
+            Error::Internal(format!("an engine thread panicked: {text}"))
+        }
+        engine::Failed::Interrupted => {
+            Error::Internal("interrupted before the load started".to_owned())
+        }
+    }
+}
+
+/// Everything the engine needs, so that it looks up no name and reads no file.
+fn setup(plan: &Plan, prepared: &Prepared<Embedded>) -> Result<Setup> {
+    let tls = plan.target.urls.iter().any(|url| url.scheme() == "https");
+    let tls = tls
+        .then(|| rest::client_config(&plan.target.tls))
+        .transpose()?;
+    let targets = plan.target.urls.iter().enumerate().map(|(index, url)| {
+        let tls = match &tls {
+            Some(config) if url.scheme() == "https" => Some(TlsTarget {
+                config: Arc::clone(config),
+                name: server_name(url)?,
+            }),
+            _ => None,
+        };
+        Ok(TargetSetup {
+            address: address(url)?,
+            tls,
+            head: Head::for_target(plan, index),
+        })
+    });
+    Ok(Setup {
+        targets: targets.collect::<Result<_>>()?,
+        load: plan.load.clone(),
+        payload: plan.payload.clone(),
+        run: run_name(),
+        dialect: prepared.facts.dialect,
+    })
+}
+
+/// A name for this run that no other run has, by chance of 1 in 2 billion.
+fn run_name() -> String {
+    use rand::RngExt;
+    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut random = rand::rng();
+    (0..RUN_CHARS)
+        .map(|_| char::from(LETTERS[random.random_range(0..LETTERS.len())]))
+        .collect()
+}
+
+fn server_name(url: &Url) -> Result<ServerName<'static>> {
+    let host = url
+        .host_str()
+        .unwrap_or_default()
+        .trim_matches(['[', ']'])
+        .to_owned();
+    ServerName::try_from(host)
+        .map_err(|_| Error::usage(format!("{url} has a host that no certificate can name")))
+}
+
+/// An address of the target that takes a connection: a name may have several, and not all need answer.
+fn address(url: &Url) -> Result<SocketAddr> {
+    let hint = "is it running? Start it, or name another one with --url";
+    let addresses = url.socket_addrs(|| None).map_err(|error| {
+        Error::target(format!("cannot look up the host of {url}: {error}"), hint)
+    })?;
+    let mut last = None;
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, ADDRESS_PATIENCE) {
+            Ok(_) => return Ok(address),
+            Err(error) => last = Some(error),
+        }
+    }
+    let why = last.map_or_else(
+        || "the name has no address".to_owned(),
+        |error| error.to_string(),
+    );
+    Err(Error::target(
+        format!("cannot connect to {url}: {why}"),
+        hint,
+    ))
 }
 
 /// Starts the built-in stand-in and gives its base URL.
-fn start_standin() -> Result<(Url, ())> {
-    Err(Error::Internal("no stand-in is wired".to_owned()))
+fn start_standin() -> Result<(Url, Embedded)> {
+    let standin = Embedded::start(crate::standin::Settings::default())?;
+    let url = standin
+        .url()
+        .parse()
+        .map_err(|error| Error::Internal(format!("the stand-in's URL: {error}")))?;
+    Ok((url, standin))
+}
+
+fn print_result(plan: &Plan, report: &Report, files: &[std::path::PathBuf]) -> Result<()> {
+    let style = Style::new(plan.output.color);
+    let text = if plan.output.quiet {
+        table::verdict_lines(report, files, style)
+    } else {
+        table::body(report, files, style)
+    };
+    written(std::io::stdout().lock().write_all(text.as_bytes())).map(|_| ())
 }
 
 /// A reader that left (`krush … | head`) has seen what it wanted: that is success.
@@ -65,6 +220,15 @@ fn written(result: std::io::Result<()>) -> Result<u8> {
 }
 
 fn print_plan(plan: &Plan, origins: &Origins, out: &mut impl Write) -> std::io::Result<()> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     out.write_all(describe(plan, origins).as_bytes())?;
+    writeln!(
+        out,
+        "\nFirst request, as it would be sent (nothing was sent):\n"
+    )?;
+    out.write_all(&payload::preview(plan, &run_name(), now.as_millis() as u64))?;
+    writeln!(out)?;
     out.flush()
 }

@@ -1,8 +1,10 @@
 //! A verb, its plan, the library, an exit code. The only place where the parts of the program meet.
 
+mod interrupt;
 mod limits;
 pub mod load;
 pub mod prepare;
+mod progress;
 
 use std::path::Path;
 

@@ -266,7 +266,7 @@ fn sizes(plan: &Plan, facts: &TargetFacts, warnings: &mut Vec<String>) -> Result
             }),
         });
     }
-    let value = value_bytes(&plan.payload);
+    let value = value_bytes(&plan.payload, plan.load.batch_size);
     if value > MAX_VALUE_BYTES {
         warnings.push(format!(
             "a record's value is {} bytes: Kafka takes {} by default (max.request.size, message.max.bytes) and will refuse each of them. Try a smaller --message-size.",

@@ -145,16 +145,6 @@ pub fn preview(plan: &Plan, run: &str, timestamp_ms: u64) -> Vec<u8> {
         .to_vec()
 }
 
-/// Bytes of a full request's body, and of one record's value as the server stores it.
-pub fn sizes(plan: &Plan) -> (u64, u64) {
-    let one = Rendering::new(&plan.payload, 1, plan.load.batch_size, "", 0);
-    let envelope = one.body.len() - one.stride;
-    (
-        one.stride as u64 * u64::from(plan.load.batch_size) + envelope as u64,
-        one.value_bytes,
-    )
-}
-
 fn first_batch(plan: &Plan) -> u32 {
     match plan.load.stop {
         crate::plan::Stop::Messages(records) => {

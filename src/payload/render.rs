@@ -79,8 +79,6 @@ pub struct Rendering {
     pub(super) slots: Slots,
     /// Key and value bytes of all records as the server stores them.
     pub(super) payload_bytes: u64,
-    /// Value bytes of one record as the server stores it.
-    pub(super) value_bytes: u64,
 }
 
 /// Characters of the index in the batch; none for a batch of one.
@@ -167,7 +165,6 @@ impl Rendering {
             stride,
             slots: slots.expect("a batch has at least one record"),
             payload_bytes: u64::from(records) * (value_bytes + key_bytes),
-            value_bytes,
         }
     }
 }

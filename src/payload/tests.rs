@@ -219,3 +219,28 @@ fn a_partial_batch_has_the_ids_of_a_full_one() {
         "run123-00-00000000000-002"
     );
 }
+
+#[test]
+fn the_plan_knows_sizes_before_anything_is_rendered() {
+    for format in [Format::Json, Format::Binary] {
+        for key in ALL_KEY_MODES {
+            for batch in [1, 10, 11, 1_000] {
+                for content in [Content::Text, Content::Base64] {
+                    let payload = payload(format, 301, content, key);
+                    let template = Template::new(&payload, batch, batch, "run123", 0, &heads());
+                    let keys = if key == KeyMode::None { 0 } else { 15 };
+                    let value = template.payload_bytes() / u64::from(batch) - keys;
+                    let planned = crate::plan::value_bytes(&payload, batch);
+                    let slack = if format == Format::Binary { 4 } else { 0 };
+                    assert!(
+                        (planned..=planned + slack).contains(&value),
+                        "{value} {planned} {format:?}"
+                    );
+                    let body = (template.bytes.len() - template.body_start) as u64;
+                    let bound = crate::plan::request_body_bytes(&payload, batch);
+                    assert!(body <= bound, "{body} {bound}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Ctrl-C and SIGTERM: before the load they end the program, during it they stop the load, twice they abandon the drain.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+
+use crate::engine::Control;
+use crate::error::{Error, Result};
+
+/// Watches for signals on a thread of its own as long as the process lives.
+pub struct Interrupts {
+    runtime: Runtime,
+    first: Arc<Notify>,
+}
+
+impl Interrupts {
+    /// Begins to watch; every signal is passed on to `control`.
+    ///
+    /// # Errors
+    /// If the operating system gives no runtime or no signal handler.
+    pub fn watch(control: Arc<Control>) -> Result<Self> {
+        let internal = |error: std::io::Error| Error::Internal(format!("signal handling: {error}"));
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(internal)?;
+        let first = Arc::new(Notify::new());
+        let told = Arc::clone(&first);
+        let mut signals = {
+            let _inside = runtime.enter();
+            Signals::new().map_err(internal)?
+        };
+        runtime.spawn(async move {
+            loop {
+                signals.next().await;
+                control.interrupt();
+                told.notify_one();
+            }
+        });
+        Ok(Self { runtime, first })
+    }
+
+    /// The outcome of `work`, or `None` if a signal came first.
+    pub fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                outcome = work => Some(outcome),
+                () = self.first.notified() => None,
+            }
+        })
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        // Without a handler there is nothing to wait for; the process then ends as the system sees fit.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
