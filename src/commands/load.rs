@@ -50,12 +50,8 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     limits::outputs(&plan)?;
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(Arc::clone(&control))?;
-    let ready = prepare(
-        &mut plan,
-        Patience::default(),
-        &mut std::io::stderr(),
-        start_standin,
-    );
+    let mut stderr = std::io::stderr();
+    let ready = prepare(&mut plan, Patience::default(), &mut stderr, start_standin);
     let Some(prepared) = interrupts.unless_interrupted(ready) else {
         return Ok(exit::INTERRUPTED);
     };
