@@ -1,1 +1,3 @@
-//! See the layout in `lib.rs`.
+//! What was typed: clap derive, no I/O.
+
+pub mod serve;

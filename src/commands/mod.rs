@@ -1,1 +1,3 @@
-//! See the layout in `lib.rs`.
+//! A verb: from what was typed to an exit status.
+
+pub mod serve;
