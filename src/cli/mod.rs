@@ -1,8 +1,10 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
 mod load;
+mod serve;
 
 pub use load::{LoadArgs, Typed};
+pub use serve::ServeArgs;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -38,6 +40,8 @@ pub enum Command {
     SixtyFourKb(LoadArgs),
     /// Run a scenario file
     Run(RunArgs),
+    /// Serve the built-in stand-in proxy on a port of its own
+    Serve(ServeArgs),
 }
 
 /// Arguments of `krush run`.
@@ -57,6 +61,7 @@ impl Command {
             Self::Basic(args) | Self::Optimized(args) | Self::Extreme(args) => Some(args),
             Self::SixtyFourKb(args) => Some(args),
             Self::Run(args) => Some(&mut args.load),
+            Self::Serve(_) => None,
         }
     }
 }

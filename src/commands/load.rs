@@ -1,6 +1,6 @@
 //! A load run: dry run, or target prepared, load sent, numbers judged and reported.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -195,7 +195,7 @@ fn start_standin() -> Result<(Url, Embedded)> {
 }
 
 fn print_result(plan: &Plan, report: &Report, files: &[std::path::PathBuf]) -> Result<()> {
-    let style = Style::new(plan.output.color);
+    let style = Style::new(plan.output.color && std::io::stdout().is_terminal());
     let text = if plan.output.quiet {
         table::verdict_lines(report, files, style)
     } else {
