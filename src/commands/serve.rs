@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use crate::cli::serve::ServeArgs;
+use crate::cli::ServeArgs;
 use crate::error::{Error, Result, exit};
 use crate::standin::{Backend, Memory, Served, Settings, Totals, base_url, serve as run, tls};
 use crate::units::grouped;
