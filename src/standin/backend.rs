@@ -82,3 +82,9 @@ pub struct NewTopic {
     /// Check only, create nothing.
     pub validate_only: bool,
 }
+
+/// Whether Kafka accepts a topic name: 1 to 249 of ASCII letters, digits, `.`, `_`, `-`, and not `.` or `..`.
+pub fn topic_name_is_valid(name: &str) -> bool {
+    let letter = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
+    (1..=249).contains(&name.len()) && name.bytes().all(letter) && name != "." && name != ".."
+}

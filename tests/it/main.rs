@@ -1,1 +1,2 @@
-
+#[cfg(feature = "kafka")]
+mod kafka;
