@@ -6,6 +6,8 @@
 mod admin;
 mod batch;
 mod metadata;
+#[cfg(test)]
+mod outages;
 mod produce;
 mod texts;
 mod version;

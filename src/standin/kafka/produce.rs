@@ -57,7 +57,7 @@ impl Front {
         let entries = entries(topic, &batch, started.elapsed());
         if batch
             .fates()
-            .any(|fate| matches!(fate, Fate::Lost { code, .. } if texts::is_missing(*code)))
+            .any(|fate| matches!(fate, Fate::Lost { code, .. } if texts::is_of_the_topic(*code)))
         {
             self.forget(topic);
         }
@@ -123,6 +123,8 @@ impl Front {
                     sleep(METADATA_BACKOFF).await;
                 }
                 code => {
+                    // librdkafka keeps an error of the topic until its next metadata request: have one made.
+                    self.forget(topic);
                     return Err(texts::named(
                         topic,
                         code.unwrap_or(RDKafkaErrorCode::Unknown),
@@ -210,7 +212,7 @@ impl Front {
         }
     }
 
-    fn known(&self, name: &str) -> Option<Arc<Topic>> {
+    pub(super) fn known(&self, name: &str) -> Option<Arc<Topic>> {
         let context = self.producer.client().context();
         let topics = context
             .topics

@@ -71,6 +71,11 @@ pub(super) fn is_missing(error: Code) -> bool {
     )
 }
 
+/// Whether the error concerns the topic rather than the record: what is known of the topic is out of date.
+pub(super) fn is_of_the_topic(error: Code) -> bool {
+    is_missing(error) || error == Code::TopicAuthorizationFailed
+}
+
 /// `error_code` and text of any other error of a record or call.
 pub(super) fn named(topic: &str, error: Code) -> (i64, String) {
     let message = match error {
