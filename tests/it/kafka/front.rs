@@ -1,4 +1,4 @@
-//! The front against a real Apache Kafka: runs only with feature `kafka` and the broker that `tests/kafka/run.sh` starts.
+//! The backend alone: what a produce or admin call does in a real cluster, and the words a client is given.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,14 +7,7 @@ use std::time::{Duration, Instant};
 use krush::standin::backend::{ApiError, Entry, NewTopic, Record};
 use krush::standin::kafka::{Front, FrontSettings};
 
-/// The broker under test. Without one these tests fail: a test that did not run must not look like one that passed.
-fn broker() -> String {
-    std::env::var("KRUSH_TEST_KAFKA").unwrap_or_else(|_| {
-        panic!(
-            "KRUSH_TEST_KAFKA=HOST:PORT names no Apache Kafka: run these tests with tests/kafka/run.sh"
-        )
-    })
-}
+use super::{broker, topic_name};
 
 fn settings() -> FrontSettings {
     FrontSettings {
@@ -25,13 +18,6 @@ fn settings() -> FrontSettings {
 
 fn front(settings: FrontSettings) -> Front {
     Front::connect(&broker(), settings).unwrap()
-}
-
-/// A name no other test and no earlier run has used.
-fn topic_name(what: &str) -> String {
-    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    format!("it-{what}-{}-{next}", std::process::id())
 }
 
 fn new_topic(name: &str, partitions: i32) -> NewTopic {
