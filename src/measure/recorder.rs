@@ -154,6 +154,8 @@ pub struct Recorder {
     pub failures: Failures,
     /// Key and value bytes of acked records, before any encoding for transport.
     pub payload_bytes_acked: u64,
+    /// Acked records whose entry had offset -1: stored at an unknown offset (Karapace) or, with acks=0, only sent.
+    pub acked_without_offset: u64,
     /// Bytes of HTTP requests written, heads included, TLS not.
     pub wire_bytes_sent: u64,
     /// Bytes of HTTP replies read, heads included, TLS not.
@@ -185,6 +187,7 @@ impl Recorder {
             send_delay: histogram(),
             failures: Failures::default(),
             payload_bytes_acked: 0,
+            acked_without_offset: 0,
             wire_bytes_sent: 0,
             wire_bytes_received: 0,
             clamped: 0,
@@ -236,6 +239,7 @@ impl Recorder {
         }
         self.failures.merge(&other.failures);
         self.payload_bytes_acked += other.payload_bytes_acked;
+        self.acked_without_offset += other.acked_without_offset;
         self.wire_bytes_sent += other.wire_bytes_sent;
         self.wire_bytes_received += other.wire_bytes_received;
         self.clamped += other.clamped;

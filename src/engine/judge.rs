@@ -1,0 +1,291 @@
+//! The reply check: reads a produce answer as its bytes come and judges it record by record.
+//!
+//! Exact, not approximate: entries in the shape that Confluent's and Strimzi's proxies write are matched as a whole,
+//! byte for byte; anything else goes through the [`Lexer`], a complete JSON reader, from the first byte that differs.
+
+use super::lexer::{Event, Lexer};
+use super::verdict::{Entry, FailedEntry, Verdict, conclude};
+use crate::measure::SAMPLE_BYTES;
+use crate::wire::Dialect;
+
+/// What the value being read means to a produce answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    None,
+    Offsets,
+    Offset,
+    Code,
+    Text,
+    RootCode,
+    RootText,
+}
+
+/// What was learned from the body, apart from single entries.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    /// Bytes of body.
+    pub(crate) body_bytes: u64,
+    /// Entries in `offsets`.
+    pub(crate) entries: u32,
+    /// Entries that acknowledge a record.
+    pub(crate) acked: u32,
+    /// Of those, with offset -1: stored at an unknown offset, or with acks=0 only sent.
+    pub(crate) without_offset: u32,
+    /// Failed entries by code and meaning, each with its first text.
+    pub(crate) failed: Vec<FailedEntry>,
+    /// `error_code` and `message` of an error body.
+    pub(crate) error_code: Option<i64>,
+    pub(crate) error_text: Option<String>,
+    /// There was an `offsets` array.
+    pub(crate) offsets: bool,
+    /// The JSON ended and something else followed.
+    pub(crate) rubbish: bool,
+    /// First bytes of a body worth showing.
+    pub(crate) sample: Vec<u8>,
+}
+
+/// Judges one answer after another.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    dialect: Dialect,
+    status: u16,
+    lexer: Lexer,
+    meaning: Meaning,
+    in_offsets: bool,
+    entry: Entry,
+    seen: Seen,
+}
+
+impl Judge {
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            status: 0,
+            lexer: Lexer::new(),
+            meaning: Meaning::None,
+            in_offsets: false,
+            entry: Entry::default(),
+            seen: Seen::default(),
+        }
+    }
+
+    /// Prepares for the next answer.
+    pub(crate) fn begin(&mut self) {
+        self.status = 0;
+        self.lexer.begin();
+        self.meaning = Meaning::None;
+        self.in_offsets = false;
+        self.entry.clear();
+        let seen = &mut self.seen;
+        seen.body_bytes = 0;
+        (seen.entries, seen.acked, seen.without_offset) = (0, 0, 0);
+        seen.failed.clear();
+        (seen.error_code, seen.error_text) = (None, None);
+        (seen.offsets, seen.rubbish) = (false, false);
+        seen.sample.clear();
+    }
+
+    /// The answer's status, before its body.
+    pub(crate) fn status(&mut self, status: u16) {
+        self.status = status;
+    }
+
+    /// The next bytes of the body.
+    pub(crate) fn body(&mut self, bytes: &[u8]) {
+        self.seen.body_bytes += bytes.len() as u64;
+        if self.status != 200 {
+            self.keep_sample(bytes);
+        }
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.in_offsets && self.lexer.at_value(2) {
+                at += self.plain_entries(&bytes[at..]);
+                if at == bytes.len() {
+                    return;
+                }
+            }
+            if self.lexer.ended() {
+                if bytes[at..].iter().any(|byte| !byte.is_ascii_whitespace()) {
+                    self.seen.rubbish = true;
+                    self.keep_sample(&bytes[at..]);
+                }
+                return;
+            }
+            if self.lexer.broken() {
+                return;
+            }
+            let (event, consumed) = self.lexer.step(bytes[at], &mut self.entry.scratch);
+            if event != Event::None {
+                self.on(event);
+                if self.lexer.broken() {
+                    self.keep_sample(&bytes[at.saturating_sub(64)..]);
+                }
+            }
+            at += usize::from(consumed);
+        }
+    }
+
+    /// The body is complete, the records it answers are `expected`: what became of them.
+    pub(crate) fn conclude(&self, expected: u32) -> Verdict {
+        conclude(
+            self.dialect,
+            self.status,
+            expected,
+            self.lexer.ended(),
+            &self.seen,
+        )
+    }
+
+    /// What the body said, for the failure table.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    fn keep_sample(&mut self, bytes: &[u8]) {
+        let room = SAMPLE_BYTES.saturating_sub(self.seen.sample.len());
+        self.seen
+            .sample
+            .extend_from_slice(&bytes[..room.min(bytes.len())]);
+    }
+
+    /// Matches `{"partition":N,"offset":N,"error_code":null,"error":null}` (or without the two nulls, as Strimzi) and the
+    /// comma behind it, again and again; returns the bytes of the whole entries matched. The lexer stands before an entry.
+    fn plain_entries(&mut self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        let mut count = 0;
+        let mut behind_comma = true;
+        while behind_comma {
+            let Some(entry) = plain_entry(&bytes[at..]) else {
+                break;
+            };
+            count += 1;
+            at += entry;
+            behind_comma = bytes.get(at) == Some(&b',');
+            at += usize::from(behind_comma);
+        }
+        self.seen.entries += count;
+        self.seen.acked += count;
+        if count > 0 {
+            self.lexer.skip_values(behind_comma);
+        }
+        at
+    }
+
+    fn on(&mut self, event: Event) {
+        let depth = self.lexer.depth();
+        let in_entry = self.in_offsets && depth == 3;
+        match event {
+            Event::Key => self.meaning = meaning(depth, in_entry, self.lexer.key()),
+            Event::Open { array } => {
+                match (array, depth, self.meaning) {
+                    (true, 2, Meaning::Offsets) if !self.seen.offsets => {
+                        self.in_offsets = true;
+                        self.seen.offsets = true;
+                    }
+                    (_, 2, Meaning::Offsets) => self.lexer.give_up(),
+                    (false, 3, _) if self.in_offsets => self.entry.clear(),
+                    (true, 3, _) if self.in_offsets => self.entry.set_odd(),
+                    (_, 4, Meaning::Offset | Meaning::Code | Meaning::Text) if self.in_offsets => {
+                        self.entry.set_odd();
+                    }
+                    _ => {}
+                }
+                self.meaning = Meaning::None;
+            }
+            Event::Close { array } => {
+                if array && depth == 1 {
+                    self.in_offsets = false;
+                } else if self.in_offsets && depth == 2 {
+                    self.end_entry();
+                }
+                self.meaning = Meaning::None;
+            }
+            Event::Null | Event::Other | Event::Integer(_) | Event::Text => {
+                if self.in_offsets && depth == 2 {
+                    self.entry.set_odd();
+                    self.end_entry();
+                } else {
+                    self.scalar(event);
+                }
+                self.meaning = Meaning::None;
+            }
+            Event::None | Event::Broken => {}
+        }
+    }
+
+    fn scalar(&mut self, event: Event) {
+        let entry = &mut self.entry;
+        match (self.meaning, event) {
+            (Meaning::None | Meaning::RootCode | Meaning::RootText, Event::Null) => {}
+            (Meaning::Offset | Meaning::Code | Meaning::Text, Event::Null) => {}
+            (Meaning::Offset, Event::Integer(offset)) => entry.set_offset(offset),
+            (Meaning::Code, Event::Integer(code)) => entry.set_code(code),
+            (Meaning::Text, Event::Text) => entry.take_text(),
+            (Meaning::Offset | Meaning::Code | Meaning::Text, _) => entry.set_odd(),
+            (Meaning::RootCode, Event::Integer(code)) => self.seen.error_code = Some(code),
+            (Meaning::RootText, Event::Text) => {
+                self.seen.error_text = Some(String::from_utf8_lossy(&entry.scratch).into_owned());
+            }
+            (Meaning::Offsets, _) => self.lexer.give_up(),
+            _ => {}
+        }
+    }
+
+    fn end_entry(&mut self) {
+        let seen = &mut self.seen;
+        seen.entries += 1;
+        match self.entry.judge(self.dialect) {
+            Ok(offset) => {
+                seen.acked += 1;
+                seen.without_offset += u32::from(offset == -1);
+            }
+            Err(failed) => {
+                let same = |row: &&mut FailedEntry| {
+                    row.code == failed.code && row.rejected == failed.rejected
+                };
+                match seen.failed.iter_mut().find(same) {
+                    Some(row) => row.records += 1,
+                    None => seen.failed.push(failed),
+                }
+            }
+        }
+        self.entry.clear();
+    }
+}
+
+fn meaning(depth: u8, in_entry: bool, key: &[u8]) -> Meaning {
+    match key {
+        b"offset" if in_entry => Meaning::Offset,
+        b"error_code" if in_entry => Meaning::Code,
+        b"error" | b"message" if in_entry => Meaning::Text,
+        b"offsets" if depth == 1 => Meaning::Offsets,
+        b"error_code" if depth == 1 => Meaning::RootCode,
+        b"message" if depth == 1 => Meaning::RootText,
+        _ => Meaning::None,
+    }
+}
+
+/// Length of the acknowledging entry at the start of `bytes`, if it is one in the shape matched and complete.
+fn plain_entry(bytes: &[u8]) -> Option<usize> {
+    const NULLS: &[u8] = b",\"error_code\":null,\"error\":null}";
+    let rest = bytes.strip_prefix(b"{\"partition\":")?;
+    let rest = &rest[plain_integer(rest)?..];
+    let rest = rest.strip_prefix(b",\"offset\":")?;
+    let rest = &rest[plain_integer(rest)?..];
+    let rest = rest
+        .strip_prefix(NULLS)
+        .or_else(|| rest.strip_prefix(b"}"))?;
+    Some(bytes.len() - rest.len())
+}
+
+/// Length of a non-negative JSON integer that fits an `i64` for sure, not at the end of `bytes` (it may go on there).
+fn plain_integer(bytes: &[u8]) -> Option<usize> {
+    let digits = bytes
+        .iter()
+        .take(19)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let plain =
+        (1..=18).contains(&digits) && (digits == 1 || bytes[0] != b'0') && digits < bytes.len();
+    plain.then_some(digits)
+}

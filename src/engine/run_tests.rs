@@ -1,0 +1,551 @@
+//! The engine against a server that does as it is told: every request ends in exactly one place.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Control, Progress, Setup, TargetSetup, run};
+use crate::measure::{End, FailureKind, Measured};
+use crate::payload::Head;
+use crate::plan::{Content, KeyMode, Load, Payload, Stop};
+use crate::units::{ByteSize, Rate};
+use crate::wire::{Dialect, Format};
+
+/// What the server does with the request numbered from 0 over all connections.
+#[derive(Clone, Copy)]
+enum Act {
+    Answer,
+    AnswerIn(Duration),
+    AnswerAndClose,
+    AnswerInPieces,
+    AnswerEarly,
+    Fail(u16),
+    Close,
+    CloseInAnswer,
+    NeverAnswer,
+    /// The listener and every connection go away for good.
+    Die,
+}
+
+struct Server {
+    address: SocketAddr,
+    requests: Arc<AtomicU64>,
+    records: Arc<AtomicU64>,
+    connections: Arc<AtomicUsize>,
+}
+
+fn server(act: impl Fn(u64) -> Act + Send + Sync + 'static) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (requests, records) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let server = Server {
+        address,
+        requests: Arc::clone(&requests),
+        records: Arc::clone(&records),
+        connections: Arc::clone(&connections),
+    };
+    let act = Arc::new(act);
+    let dead = Arc::new(AtomicUsize::new(0));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            if dead.load(Ordering::SeqCst) == 1 {
+                return;
+            }
+            let Ok(stream) = stream else { return };
+            connections.fetch_add(1, Ordering::SeqCst);
+            let (act, requests, records, dead) = (
+                Arc::clone(&act),
+                Arc::clone(&requests),
+                Arc::clone(&records),
+                Arc::clone(&dead),
+            );
+            thread::spawn(move || serve(stream, address, &*act, &requests, &records, &dead));
+        }
+    });
+    server
+}
+
+fn serve(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    act: &dyn Fn(u64) -> Act,
+    requests: &AtomicU64,
+    records: &AtomicU64,
+    dead: &AtomicUsize,
+) {
+    stream.set_nodelay(true).unwrap();
+    let mut bytes = Vec::new();
+    loop {
+        let Some(head) = read_until(&mut stream, &mut bytes, |b| {
+            b.windows(4).position(|w| w == b"\r\n\r\n").map(|p| p + 4)
+        }) else {
+            return;
+        };
+        let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
+        let length: usize = text
+            .split("Content-Length: ")
+            .nth(1)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        let number = requests.fetch_add(1, Ordering::SeqCst);
+        let act = act(number);
+        let early = matches!(act, Act::AnswerEarly);
+        if !early
+            && read_until(&mut stream, &mut bytes, |b| {
+                (b.len() >= head + length).then_some(0)
+            })
+            .is_none()
+        {
+            return;
+        }
+        let count = if early {
+            0
+        } else {
+            bytes[head..head + length]
+                .windows(8)
+                .filter(|w| w == b"\"value\":")
+                .count()
+        };
+        let answer = |status: &str, connection: &str, body: &str| {
+            format!(
+                "HTTP/1.1 {status}\r\nContent-Length: {}\r\n{connection}\r\n{body}",
+                body.len()
+            )
+        };
+        let entries =
+            vec![r#"{"partition":0,"offset":7,"error_code":null,"error":null}"#; count].join(",");
+        let good =
+            format!(r#"{{"offsets":[{entries}],"key_schema_id":null,"value_schema_id":null}}"#);
+        if dead.load(Ordering::SeqCst) == 1 {
+            return;
+        }
+        let text = match act {
+            Act::Answer => answer("200 OK", "", &good),
+            Act::AnswerIn(delay) => {
+                thread::sleep(delay);
+                answer("200 OK", "", &good)
+            }
+            Act::AnswerAndClose => answer("200 OK", "Connection: close\r\n", &good),
+            Act::AnswerInPieces => {
+                let text = answer("200 OK", "", &good);
+                for piece in text.as_bytes().chunks(41) {
+                    stream.write_all(piece).unwrap();
+                    thread::yield_now();
+                }
+                String::new()
+            }
+            Act::AnswerEarly => answer("413 Payload Too Large", "Connection: close\r\n", "no"),
+            Act::Fail(status) => answer(
+                &format!("{status} No"),
+                "",
+                &format!(r#"{{"error_code":{status},"message":"no"}}"#),
+            ),
+            Act::Close => return,
+            Act::CloseInAnswer => {
+                let text = answer("200 OK", "", &good);
+                let _ = stream.write_all(&text.as_bytes()[..text.len() / 2]);
+                return;
+            }
+            Act::NeverAnswer => {
+                let _ = stream.read(&mut [0]);
+                return;
+            }
+            Act::Die => {
+                dead.store(1, Ordering::SeqCst);
+                let _ = TcpStream::connect(address);
+                return;
+            }
+        };
+        records.fetch_add(count as u64, Ordering::SeqCst);
+        if stream.write_all(text.as_bytes()).is_err()
+            || matches!(act, Act::AnswerAndClose | Act::AnswerEarly)
+        {
+            return;
+        }
+        bytes.drain(..head + length);
+    }
+}
+
+/// Reads until `found` says where; `None` at the end of the stream.
+fn read_until(
+    stream: &mut TcpStream,
+    bytes: &mut Vec<u8>,
+    found: impl Fn(&[u8]) -> Option<usize>,
+) -> Option<usize> {
+    let mut buffer = [0; 16_384];
+    loop {
+        if let Some(at) = found(bytes) {
+            return Some(at);
+        }
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return None,
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+fn setup(server: &Server, stop: Stop, concurrency: u32, batch_size: u32) -> Setup {
+    Setup {
+        targets: vec![TargetSetup {
+            address: server.address,
+            tls: None,
+            head: Head {
+                path: "/topics/t".into(),
+                host: server.address.to_string(),
+                headers: Vec::new(),
+            },
+        }],
+        load: Load {
+            stop,
+            concurrency,
+            batch_size,
+            rate: None,
+            warmup: Duration::ZERO,
+            timeout: Duration::from_secs(5),
+            drain: Duration::from_secs(5),
+            threads: 2,
+        },
+        payload: Payload {
+            format: Format::Json,
+            message_size: ByteSize(50),
+            content: Content::Text,
+            key: KeyMode::None,
+            seed: 1,
+        },
+        run: "tests0".into(),
+        dialect: Dialect::Confluent,
+    }
+}
+
+fn measure(setup: &Setup) -> Measured {
+    let measured =
+        run(setup, &Control::new(), &mut |_| {}).unwrap_or_else(|failed| panic!("{failed:?}"));
+    assert_balanced(&measured);
+    measured
+}
+
+/// Both equations of the ledger, for requests and for records.
+fn assert_balanced(measured: &Measured) {
+    let ledger = measured.total().ledger;
+    assert!(ledger.balances(), "{measured:#?}");
+    assert_eq!(
+        measured.scheduled.requests,
+        ledger.requests.sent + measured.unsent.requests
+    );
+    assert_eq!(
+        measured.scheduled.records,
+        ledger.records.sent + measured.unsent.records
+    );
+}
+
+fn failures(measured: &Measured) -> Vec<(FailureKind, u64)> {
+    let mut rows: Vec<_> = measured
+        .total()
+        .failures
+        .rows()
+        .iter()
+        .map(|row| (row.kind, row.requests))
+        .collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn every_record_asked_for_is_sent_once_and_acked() {
+    for act in [Act::Answer, Act::AnswerAndClose, Act::AnswerInPieces] {
+        let server = server(move |_| act);
+        let measured = measure(&setup(&server, Stop::Messages(2_345), 7, 100));
+        let total = measured.total();
+        assert_eq!(total.ledger.records.acked, 2_345);
+        assert_eq!(server.records.load(Ordering::SeqCst), 2_345);
+        assert_eq!(server.requests.load(Ordering::SeqCst), 24);
+        assert_eq!(total.latency.len(), 24);
+        assert_eq!(measured.end, End::Finished);
+        assert!(measured.window.is_some());
+        assert_eq!(failures(&measured), []);
+        assert_eq!(
+            measured
+                .timeline
+                .iter()
+                .map(|row| row.records_acked)
+                .sum::<u64>(),
+            2_345
+        );
+    }
+}
+
+#[test]
+fn each_way_to_fail_ends_in_its_own_place() {
+    let server = server(|number| match number {
+        3 => Act::Fail(400),
+        5 => Act::Fail(503),
+        7 => Act::Close,
+        9 => Act::CloseInAnswer,
+        _ => Act::Answer,
+    });
+    let measured = measure(&setup(&server, Stop::Messages(200), 3, 10));
+    let ledger = measured.total().ledger;
+    assert_eq!(
+        (
+            ledger.requests.complete,
+            ledger.requests.rejected,
+            ledger.requests.unknown
+        ),
+        (16, 1, 3)
+    );
+    assert_eq!(
+        (
+            ledger.records.acked,
+            ledger.records.rejected,
+            ledger.records.unknown
+        ),
+        (160, 10, 30)
+    );
+    let kinds = [
+        (FailureKind::EofBeforeAnswer, 1),
+        (FailureKind::EofInAnswer, 1),
+        (FailureKind::ServerError, 1),
+        (FailureKind::ClientError, 1),
+    ];
+    assert_eq!(failures(&measured), kinds);
+    assert_eq!(measured.total().latency_bounds.len(), 3);
+    assert_eq!(measured.connections.reconnects, 2);
+}
+
+#[test]
+fn an_answer_before_the_body_was_read_is_judged() {
+    let server = server(|_| Act::AnswerEarly);
+    let mut setup = setup(&server, Stop::Messages(20), 1, 10);
+    setup.payload.message_size = ByteSize(2_000_000);
+    let measured = measure(&setup);
+    let ledger = measured.total().ledger;
+    // The peer resets a connection that it closes with unread bytes: the answer may be lost on the way, never acked.
+    assert_eq!(ledger.records.acked, 0);
+    assert_eq!(ledger.requests.rejected + ledger.requests.unknown, 2);
+}
+
+#[test]
+fn a_request_without_an_answer_is_unknown_after_the_time_out() {
+    let server = server(|number| {
+        if number == 2 {
+            Act::NeverAnswer
+        } else {
+            Act::Answer
+        }
+    });
+    let mut setup = setup(&server, Stop::Messages(100), 2, 10);
+    setup.load.timeout = Duration::from_millis(300);
+    let measured = measure(&setup);
+    assert_eq!(measured.total().ledger.requests.unknown, 1);
+    assert_eq!(failures(&measured), [(FailureKind::Timeout, 1)]);
+    assert!(measured.total().latency_bounds.max() >= 300_000);
+    assert_eq!(measured.end, End::Finished);
+}
+
+#[test]
+fn a_target_that_dies_is_gone_and_what_was_not_sent_is_counted() {
+    let server = server(|number| if number == 10 { Act::Die } else { Act::Answer });
+    let mut setup = setup(&server, Stop::Messages(1_000), 4, 10);
+    setup.load.timeout = Duration::from_millis(500);
+    let measured = measure(&setup);
+    assert_eq!(measured.end, End::TargetGone);
+    assert_eq!(measured.scheduled.records, 1_000);
+    assert!(measured.unsent.records >= 800, "{:?}", measured.unsent);
+    assert!(measured.total().ledger.records.acked <= 140);
+}
+
+#[test]
+fn a_time_limited_closed_loop_ends_on_time_and_drains() {
+    let server = server(|_| Act::AnswerIn(Duration::from_millis(20)));
+    let began = Instant::now();
+    let measured = measure(&setup(
+        &server,
+        Stop::Duration(Duration::from_millis(500)),
+        4,
+        10,
+    ));
+    assert!(began.elapsed() < Duration::from_secs(3));
+    let requests = measured.total().ledger.requests;
+    assert_eq!(requests.complete, requests.sent);
+    assert_eq!(requests.sent, server.requests.load(Ordering::SeqCst));
+    assert!((20..=104).contains(&requests.sent), "{}", requests.sent);
+    let busy = measured.generator.mean_in_flight;
+    assert!((2.0..=4.1).contains(&busy), "{busy}");
+}
+
+#[test]
+fn warm_up_is_load_but_in_no_figure() {
+    let server = server(|_| Act::AnswerIn(Duration::from_millis(5)));
+    let mut setup = setup(&server, Stop::Messages(100), 2, 10);
+    setup.load.warmup = Duration::from_millis(200);
+    let measured = measure(&setup);
+    assert_eq!(measured.total().ledger.records.acked, 100);
+    assert!(measured.warmup.balances());
+    assert!(measured.warmup.records.acked >= 50);
+    assert_eq!(
+        server.records.load(Ordering::SeqCst),
+        100 + measured.warmup.records.acked
+    );
+}
+
+#[test]
+fn an_open_loop_counts_a_stall_from_when_requests_were_due() {
+    let began = Instant::now();
+    let stall = move |_| {
+        let at = began.elapsed();
+        let until = Duration::from_millis(1_500);
+        if at > Duration::from_millis(500) && at < until {
+            Act::AnswerIn(until.saturating_sub(at))
+        } else {
+            Act::Answer
+        }
+    };
+    let server = server(stall);
+    let mut setup = setup(&server, Stop::Duration(Duration::from_secs(2)), 4, 1);
+    setup.load.rate = Some(Rate(100.0));
+    let measured = measure(&setup);
+    let total = measured.total();
+    assert_eq!(measured.scheduled.requests, 200);
+    assert_eq!(total.ledger.requests.complete, 200);
+    // A second of requests was due while the server stood still: half of all, waiting half a second on average.
+    assert!(
+        total.latency.value_at_quantile(0.75) > 300_000,
+        "{}",
+        total.latency.value_at_quantile(0.75)
+    );
+    assert!(total.latency.value_at_quantile(0.25) < 100_000);
+    assert!(total.service_time.value_at_quantile(0.75) < 100_000);
+    assert!(total.send_delay.max() > 500_000);
+}
+
+#[test]
+fn due_requests_that_no_connection_took_are_unsent_with_a_lower_bound() {
+    let server = server(|_| Act::AnswerIn(Duration::from_millis(250)));
+    let mut setup = setup(&server, Stop::Duration(Duration::from_millis(500)), 1, 1);
+    setup.load.rate = Some(Rate(100.0));
+    let measured = measure(&setup);
+    assert_eq!(measured.scheduled.requests, 50);
+    assert!(measured.unsent.requests >= 45, "{:?}", measured.unsent);
+    assert_eq!(
+        measured.total().latency_bounds.len(),
+        measured.unsent.requests
+    );
+}
+
+#[test]
+fn an_interrupt_drains_and_a_second_one_does_not_wait() {
+    for (interrupts, unknown) in [(1, 0), (2, 3)] {
+        let server = server(|number| {
+            if number < 20 {
+                Act::Answer
+            } else {
+                Act::AnswerIn(Duration::from_millis(700))
+            }
+        });
+        let setup = setup(&server, Stop::Messages(1_000_000), 3, 10);
+        let control = Control::new();
+        let mut told = 0;
+        let measured = run(&setup, &control, &mut |progress| {
+            if matches!(progress, Progress::Running { .. })
+                && server.requests.load(Ordering::SeqCst) >= 23
+                && told < interrupts
+            {
+                control.interrupt();
+                told += 1;
+            }
+        })
+        .unwrap();
+        assert_balanced(&measured);
+        assert_eq!(measured.total().ledger.requests.unknown, unknown);
+        assert_eq!(
+            measured.end,
+            if interrupts == 1 {
+                End::Interrupted
+            } else {
+                End::Abandoned
+            }
+        );
+        assert_eq!(measured.unsent.records, 0, "what was not due is not unsent");
+    }
+}
+
+#[test]
+fn a_connection_that_the_server_closed_while_idle_loses_nothing() {
+    // Closed right behind each answer, unannounced, with pauses between requests in which the end arrives.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut bytes = Vec::new();
+            if read_until(&mut stream, &mut bytes, |b| b.ends_with(b"]}").then_some(0)).is_some() {
+                let body = r#"{"offsets":[{"partition":0,"offset":7}]}"#;
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+            }
+        }
+    });
+    let none = AtomicU64::new(0).into();
+    let server = Server {
+        address,
+        requests: none,
+        records: AtomicU64::new(0).into(),
+        connections: AtomicUsize::new(0).into(),
+    };
+    let mut setup = setup(&server, Stop::Messages(30), 2, 1);
+    setup.load.rate = Some(Rate(50.0));
+    let measured = measure(&setup);
+    assert_eq!(measured.total().ledger.records.acked, 30);
+    assert!(
+        measured.connections.reconnects >= 28,
+        "{:?}",
+        measured.connections
+    );
+}
+
+#[test]
+fn connections_are_open_before_the_clock_starts_and_shared_by_threads() {
+    let server = server(|_| Act::Answer);
+    let measured = measure(&setup(&server, Stop::Messages(10), 9, 10));
+    assert_eq!(server.connections.load(Ordering::SeqCst), 9);
+    assert_eq!(
+        (measured.connections.unused, measured.connections.used_once),
+        (8, 1)
+    );
+}
+
+#[test]
+fn a_target_that_refuses_is_told_before_any_load() {
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let none = || AtomicU64::new(0).into();
+    let server = Server {
+        address,
+        requests: none(),
+        records: none(),
+        connections: AtomicUsize::new(0).into(),
+    };
+    let failed = run(
+        &setup(&server, Stop::Messages(10), 2, 10),
+        &Control::new(),
+        &mut |_| {},
+    )
+    .unwrap_err();
+    assert!(
+        matches!(failed, super::Failed::Open { target: 0, .. }),
+        "{failed:?}"
+    );
+}

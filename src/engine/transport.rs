@@ -1,0 +1,158 @@
+//! A TCP connection with or without TLS, non-blocking.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
+
+/// Plain bytes that rustls may hold back before they are encrypted and sent; bounds memory per connection.
+const TLS_BUFFER_BYTES: usize = 64 * 1024;
+
+/// What a secure connection needs.
+#[derive(Debug, Clone)]
+pub struct TlsTarget {
+    /// Roots, client certificate.
+    pub config: Arc<ClientConfig>,
+    /// Name the certificate must be for.
+    pub name: ServerName<'static>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Transport {
+    stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
+}
+
+impl Transport {
+    /// Begins to connect; readiness tells how it went.
+    pub(crate) fn connect(
+        address: SocketAddr,
+        tls: Option<&TlsTarget>,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<Self> {
+        let mut stream = TcpStream::connect(address)?;
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        let tls = match tls {
+            None => None,
+            Some(target) => {
+                let mut connection =
+                    ClientConnection::new(Arc::clone(&target.config), target.name.clone())
+                        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                connection.set_buffer_limit(Some(TLS_BUFFER_BYTES));
+                Some(Box::new(connection))
+            }
+        };
+        Ok(Self { stream, tls })
+    }
+
+    pub(crate) fn close(mut self, registry: &Registry) {
+        // Closing the socket takes it out of the poll as well; an error here changes nothing.
+        let _ = registry.deregister(&mut self.stream);
+    }
+
+    /// Whether the connection is open: `Ok(false)` while it is still being made.
+    pub(crate) fn established(&mut self) -> io::Result<bool> {
+        if let Some(error) = self.stream.take_error()? {
+            return Err(error);
+        }
+        match self.stream.peer_addr() {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        self.stream.set_nodelay(true)?;
+        let Some(tls) = self.tls.as_mut() else {
+            return Ok(true);
+        };
+        while tls.is_handshaking() {
+            if tls.wants_write() {
+                match tls.write_tls(&mut self.stream) {
+                    Ok(_) => continue,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            match tls.read_tls(&mut self.stream) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {
+                    tls.process_new_packets().map_err(tls_error)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        self.flush()?;
+        Ok(true)
+    }
+
+    /// Writes as much as the socket takes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(tls) = self.tls.as_mut() else {
+            return self.stream.write(bytes);
+        };
+        let mut written = 0;
+        loop {
+            while tls.wants_write() {
+                match tls.write_tls(&mut self.stream) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock && written > 0 => {
+                        return Ok(written);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            if written == bytes.len() {
+                return Ok(written);
+            }
+            written += tls.writer().write(&bytes[written..])?;
+        }
+    }
+
+    /// Sends what TLS still holds back.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        let Some(tls) = self.tls.as_mut() else {
+            return Ok(());
+        };
+        while tls.wants_write() {
+            match tls.write_tls(&mut self.stream) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is there; `Ok(0)` is the peer's end.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(tls) = self.tls.as_mut() else {
+            return self.stream.read(buffer);
+        };
+        loop {
+            match tls.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // A peer that closes without close_notify ends the stream just the same; framing tells what was cut.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                other => return other,
+            }
+            if tls.read_tls(&mut self.stream)? == 0 {
+                return Ok(0);
+            }
+            tls.process_new_packets().map_err(tls_error)?;
+        }
+    }
+
+    /// Whether a read that did not fill the buffer proves that nothing more is there: not with TLS records in between.
+    pub(crate) fn short_read_is_last(&self) -> bool {
+        self.tls.is_none()
+    }
+}
+
+fn tls_error(error: rustls::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}

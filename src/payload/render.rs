@@ -1,0 +1,258 @@
+//! Renders a batch once: head, records with random payload text, and where their slots are.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt, SeedableRng};
+
+use super::slots::{KEY_DIGITS, Key, REQUEST_DIGITS, Slot, Slots, TIMESTAMP_DIGITS, write_digits};
+use super::{ACCEPT, RUN_CHARS, has_key};
+use crate::plan::{Content, Payload, Plan};
+use crate::wire::Format;
+
+/// What the head of a request says; the body's length and type are added when it is rendered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Path and query.
+    pub path: String,
+    /// `Host` header.
+    pub host: String,
+    /// Further headers, `Authorization` included.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Head {
+    /// The head of requests to the plan's target number `index`.
+    pub fn for_target(plan: &Plan, index: usize) -> Self {
+        let url = &plan.target.urls[index];
+        let host = url.host_str().unwrap_or_default();
+        let host = url
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let mut headers = plan.target.headers.clone();
+        if let Some(auth) = &plan.target.auth {
+            headers.push(("Authorization".to_owned(), auth.header_value()));
+        }
+        let base = url.path().trim_end_matches('/');
+        Self {
+            path: format!("{base}/topics/{}", plan.topic.name),
+            host,
+            headers,
+        }
+    }
+
+    pub(super) fn render(&self, format: Format, content_length: usize) -> Vec<u8> {
+        let mut head = format!("POST {} HTTP/1.1\r\n", self.path);
+        let named = |name: &str| {
+            self.headers
+                .iter()
+                .any(|(n, _)| n.eq_ignore_ascii_case(name))
+        };
+        let mut add = |name: &str, value: &str| {
+            head.push_str(name);
+            head.push_str(": ");
+            head.push_str(value);
+            head.push_str("\r\n");
+        };
+        if !named("host") {
+            add("Host", &self.host);
+        }
+        add("Content-Type", format.content_type());
+        if !named("accept") {
+            add("Accept", ACCEPT);
+        }
+        for (name, value) in &self.headers {
+            add(name, value);
+        }
+        add("Content-Length", &content_length.to_string());
+        head.push_str("\r\n");
+        head.into_bytes()
+    }
+}
+
+/// A rendered body before it gets a head.
+#[derive(Debug)]
+pub struct Rendering {
+    pub(super) body: Vec<u8>,
+    pub(super) records_start: usize,
+    pub(super) stride: usize,
+    pub(super) slots: Slots,
+    /// Key and value bytes of all records as the server stores them.
+    pub(super) payload_bytes: u64,
+    /// Value bytes of one record as the server stores it.
+    pub(super) value_bytes: u64,
+}
+
+/// Characters of the index in the batch; none for a batch of one.
+fn index_width(batch_size: u32) -> u32 {
+    batch_size
+        .checked_sub(1)
+        .and_then(|last| last.checked_ilog10())
+        .map_or(0, |log| log + 1)
+}
+
+/// Text around a slot, in the order of a record: everything fixed and where the variable parts go.
+struct Record {
+    plain: Vec<u8>,
+    request: Slot,
+    timestamp: Slot,
+}
+
+impl Rendering {
+    /// Renders the first `records` records of a batch of `batch_size` for engine thread `worker` of run `run`
+    /// (its first characters are used).
+    pub fn new(payload: &Payload, records: u32, batch_size: u32, run: &str, worker: u32) -> Self {
+        let mut random = StdRng::seed_from_u64(payload.seed ^ (u64::from(worker) << 32));
+        let binary = payload.format == Format::Binary;
+        let run: String = format!("{run:0<RUN_CHARS$}")
+            .chars()
+            .take(RUN_CHARS)
+            .collect();
+        let width = index_width(batch_size) as usize;
+
+        let mut body = b"{\"records\":[".to_vec();
+        let records_start = body.len();
+        let mut slots = None;
+        let (mut stride, mut value_bytes) = (0, 0);
+        for index in 0..records {
+            let record_start = body.len();
+            body.push(b'{');
+            let key = has_key(payload.key).then(|| open_key(&mut body, record_start, binary));
+            body.extend_from_slice(b"\"value\":");
+            let text = payload_text(payload, &mut random);
+            let mut record = value(&run, worker, index, width, &text, binary);
+            if binary {
+                // Padding is JSON white space, so that every record's base64 has no `=` inside a slot's group.
+                body.push(b'"');
+                let value_at = body.len() - record_start;
+                for slot in [&mut record.request, &mut record.timestamp] {
+                    slot.offset = value_at + slot.offset / 3 * 4;
+                }
+                body.extend_from_slice(STANDARD.encode(&record.plain).as_bytes());
+                body.push(b'"');
+            } else {
+                let value_at = body.len() - record_start;
+                record.request.offset += value_at;
+                record.timestamp.offset += value_at;
+                body.extend_from_slice(&record.plain);
+            }
+            body.extend_from_slice(b"},");
+            if slots.is_none() {
+                stride = body.len() - record_start;
+                value_bytes = record.plain.len() as u64;
+                slots = Some(Slots {
+                    request: record.request,
+                    timestamp: record.timestamp,
+                    key: key.map(|slot| Key {
+                        slot,
+                        mode: payload.key,
+                        seed: payload.seed ^ (u64::from(worker) << 32),
+                        worker: u64::from(worker),
+                        batch_size: u64::from(batch_size),
+                    }),
+                    base64: binary,
+                });
+            }
+        }
+        body.pop();
+        body.extend_from_slice(b"]}");
+        let key_bytes = if has_key(payload.key) {
+            KEY_DIGITS as u64
+        } else {
+            0
+        };
+        Self {
+            body,
+            records_start,
+            stride,
+            slots: slots.expect("a batch has at least one record"),
+            payload_bytes: u64::from(records) * (value_bytes + key_bytes),
+            value_bytes,
+        }
+    }
+}
+
+/// Writes the record's key: fifteen digits, in binary twenty characters of base64 without padding.
+fn open_key(body: &mut Vec<u8>, record_start: usize, binary: bool) -> Slot {
+    body.extend_from_slice(b"\"key\":\"");
+    let offset = body.len() - record_start;
+    let digits = if binary {
+        KEY_DIGITS / 3 * 4
+    } else {
+        KEY_DIGITS
+    };
+    body.resize(body.len() + digits, b'0');
+    body.extend_from_slice(b"\",");
+    Slot {
+        offset,
+        before: Vec::new(),
+        after: Vec::new(),
+    }
+}
+
+fn value(run: &str, worker: u32, index: u32, width: usize, text: &str, aligned: bool) -> Record {
+    let worker_digits = {
+        let mut digits = [0; 2];
+        write_digits(&mut digits, u64::from(worker));
+        String::from_utf8_lossy(&digits).into_owned()
+    };
+    let mut plain = b"{".to_vec();
+    let slot = |plain: &mut Vec<u8>, digits: usize, behind: &str| {
+        let mut slot = Slot {
+            offset: plain.len(),
+            before: Vec::new(),
+            after: Vec::new(),
+        };
+        plain.resize(plain.len() + digits, b'0');
+        if aligned {
+            let after = behind.len().min((3 - digits % 3) % 3);
+            slot.after = behind.as_bytes()[..after].to_vec();
+        }
+        plain.extend_from_slice(behind.as_bytes());
+        slot
+    };
+    let mut lead = format!("\"id\":\"{run}-{worker_digits}-");
+    if aligned {
+        while (plain.len() + lead.len()) % 3 != 0 {
+            lead.insert(0, ' ');
+        }
+    }
+    plain.extend_from_slice(lead.as_bytes());
+    let behind = if width > 0 {
+        format!("-{index:0width$}\",")
+    } else {
+        "\",".to_owned()
+    };
+    let request = slot(&mut plain, REQUEST_DIGITS, &behind);
+    let mut lead = "\"timestamp\":".to_owned();
+    if aligned {
+        while (plain.len() + lead.len()) % 3 != 0 {
+            lead.insert(0, ' ');
+        }
+    }
+    plain.extend_from_slice(lead.as_bytes());
+    let timestamp = slot(&mut plain, TIMESTAMP_DIGITS, ",\"system\":\"krush\",");
+    plain.extend_from_slice(b"\"payload\":\"");
+    plain.extend_from_slice(text.as_bytes());
+    plain.extend_from_slice(b"\"}");
+    Record {
+        plain,
+        request,
+        timestamp,
+    }
+}
+
+fn payload_text(payload: &Payload, random: &mut StdRng) -> String {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let size = payload.message_size.0 as usize;
+    match payload.content {
+        Content::Text => (0..size)
+            .map(|_| char::from(LETTERS[random.random_range(0..62)]))
+            .collect(),
+        Content::Base64 => {
+            let mut bytes = vec![0; size];
+            random.fill_bytes(&mut bytes);
+            STANDARD.encode(bytes)
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The fixed-width places of a record that differ from request to request, and how they are written.
+
+use crate::plan::KeyMode;
+
+/// Digits of the request number in an id: enough for four days at 280,000 requests/s on one thread.
+pub(super) const REQUEST_DIGITS: usize = 11;
+/// Digits of a timestamp in ms, until the year 2286.
+pub(super) const TIMESTAMP_DIGITS: usize = 13;
+/// Digits of a key.
+pub(super) const KEY_DIGITS: usize = 15;
+
+/// What tells one request from the next: everything else in its bytes is fixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stamp {
+    /// Number of the request on its engine thread.
+    pub request: u64,
+    /// Wall-clock time at which it was made, in ms since 1970.
+    pub timestamp_ms: u64,
+}
+
+/// A slot's text: fixed bytes around the digits, so that in base64 it starts and ends on a group of three.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Slot {
+    /// Position in the record.
+    pub(super) offset: usize,
+    /// Fixed text before the digits, inside the slot.
+    pub(super) before: Vec<u8>,
+    /// Fixed text behind the digits, inside the slot.
+    pub(super) after: Vec<u8>,
+}
+
+/// Where the slots of a record are, counted from the record's first byte.
+#[derive(Debug, Clone)]
+pub(super) struct Slots {
+    pub(super) request: Slot,
+    pub(super) timestamp: Slot,
+    pub(super) key: Option<Key>,
+    /// Slots are base64 (binary format).
+    pub(super) base64: bool,
+}
+
+/// How a record's key is made.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub(super) slot: Slot,
+    pub(super) mode: KeyMode,
+    pub(super) seed: u64,
+    /// Sequence keys of different engine threads differ in their first two digits.
+    pub(super) worker: u64,
+    /// Records of a full batch: sequence keys count `request × batch_size + index`.
+    pub(super) batch_size: u64,
+}
+
+/// Sequence keys of one thread end before the next one's begin.
+const SEQUENCE_SPAN: u64 = 10_000_000_000_000;
+
+const MAX_SLOT: usize = 48;
+
+/// A slot's final bytes.
+struct Text {
+    bytes: [u8; MAX_SLOT],
+    length: usize,
+}
+
+impl Slot {
+    fn text<const DIGITS: usize>(&self, number: u64, base64: bool) -> Text {
+        let mut plain = [0; MAX_SLOT];
+        let digits_at = self.before.len();
+        let end = digits_at + DIGITS;
+        plain[..digits_at].copy_from_slice(&self.before);
+        write_digits(&mut plain[digits_at..end], number);
+        let length = end + self.after.len();
+        plain[end..length].copy_from_slice(&self.after);
+        if !base64 {
+            return Text {
+                bytes: plain,
+                length,
+            };
+        }
+        use base64::Engine as _;
+        let mut bytes = [0; MAX_SLOT];
+        let length = base64::engine::general_purpose::STANDARD
+            .encode_slice(&plain[..length], &mut bytes)
+            .expect("every slot is at most 36 plain bytes");
+        Text { bytes, length }
+    }
+}
+
+/// Writes `number` right-aligned with leading zeros, its last digits if it is too long.
+pub(super) fn write_digits(out: &mut [u8], mut number: u64) {
+    for digit in out.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+impl Slots {
+    /// Writes `stamp` into `count` records that lie `stride` apart from the start of `bytes`; `first` is the first one's index.
+    pub(super) fn stamp(
+        &self,
+        bytes: &mut [u8],
+        stride: usize,
+        stamp: Stamp,
+        first: u32,
+        count: u32,
+    ) {
+        let request = self
+            .request
+            .text::<REQUEST_DIGITS>(stamp.request, self.base64);
+        let timestamp = self
+            .timestamp
+            .text::<TIMESTAMP_DIGITS>(stamp.timestamp_ms, self.base64);
+        let put = |record: &mut [u8], slot: &Slot, text: &Text| {
+            record[slot.offset..slot.offset + text.length]
+                .copy_from_slice(&text.bytes[..text.length]);
+        };
+        match &self.key {
+            // The common case apart: two copies of constant length a record.
+            None if !self.base64 => {
+                let (a, b) = (self.request.offset, self.timestamp.offset);
+                let request: [u8; REQUEST_DIGITS] = request.bytes[..REQUEST_DIGITS]
+                    .try_into()
+                    .expect("the slice has this length");
+                let timestamp: [u8; TIMESTAMP_DIGITS] = timestamp.bytes[..TIMESTAMP_DIGITS]
+                    .try_into()
+                    .expect("the slice has this length");
+                for record in bytes.chunks_mut(stride).take(count as usize) {
+                    record[a..a + REQUEST_DIGITS].copy_from_slice(&request);
+                    record[b..b + TIMESTAMP_DIGITS].copy_from_slice(&timestamp);
+                }
+            }
+            None => {
+                for record in bytes.chunks_mut(stride).take(count as usize) {
+                    put(record, &self.request, &request);
+                    put(record, &self.timestamp, &timestamp);
+                }
+            }
+            Some(key) => {
+                for (record, index) in bytes
+                    .chunks_mut(stride)
+                    .take(count as usize)
+                    .zip(u64::from(first)..)
+                {
+                    put(record, &self.request, &request);
+                    put(record, &self.timestamp, &timestamp);
+                    let number = key.number(stamp.request * key.batch_size + index);
+                    put(
+                        record,
+                        &key.slot,
+                        &key.slot.text::<KEY_DIGITS>(number, self.base64),
+                    );
+                }
+            }
+        }
+    }
+}
+
+impl Key {
+    /// The key of the `sequence`-th record: a pure function, so that a request rendered twice has the same keys.
+    pub(super) fn number(&self, sequence: u64) -> u64 {
+        let random = splitmix(self.seed ^ sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        match self.mode {
+            KeyMode::None => 0,
+            KeyMode::Sequence => self.worker * SEQUENCE_SPAN + sequence,
+            KeyMode::Random { keys } => scale(random, keys),
+            KeyMode::Hot { keys, hot_ratio } => {
+                let hot = (splitmix(random) as f64) < hot_ratio * u64::MAX as f64;
+                if hot || keys == 1 {
+                    0
+                } else {
+                    1 + scale(random, keys - 1)
+                }
+            }
+        }
+    }
+}
+
+/// Maps 64 random bits to `0..range` by multiplication (Lemire 2019).
+fn scale(random: u64, range: u32) -> u64 {
+    ((u128::from(random) * u128::from(range)) >> 64) as u64
+}
+
+/// The SplitMix64 finalizer (Steele, Lea and Flood 2014).
+fn splitmix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
