@@ -238,6 +238,12 @@ async fn topics_are_created_described_and_deleted_with_kafkas_words() {
     );
     let none = front.create_topic(new_topic(&topic_name("none"), 0)).await;
     assert_eq!(none.unwrap_err().status, 400);
+    let bad_config = NewTopic {
+        configs: BTreeMap::from([("retention.ms".to_owned(), "soon".to_owned())]),
+        ..new_topic(&topic_name("config"), 1)
+    };
+    let refused = front.create_topic(bad_config).await.unwrap_err();
+    assert_eq!((refused.status, refused.code), (400, 40002));
     assert_eq!(
         front.create_topic(new_topic("bad name", 1)).await,
         Err(api_error(422, 42206, "Payload error. Invalid topic name."))
