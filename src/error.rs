@@ -105,7 +105,10 @@ impl Error {
             | Self::Scenario { hint, .. }
             | Self::Target { hint, .. }
             | Self::Machine { hint, .. } => hint.as_deref(),
-            Self::Output { .. } | Self::Internal(_) => None,
+            Self::Output { .. } => {
+                Some("make the folder writable, or name another path with --output")
+            }
+            Self::Internal(_) => None,
         }
     }
 

@@ -1,1 +1,156 @@
-//! See the layout in `lib.rs`.
+//! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
+
+mod load;
+
+pub use load::{LoadArgs, Typed};
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression,
+12 inconclusive, 13 void run, 14 data integrity, 15 target unreachable, 130 interrupted.";
+
+/// Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record.
+#[derive(Parser)]
+#[command(name = "krush", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Subcommand)]
+pub enum Command {
+    /// First look: 1,000 small records, 10 connections, batches of 10
+    Basic(LoadArgs),
+    /// Large batches: 50,000 small records, 500 connections, batches of 1,000
+    Optimized(LoadArgs),
+    /// The most: 100,000 small records, 500 connections, batches of 1,000
+    Extreme(LoadArgs),
+    /// Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
+    #[command(name = "64kb")]
+    SixtyFourKb(LoadArgs),
+    /// Run a scenario file
+    Run(RunArgs),
+}
+
+/// Arguments of `krush run`.
+#[derive(clap::Args)]
+pub struct RunArgs {
+    /// Scenario to run (TOML)
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The shared flags.
+    #[command(flatten)]
+    pub load: LoadArgs,
+}
+
+impl Command {
+    fn load_args_mut(&mut self) -> Option<&mut LoadArgs> {
+        match self {
+            Self::Basic(args) | Self::Optimized(args) | Self::Extreme(args) => Some(args),
+            Self::SixtyFourKb(args) => Some(args),
+            Self::Run(args) => Some(&mut args.load),
+        }
+    }
+}
+
+/// Reads a command line, program name first; flags and environment variables are told apart.
+///
+/// # Errors
+/// clap's own error, which also stands for `--help` and `--version`.
+pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let matches = Cli::command()
+        .try_get_matches_from(words)
+        .map_err(name_variable)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    let typed = matches.subcommand().map(|(_, matches)| matches);
+    if let (Some(args), Some(matches)) = (cli.command.load_args_mut(), typed) {
+        args.typed = Typed::of(args, matches);
+    }
+    Ok(cli)
+}
+
+/// clap blames the flag even if the value came from its variable; this adds the variable's name.
+fn name_variable(mut error: clap::Error) -> clap::Error {
+    let flag = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => {
+            argument.split([' ', '=']).next().map(str::to_owned)
+        }
+        _ => None,
+    };
+    let setting = crate::plan::SETTINGS
+        .iter()
+        .find(|setting| setting.flag.is_some() && setting.flag == flag.as_deref());
+    let Some((setting, variable)) = setting.and_then(|s| Some((s, s.variable()?))) else {
+        return error;
+    };
+    let flag = setting.flag.unwrap_or_default();
+    let typed = std::env::args().any(|word| word.split('=').next() == Some(flag));
+    if !typed && std::env::var_os(&variable).is_some() {
+        let argument = format!("{flag} (from {variable})");
+        error.insert(ContextKind::InvalidArg, ContextValue::String(argument));
+    }
+    error
+}
+
+/// Whether clap took a value from the command line or the environment.
+fn source(matches: &ArgMatches, id: &str) -> Option<clap::parser::ValueSource> {
+    matches
+        .try_contains_id(id)
+        .is_ok_and(|present| present)
+        .then(|| matches.value_source(id))
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{PRESETS, SETTINGS, Scenario};
+
+    #[test]
+    fn every_setting_with_a_flag_has_that_flag_and_its_variable_on_every_load_command() {
+        let cli = Cli::command();
+        for name in ["basic", "optimized", "extreme", "64kb", "run"] {
+            let command = cli.find_subcommand(name).expect(name);
+            for setting in SETTINGS {
+                let Some(flag) = setting.flag else { continue };
+                let argument = command
+                    .get_arguments()
+                    .find(|argument| argument.get_long() == flag.strip_prefix("--"))
+                    .unwrap_or_else(|| panic!("{name} lacks {flag}"));
+                let variable = argument
+                    .get_env()
+                    .map(|name| name.to_string_lossy().into_owned());
+                assert_eq!(variable, setting.variable(), "{flag}");
+                assert!(
+                    argument.is_hide_env_values_set(),
+                    "{flag} shows values in --help"
+                );
+                let id = flag.trim_start_matches('-').replace('-', "_");
+                assert_eq!(
+                    argument.get_id().as_str(),
+                    id,
+                    "layers find arguments by this name"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn help_of_a_preset_says_what_its_scenario_says() {
+        let cli = Cli::command();
+        for (name, _) in PRESETS {
+            let about = cli.find_subcommand(name).and_then(clap::Command::get_about);
+            let about = about.expect(name).to_string();
+            let said = Scenario::preset(name).expect(name).overrides.description;
+            assert!(about.ends_with(&said.expect("a description")), "{about}");
+        }
+    }
+}

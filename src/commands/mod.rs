@@ -1,1 +1,62 @@
-//! See the layout in `lib.rs`.
+//! A verb, its plan, the library, an exit code. The only place where the parts of the program meet.
+
+mod limits;
+pub mod load;
+pub mod prepare;
+
+use std::path::Path;
+
+use crate::cli::{Cli, Command, LoadArgs};
+use crate::error::{Error, Result};
+use crate::plan::{Layers, Machine, Scenario, resolve};
+
+/// Does what was typed and returns the exit code.
+///
+/// # Errors
+/// Whatever keeps the command from coming to a verdict; [`Error::exit_code`] says how the process ends.
+pub fn dispatch(cli: Cli) -> Result<u8> {
+    match cli.command {
+        Command::Basic(args) => load("basic", args),
+        Command::Optimized(args) => load("optimized", args),
+        Command::Extreme(args) => load("extreme", args),
+        Command::SixtyFourKb(args) => load("64kb", args),
+        Command::Run(args) => run(read_scenario(&args.file)?, args.load),
+    }
+}
+
+fn load(preset: &str, args: LoadArgs) -> Result<u8> {
+    run(Scenario::preset(preset)?, args)
+}
+
+fn run(scenario: Scenario, args: LoadArgs) -> Result<u8> {
+    let mut environment = args.typed.environment;
+    // The convention of no-color.org: any value but the empty one counts.
+    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        environment.no_color.get_or_insert(true);
+    }
+    let layers = Layers {
+        scenario,
+        environment,
+        flags: args.typed.flags,
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let machine = Machine {
+        parallelism: u32::try_from(cores).unwrap_or(u32::MAX),
+    };
+    let (plan, origins) = resolve(layers, machine)?;
+    load::run(load::Invocation {
+        plan,
+        origins,
+        dry_run: args.dry_run,
+    })
+}
+
+fn read_scenario(path: &Path) -> Result<Scenario> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::Usage {
+        message: format!("cannot read scenario {}: {error}", path.display()),
+        hint: Some(
+            "give the path of a TOML file, or use basic, optimized, extreme or 64kb".to_owned(),
+        ),
+    })?;
+    Scenario::parse(path, &text)
+}

@@ -4,13 +4,19 @@
 
 mod failure;
 mod recorder;
+mod summary;
+mod target;
 mod timeline;
 
 pub use failure::{Failure, FailureKind, Failures, SAMPLE_BYTES};
 pub use recorder::{Exchange, Ledger, Outcome, RecordCounts, Recorder, RequestCounts};
+pub use summary::{Distribution, Latency, PERCENTILES, Reading, Summary};
+pub use target::{TargetFacts, TargetKind};
 pub use timeline::{SecondStats, Timeline, TimelineDelta};
 
 use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
 
 /// Everything a finished run measured.
 #[derive(Debug)]
@@ -49,7 +55,9 @@ pub struct Counts {
 }
 
 /// What the connections did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Connections {
     /// Asked for by the plan.
     pub planned: u64,
@@ -77,7 +85,8 @@ pub struct Generator {
 }
 
 /// How the load ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum End {
     /// The schedule ran out or time was up.
     Finished,

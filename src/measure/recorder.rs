@@ -1,6 +1,7 @@
 //! One worker's ledger and histograms for one target.
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use super::Failures;
 
@@ -56,7 +57,9 @@ impl Exchange {
 }
 
 /// Requests by outcome: `sent = complete + partial + rejected + unknown`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct RequestCounts {
     /// First byte written.
     pub sent: u64,
@@ -71,7 +74,9 @@ pub struct RequestCounts {
 }
 
 /// Records by outcome: `sent = acked + rejected + unknown`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct RecordCounts {
     /// In requests of which the first byte was written.
     pub sent: u64,
@@ -85,7 +90,9 @@ pub struct RecordCounts {
 
 /// What was sent and what became of it. `sent` is counted when the first byte is written, the rest when the
 /// exchange ends, so that the two sides can disagree: that is what makes checking the balance worth something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Ledger {
     /// HTTP exchanges.
     pub requests: RequestCounts,

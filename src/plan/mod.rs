@@ -1,6 +1,23 @@
 //! What a run means: everything resolved, checked and typed before any load starts.
 //!
-//! A [`Plan`] is made by `resolve` (defaults < scenario < environment < flags) and knows nothing of clap.
+//! A [`Plan`] is made by [`resolve()`] (defaults < scenario < environment < flags) and knows nothing of clap.
+
+mod describe;
+mod resolve;
+mod scenario;
+mod settings;
+mod size;
+mod target;
+mod threshold;
+mod value;
+
+pub use describe::{describe, is_secret_header};
+pub use resolve::{Layers, Machine, Origin, Origins, resolve};
+pub use scenario::{PRESETS, Scenario};
+pub use settings::{EXCLUSIVE, Overrides, SETTINGS, Setting, setting};
+pub use size::{MAX_VALUE_BYTES, VALUE_TEMPLATE, body_bytes, value_bytes};
+pub use target::DEFAULT_URL;
+pub use value::{FromSetting, Secret, Share};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -165,6 +182,45 @@ pub enum Content {
     Base64,
 }
 
+impl Content {
+    /// The name used in scenarios.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Base64 => "base64",
+        }
+    }
+}
+
+/// Whose manners replies are judged by, as it is written: `auto`, or a dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DialectChoice(pub Option<Dialect>);
+
+/// Record keys, as the mode is written; [`KeyMode`] adds the figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// No key.
+    None,
+    /// A new key for each record.
+    Sequence,
+    /// Uniform over a number of keys.
+    Random,
+    /// One key gets most of the records.
+    Hot,
+}
+
+impl KeyKind {
+    /// The name used in scenarios and flags.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Sequence => "sequence",
+            Self::Random => "random",
+            Self::Hot => "hot",
+        }
+    }
+}
+
 /// Record keys.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum KeyMode {
@@ -184,6 +240,18 @@ pub enum KeyMode {
         /// Share of the hot key, 0 to 1.
         hot_ratio: f64,
     },
+}
+
+impl KeyMode {
+    /// The mode without its figures.
+    pub fn kind(self) -> KeyKind {
+        match self {
+            Self::None => KeyKind::None,
+            Self::Sequence => KeyKind::Sequence,
+            Self::Random { .. } => KeyKind::Random,
+            Self::Hot { .. } => KeyKind::Hot,
+        }
+    }
 }
 
 /// A condition on the finished run, such as `p99 > 2s`: if it holds, the run fails.

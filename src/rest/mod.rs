@@ -1,1 +1,17 @@
-//! See the layout in `lib.rs`.
+//! The control plane: typed calls to a REST Proxy outside the load, with errors that say what the server said.
+//!
+//! Never in the hot path; the engine shares only [`client_config`] with it.
+
+mod client;
+mod failure;
+mod probe;
+#[cfg(test)]
+pub(crate) mod scripted;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+pub use client::{Client, Offsets, Reply, Root, TopicSummary};
+pub use failure::{CallError, Problem};
+pub use probe::{Patience, Server, probe};
+pub use tls::client_config;

@@ -1,0 +1,417 @@
+//! The flags that every load command shares, and the two layers of settings they make.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches};
+
+use crate::plan::{DialectChoice, FromSetting, KeyKind, Overrides, Secret, Share, Threshold};
+use crate::units::{ByteSize, Rate};
+use crate::wire::Format;
+
+/// What the flags and the environment variables say, kept apart.
+#[derive(Clone, Default)]
+pub struct Typed {
+    /// From the command line.
+    pub flags: Overrides,
+    /// From `KRUSH_…` variables.
+    pub environment: Overrides,
+}
+
+impl Typed {
+    pub(super) fn of(args: &LoadArgs, matches: &ArgMatches) -> Self {
+        let from = |wanted| {
+            args.overrides().only(|setting| {
+                let id = setting.flag.unwrap_or_default().trim_start_matches('-');
+                super::source(matches, &id.replace('-', "_")) == Some(wanted)
+            })
+        };
+        Self {
+            flags: from(ValueSource::CommandLine),
+            environment: from(ValueSource::EnvVariable),
+        }
+    }
+}
+
+fn value<T: FromSetting>(text: &str) -> Result<T, String> {
+    T::from_text(text)
+}
+
+/// Shared flags. Each overrides its scenario key; each has a variable, which a flag overrides.
+#[derive(clap::Args, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "they are switches")]
+pub struct LoadArgs {
+    /// Base URL of the target; repeat it to spread the connections [default: http://localhost:8082]
+    #[arg(
+        long,
+        env = "KRUSH_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    #[arg(help_heading = "Target")]
+    pub url: Vec<String>,
+
+    /// Test the built-in stand-in, started inside krush
+    #[arg(
+        long,
+        env = "KRUSH_EMBEDDED",
+        hide_env_values = true,
+        help_heading = "Target"
+    )]
+    #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
+    pub embedded: bool,
+
+    /// Judge replies as those of auto, confluent, strimzi, karapace or redpanda [default: auto]
+    #[arg(
+        long,
+        env = "KRUSH_DIALECT",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    #[arg(help_heading = "Target", value_parser = value::<DialectChoice>)]
+    pub dialect: Option<DialectChoice>,
+
+    /// Extra request header `Name: value`; repeatable
+    #[arg(
+        long,
+        short = 'H',
+        env = "KRUSH_HEADER",
+        hide_env_values = true,
+        value_name = "HEADER"
+    )]
+    #[arg(help_heading = "Target")]
+    pub header: Vec<String>,
+
+    /// Basic authentication
+    #[arg(
+        long,
+        short,
+        env = "KRUSH_USER",
+        hide_env_values = true,
+        value_name = "USER:PASSWORD"
+    )]
+    #[arg(help_heading = "Target", value_parser = value::<Secret>)]
+    pub user: Option<Secret>,
+
+    /// Bearer token
+    #[arg(
+        long,
+        env = "KRUSH_BEARER",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
+    #[arg(help_heading = "Target", value_parser = value::<Secret>)]
+    pub bearer: Option<Secret>,
+
+    /// Trust these CA certificates (PEM) instead of the built-in ones
+    #[arg(
+        long,
+        env = "KRUSH_CA_CERT",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    #[arg(help_heading = "Target")]
+    pub ca_cert: Option<PathBuf>,
+
+    /// Client certificate chain (PEM)
+    #[arg(
+        long,
+        env = "KRUSH_CLIENT_CERT",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    #[arg(help_heading = "Target")]
+    pub client_cert: Option<PathBuf>,
+
+    /// Private key of the client certificate (PEM)
+    #[arg(
+        long,
+        env = "KRUSH_CLIENT_KEY",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    #[arg(help_heading = "Target")]
+    pub client_key: Option<PathBuf>,
+
+    /// Accept any server certificate
+    #[arg(
+        long,
+        env = "KRUSH_INSECURE",
+        hide_env_values = true,
+        help_heading = "Target"
+    )]
+    #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
+    pub insecure: bool,
+
+    /// Topic to produce to [default: performance-test]
+    #[arg(long, env = "KRUSH_TOPIC", hide_env_values = true, value_name = "NAME")]
+    #[arg(help_heading = "Topic")]
+    pub topic: Option<String>,
+
+    /// Partitions to create the topic with, if it does not exist [default: 48]
+    #[arg(
+        long,
+        env = "KRUSH_PARTITIONS",
+        hide_env_values = true,
+        value_name = "N"
+    )]
+    #[arg(help_heading = "Topic", value_parser = value::<u32>)]
+    pub partitions: Option<u32>,
+
+    /// Send exactly this many records (instead of --duration)
+    #[arg(long, env = "KRUSH_MESSAGES", hide_env_values = true, value_name = "N")]
+    #[arg(help_heading = "Load", value_parser = value::<u64>)]
+    pub messages: Option<u64>,
+
+    /// Send for this long, such as 30s or 5m (instead of --messages)
+    #[arg(
+        long,
+        env = "KRUSH_DURATION",
+        hide_env_values = true,
+        value_name = "TIME"
+    )]
+    #[arg(help_heading = "Load", value_parser = value::<Duration>)]
+    pub duration: Option<Duration>,
+
+    /// Connections, each with one request in flight [default: 10]
+    #[arg(
+        long,
+        short,
+        env = "KRUSH_CONCURRENCY",
+        hide_env_values = true,
+        value_name = "N"
+    )]
+    #[arg(help_heading = "Load", value_parser = value::<u32>)]
+    pub concurrency: Option<u32>,
+
+    /// Records in a request [default: 1000]
+    #[arg(
+        long,
+        env = "KRUSH_BATCH_SIZE",
+        hide_env_values = true,
+        value_name = "N"
+    )]
+    #[arg(help_heading = "Load", value_parser = value::<u32>)]
+    pub batch_size: Option<u32>,
+
+    /// Open loop at this many records per second, such as 50k/s [default: closed loop]
+    #[arg(long, env = "KRUSH_RATE", hide_env_values = true, value_name = "RATE")]
+    #[arg(help_heading = "Load", value_parser = value::<Rate>)]
+    pub rate: Option<Rate>,
+
+    /// Load before the clock starts, not measured [default: 0s]
+    #[arg(
+        long,
+        env = "KRUSH_WARMUP",
+        hide_env_values = true,
+        value_name = "TIME"
+    )]
+    #[arg(help_heading = "Load", value_parser = value::<Duration>)]
+    pub warmup: Option<Duration>,
+
+    /// Limit for one request, and for connecting [default: 30s]
+    #[arg(
+        long,
+        env = "KRUSH_TIMEOUT",
+        hide_env_values = true,
+        value_name = "TIME"
+    )]
+    #[arg(help_heading = "Load", value_parser = value::<Duration>)]
+    pub timeout: Option<Duration>,
+
+    /// How long requests in flight may take after the load ended [default: as --timeout]
+    #[arg(long, env = "KRUSH_DRAIN", hide_env_values = true, value_name = "TIME")]
+    #[arg(help_heading = "Load", value_parser = value::<Duration>)]
+    pub drain: Option<Duration>,
+
+    /// Engine threads, never more than connections [default: one a core]
+    #[arg(long, env = "KRUSH_THREADS", hide_env_values = true, value_name = "N")]
+    #[arg(help_heading = "Load", value_parser = value::<u32>)]
+    pub threads: Option<u32>,
+
+    /// Length of a record's payload text, such as 200B, 1kB (1000) or 64KiB [default: 109B]
+    #[arg(
+        long,
+        env = "KRUSH_MESSAGE_SIZE",
+        hide_env_values = true,
+        value_name = "SIZE"
+    )]
+    #[arg(help_heading = "Records", value_parser = value::<ByteSize>)]
+    pub message_size: Option<ByteSize>,
+
+    /// How records are embedded in a request: json or binary [default: json]
+    #[arg(
+        long,
+        env = "KRUSH_FORMAT",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    #[arg(help_heading = "Records", value_parser = value::<Format>)]
+    pub format: Option<Format>,
+
+    /// Record keys: none, sequence, random or hot [default: none]
+    #[arg(long, env = "KRUSH_KEY", hide_env_values = true, value_name = "MODE")]
+    #[arg(help_heading = "Records", value_parser = value::<KeyKind>)]
+    pub key: Option<KeyKind>,
+
+    /// Distinct keys of --key random and hot [default: 10000]
+    #[arg(long, env = "KRUSH_KEYS", hide_env_values = true, value_name = "N")]
+    #[arg(help_heading = "Records", value_parser = value::<u32>)]
+    pub keys: Option<u32>,
+
+    /// Share of the records that the one key of --key hot gets [default: 80%]
+    #[arg(
+        long,
+        env = "KRUSH_HOT_RATIO",
+        hide_env_values = true,
+        value_name = "SHARE"
+    )]
+    #[arg(help_heading = "Records", value_parser = value::<Share>)]
+    pub hot_ratio: Option<Share>,
+
+    /// Seed of payload text and random keys [default: 1]
+    #[arg(long, env = "KRUSH_SEED", hide_env_values = true, value_name = "N")]
+    #[arg(help_heading = "Records", value_parser = value::<u64>)]
+    pub seed: Option<u64>,
+
+    /// Fail below this many records per second, such as 40k/s
+    #[arg(
+        long,
+        env = "KRUSH_MIN_THROUGHPUT",
+        hide_env_values = true,
+        value_name = "RATE"
+    )]
+    #[arg(help_heading = "Thresholds", value_parser = value::<Rate>)]
+    pub min_throughput: Option<Rate>,
+
+    /// Fail above this P95 latency, such as 500ms
+    #[arg(
+        long,
+        env = "KRUSH_MAX_P95",
+        hide_env_values = true,
+        value_name = "TIME"
+    )]
+    #[arg(help_heading = "Thresholds", value_parser = value::<Duration>)]
+    pub max_p95: Option<Duration>,
+
+    /// Fail if this holds: p50 to p99.99, max, mean, success, throughput or failed, then < <= > >=
+    /// and a value, such as `p99 > 2s` or `success < 99.9%`; repeatable
+    #[arg(
+        long,
+        env = "KRUSH_FAIL_ON",
+        hide_env_values = true,
+        value_name = "EXPR"
+    )]
+    #[arg(help_heading = "Thresholds", value_parser = value::<Threshold>, value_delimiter = ',')]
+    pub fail_on: Vec<Threshold>,
+
+    /// Fail below the scenario's reference figures
+    #[arg(
+        long,
+        env = "KRUSH_GATE",
+        hide_env_values = true,
+        help_heading = "Thresholds"
+    )]
+    #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
+    pub gate: bool,
+
+    /// Result file, .json or .md; repeatable [default: results/TIME-SCENARIO.json]
+    #[arg(
+        long,
+        short,
+        env = "KRUSH_OUTPUT",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    #[arg(help_heading = "Output")]
+    pub output: Vec<PathBuf>,
+
+    /// No progress and no table: verdict line and errors only
+    #[arg(
+        long,
+        short,
+        env = "KRUSH_QUIET",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
+    #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
+    pub quiet: bool,
+
+    /// No colour; so does a variable NO_COLOR that is not empty
+    #[arg(
+        long,
+        env = "KRUSH_NO_COLOR",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
+    #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
+    pub no_color: bool,
+
+    /// Print the resolved plan and the first request, and send nothing
+    #[arg(
+        long,
+        env = "KRUSH_DRY_RUN",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
+    #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
+    pub dry_run: bool,
+
+    /// Flags and variables as layers; filled after parsing.
+    #[arg(skip)]
+    pub typed: Typed,
+}
+
+impl LoadArgs {
+    /// All values, wherever they come from. The literal is exhaustive, so that a new setting must be decided here.
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            description: None,
+            urls: Some(self.url.clone()),
+            embedded: Some(self.embedded),
+            dialect: self.dialect,
+            headers: Some(self.header.clone()),
+            user: self.user.clone(),
+            bearer: self.bearer.clone(),
+            ca_cert: self.ca_cert.clone(),
+            client_cert: self.client_cert.clone(),
+            client_key: self.client_key.clone(),
+            insecure: Some(self.insecure),
+            topic: self.topic.clone(),
+            partitions: self.partitions,
+            replication_factor: None,
+            create: None,
+            messages: self.messages,
+            duration: self.duration,
+            concurrency: self.concurrency,
+            batch_size: self.batch_size,
+            rate: self.rate,
+            warmup: self.warmup,
+            timeout: self.timeout,
+            drain: self.drain,
+            threads: self.threads,
+            format: self.format,
+            message_size: self.message_size,
+            content: None,
+            key: self.key,
+            keys: self.keys,
+            hot_ratio: self.hot_ratio,
+            seed: self.seed,
+            fail_on: Some(self.fail_on.clone()),
+            min_throughput: self.min_throughput,
+            max_p95: self.max_p95,
+            gate: Some(self.gate),
+            reference_throughput: None,
+            reference_p95: None,
+            reference_success: None,
+            goal: None,
+            source: None,
+            output: Some(self.output.clone()),
+            quiet: Some(self.quiet),
+            no_color: Some(self.no_color),
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Before the clock starts: the target answers, is recognised, has the topic, and takes what the plan would send.
+
+use std::io::{ErrorKind, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::plan::{MAX_VALUE_BYTES, Plan, Topic, body_bytes, value_bytes};
+use crate::report::TargetFacts;
+use crate::rest::{CallError, Client, Patience, Server, probe};
+use crate::units::grouped;
+use crate::wire::Dialect;
+
+/// Largest body that Karapace takes (its own limit is about 1 MiB; 1,040,000 bytes were seen to pass).
+const KARAPACE_BODY_BYTES: u64 = 1_040_000;
+/// How long a created topic may take to be seen by GET.
+const TOPIC_APPEARS_WITHIN: Duration = Duration::from_secs(10);
+/// Limit for each call beside the first ones.
+const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A target that is ready for load.
+#[derive(Debug)]
+pub struct Prepared<S> {
+    /// What was learned.
+    pub facts: TargetFacts,
+    /// What weakens the run but does not keep it from starting.
+    pub warnings: Vec<String>,
+    /// The stand-in, if one was started; it stops when this is dropped.
+    pub standin: Option<S>,
+}
+
+/// Makes the target ready. `start` starts the built-in stand-in and gives its base URL; it is called if the plan asks for
+/// it, or if the plan names no target and nothing listens on the default one. The plan's URLs then become its URL.
+///
+/// # Errors
+/// [`Error::Target`] if the target cannot be used as it is, [`Error::Usage`] if the plan does not fit it.
+pub async fn prepare<S>(
+    plan: &mut Plan,
+    patience: Patience,
+    say: &mut impl Write,
+    start: impl FnOnce() -> Result<(Url, S)>,
+) -> Result<Prepared<S>> {
+    let standin = if plan.target.embedded || (!plan.target.named && nothing_listens(plan).await) {
+        let (url, standin) = start()?;
+        plan.target.urls = vec![url];
+        Some(standin)
+    } else {
+        None
+    };
+    let mut warnings = Vec::new();
+    let mut seen: Option<TargetFacts> = None;
+    for url in &plan.target.urls {
+        let facts = one(plan, url, patience, say, standin.is_some()).await?;
+        seen = Some(match seen {
+            None => facts,
+            Some(first) => joined(first, facts, plan.target.dialect.is_some())?,
+        });
+    }
+    let mut facts = seen.ok_or_else(|| Error::Internal("a plan without a target".to_owned()))?;
+    facts.dialect = plan.target.dialect.unwrap_or(facts.dialect);
+    sizes(plan, &facts, &mut warnings)?;
+    if let Some(partitions) = facts.partitions
+        && partitions < plan.topic.partitions
+    {
+        warnings.push(format!(
+            "topic {} has {}, the plan asks for {}: it existed already, and krush never alters a topic. Try another --topic.",
+            plan.topic.name,
+            counted(partitions),
+            plan.topic.partitions
+        ));
+    }
+    Ok(Prepared {
+        facts,
+        warnings,
+        standin,
+    })
+}
+
+fn counted(partitions: u32) -> String {
+    match partitions {
+        1 => "1 partition".to_owned(),
+        n => format!("{n} partitions"),
+    }
+}
+
+/// Whether connections to the default target are refused, over IPv6 and IPv4.
+async fn nothing_listens(plan: &Plan) -> bool {
+    let port = plan
+        .target
+        .urls
+        .first()
+        .and_then(Url::port_or_known_default);
+    let Some(port) = port else { return false };
+    for address in [
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+    ] {
+        let attempt = tokio::net::TcpStream::connect(address);
+        match tokio::time::timeout(CALL_TIMEOUT, attempt).await {
+            // A machine without IPv6 has nothing listening there either.
+            Ok(Err(error))
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionRefused
+                        | ErrorKind::AddrNotAvailable
+                        | ErrorKind::Unsupported
+                        | ErrorKind::NetworkUnreachable
+                ) => {}
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// Probes one target and makes sure that it has the topic.
+async fn one(
+    plan: &Plan,
+    url: &Url,
+    patience: Patience,
+    say: &mut impl Write,
+    embedded: bool,
+) -> Result<TargetFacts> {
+    let client = Client::new(&plan.target, url, CALL_TIMEOUT)?;
+    let server = probe(&client, url, patience, say).await?;
+    let (partitions, topic_created) = ensure_topic(&client, &server, &plan.topic).await?;
+    let mut apis = vec!["v2".to_owned()];
+    apis.extend(server.cluster_id.as_ref().map(|_| "v3".to_owned()));
+    Ok(TargetFacts {
+        kind: server.kind,
+        embedded,
+        urls: vec![client.base().to_owned()],
+        server: server.name,
+        apis,
+        dialect: server.dialect,
+        partitions,
+        topic_created,
+    })
+}
+
+/// Several targets must be judged alike; what differs otherwise is joined.
+fn joined(first: TargetFacts, next: TargetFacts, dialect_given: bool) -> Result<TargetFacts> {
+    let alike = first.kind == next.kind && (dialect_given || first.dialect == next.dialect);
+    if !alike {
+        return Err(Error::target(
+            format!(
+                "the targets are different servers: {} is {}, {} is {}",
+                first.urls.join(", "),
+                first.server,
+                next.urls.join(", "),
+                next.server
+            ),
+            "give URLs of one kind of server, or test them one after the other",
+        ));
+    }
+    Ok(TargetFacts {
+        urls: [first.urls, next.urls].concat(),
+        apis: first
+            .apis
+            .into_iter()
+            .filter(|api| next.apis.contains(api))
+            .collect(),
+        partitions: first
+            .partitions
+            .zip(next.partitions)
+            .map(|(first, next)| first.min(next)),
+        topic_created: first.topic_created || next.topic_created,
+        ..first
+    })
+}
+
+/// Partitions of the topic, if the server tells them, and whether it had to be created.
+async fn ensure_topic(
+    client: &Client,
+    server: &Server,
+    topic: &Topic,
+) -> Result<(Option<u32>, bool)> {
+    if let Some(partitions) = find(client, server, topic).await? {
+        return Ok((partitions, false));
+    }
+    let created = match (&server.cluster_id, server.dialect) {
+        _ if !topic.create => return Err(missing(client, topic, "and topic.create is false")),
+        (Some(cluster), _) => client.create_topic_v3(cluster, topic).await,
+        (None, Dialect::Strimzi) => client.create_topic_strimzi(topic).await,
+        (None, _) => return Err(missing(client, topic, "and this server cannot create it")),
+    };
+    let deadline = Instant::now() + TOPIC_APPEARS_WITHIN;
+    loop {
+        match (client.topic(&topic.name).await, &created) {
+            // If creating it failed, somebody else was quicker.
+            (Ok(summary), created) => return Ok((Some(summary.partitions), created.is_ok())),
+            (Err(error), Ok(())) if error.is_not_found() && Instant::now() < deadline => {}
+            (Err(error), _) if !error.is_not_found() => return Err(error.into()),
+            (Err(_), Err(refusal)) => return Err(not_created(client, topic, refusal)),
+            (Err(_), Ok(())) => {
+                let why = "though the server said that it created it";
+                return Err(missing(client, topic, why));
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The topic's partitions: `None` if it is missing, `Some(None)` if the server does not tell them.
+async fn find(client: &Client, server: &Server, topic: &Topic) -> Result<Option<Option<u32>>> {
+    match client.topic(&topic.name).await {
+        Ok(summary) => Ok(Some(Some(summary.partitions))),
+        // Redpanda has no such call, but it has the list.
+        Err(error) if error.is_not_found() => {
+            Ok(server.topics.contains(&topic.name).then_some(None))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn missing(client: &Client, topic: &Topic, why: &str) -> Error {
+    let message = format!(
+        "topic {} does not exist at {}, {why}",
+        topic.name,
+        client.base()
+    );
+    Error::target(message, format!("create it: {}", command(topic)))
+}
+
+fn not_created(client: &Client, topic: &Topic, refusal: &CallError) -> Error {
+    Error::target(
+        format!(
+            "topic {} does not exist and was not created: {refusal}",
+            topic.name
+        ),
+        format!(
+            "create it: {} (at the Kafka behind {})",
+            command(topic),
+            client.base()
+        ),
+    )
+}
+
+fn command(topic: &Topic) -> String {
+    let replicas = topic
+        .replication_factor
+        .map(|replicas| format!(" --replication-factor {replicas}"))
+        .unwrap_or_default();
+    format!(
+        "kafka-topics --bootstrap-server localhost:9092 --create --topic {} --partitions {}{replicas}",
+        topic.name, topic.partitions
+    )
+}
+
+/// Refuses what the server is known to refuse, and warns of what its Kafka probably refuses.
+fn sizes(plan: &Plan, facts: &TargetFacts, warnings: &mut Vec<String>) -> Result<()> {
+    let body = body_bytes(plan);
+    if facts.dialect == Dialect::Karapace && body > KARAPACE_BODY_BYTES {
+        let fits = KARAPACE_BODY_BYTES * u64::from(plan.load.batch_size) / body;
+        return Err(Error::Usage {
+            message: format!(
+                "a request of {} records is {} bytes, and Karapace refuses bodies over {}",
+                grouped(u64::from(plan.load.batch_size)),
+                grouped(body),
+                grouped(KARAPACE_BODY_BYTES)
+            ),
+            hint: Some(match fits {
+                0 => "make --message-size smaller".to_owned(),
+                fits => format!("use --batch-size {fits}, or make --message-size smaller"),
+            }),
+        });
+    }
+    let value = value_bytes(&plan.payload);
+    if value > MAX_VALUE_BYTES {
+        warnings.push(format!(
+            "a record's value is {} bytes: Kafka takes {} by default (max.request.size, message.max.bytes) and will refuse each of them. Try a smaller --message-size.",
+            grouped(value),
+            grouped(MAX_VALUE_BYTES)
+        ));
+    }
+    Ok(())
+}

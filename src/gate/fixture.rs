@@ -1,0 +1,239 @@
+//! A fixed run for tests: 100 batches of 1,000 records over 500 connections, answered after 101 to 200 ms.
+
+use std::time::{Duration, SystemTime};
+
+use super::Run;
+use crate::measure::{
+    Connections, Counts, End, Exchange, FailureKind, Generator, Ledger, Measured, Recorder,
+    TargetFacts, TargetKind,
+};
+use crate::plan::{
+    Comparison, Content, KeyMode, Load, Metric, Output, Payload, Plan, Reference, Stop, Target,
+    Threshold, Tls, Topic,
+};
+use crate::units::ByteSize;
+use crate::wire::{Dialect, Format};
+
+pub(crate) struct Fixture {
+    pub(crate) plan: Plan,
+    pub(crate) facts: TargetFacts,
+    pub(crate) measured: Measured,
+    pub(crate) debug_build: bool,
+}
+
+pub(crate) fn threshold(expression: &str, percentile: f64, limit_us: f64) -> Threshold {
+    Threshold {
+        expression: expression.to_owned(),
+        metric: Metric::Latency(percentile),
+        fails_if: Comparison::Greater,
+        value: limit_us,
+    }
+}
+
+/// Answered completely after 101 + `index` ms.
+pub(crate) fn answered(index: u64) -> Exchange {
+    Exchange {
+        due_us: 0,
+        sent_us: 50,
+        done_us: 101_000 + index * 1_000,
+        acked: 1_000,
+        rejected: 0,
+        unknown: 0,
+        lower_bound: false,
+    }
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        let mut fixture = Self {
+            plan: plan(),
+            facts: facts(),
+            measured: measured(),
+            debug_build: false,
+        };
+        fixture.record((0..100).map(answered));
+        fixture
+    }
+
+    pub(crate) fn run(&self) -> Run<'_> {
+        Run::new(&self.plan, &self.facts, &self.measured, self.debug_build)
+    }
+
+    /// Replaces what was sent; what is missing to 100 requests is unsent.
+    pub(crate) fn record(&mut self, exchanges: impl IntoIterator<Item = Exchange>) {
+        let mut recorder = Recorder::new();
+        for exchange in exchanges {
+            recorder.sent(exchange.acked + exchange.rejected + exchange.unknown);
+            recorder.ended(&exchange);
+            recorder.payload_bytes_acked += exchange.acked * 270;
+            recorder.wire_bytes_sent += 290_000;
+            recorder.wire_bytes_received += 60_000;
+        }
+        let scheduled = self.measured.scheduled;
+        self.measured.unsent = Counts {
+            requests: scheduled.requests - recorder.ledger.requests.sent,
+            records: scheduled.records - recorder.ledger.records.sent,
+        };
+        for _ in 0..self.measured.unsent.requests {
+            recorder.never_sent(0, 2_000_000);
+        }
+        self.measured.targets = vec![recorder];
+    }
+
+    pub(crate) fn never_sent(&mut self, requests: u64) {
+        self.record((0..100 - requests).map(answered));
+    }
+
+    pub(crate) fn nothing_sent(&mut self) {
+        self.never_sent(100);
+        self.measured.window = None;
+    }
+
+    pub(crate) fn delay_sending(&mut self, delay_us: u64) {
+        let histogram = &mut self.measured.targets[0].send_delay;
+        let samples = histogram.len();
+        histogram.clear();
+        histogram.record_n(delay_us, samples).unwrap();
+    }
+
+    /// Every request ends unknown, for this reason.
+    pub(crate) fn refuse_all(&mut self, kind: FailureKind, status: Option<u16>) {
+        let lost = |index| Exchange {
+            acked: 0,
+            unknown: 1_000,
+            lower_bound: true,
+            ..answered(index)
+        };
+        self.record((0..100).map(lost));
+        self.fail(kind, status, None, 100, 100_000, "something broke");
+        self.measured.window = None;
+    }
+
+    /// One answer refuses this many records of its 1,000.
+    pub(crate) fn fail_records(&mut self, records: u64) {
+        let partial = Exchange {
+            acked: 1_000 - records,
+            rejected: records,
+            ..answered(99)
+        };
+        self.record((0..99).map(answered).chain([partial]));
+        let text = "The message is 1200000 bytes when serialized which is larger than 1048576, which is the value of the max.request.size configuration.";
+        self.fail(
+            FailureKind::RecordRejected,
+            Some(200),
+            Some(50002),
+            1,
+            records,
+            text,
+        );
+    }
+
+    pub(crate) fn fail(
+        &mut self,
+        kind: FailureKind,
+        status: Option<u16>,
+        code: Option<i64>,
+        requests: u64,
+        records: u64,
+        sample: &str,
+    ) {
+        self.measured.targets[0]
+            .failures
+            .add(kind, status, code, requests, records, || sample.to_owned());
+    }
+}
+
+fn plan() -> Plan {
+    Plan {
+        scenario: "extreme".to_owned(),
+        target: Target {
+            urls: vec![url::Url::parse("http://localhost:8082").unwrap()],
+            named: false,
+            embedded: false,
+            dialect: None,
+            headers: Vec::new(),
+            auth: None,
+            tls: Tls::default(),
+        },
+        topic: Topic {
+            name: "performance-test".to_owned(),
+            partitions: 48,
+            replication_factor: None,
+            create: true,
+        },
+        load: Load {
+            stop: Stop::Messages(100_000),
+            concurrency: 500,
+            batch_size: 1_000,
+            rate: None,
+            warmup: Duration::ZERO,
+            timeout: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+            threads: 2,
+        },
+        payload: Payload {
+            format: Format::Json,
+            message_size: ByteSize(200),
+            content: Content::Text,
+            key: KeyMode::None,
+            seed: 1,
+        },
+        thresholds: Vec::new(),
+        reference: Some(Reference {
+            records_per_sec: Some(42_284.0),
+            p95: Some(Duration::from_millis(2_160)),
+            success_ratio: Some(1.0),
+            goal_records_per_sec: Some(50_000.0),
+            source: Some("proof of concept, one broker, about 8 cores".to_owned()),
+        }),
+        output: Output {
+            files: Vec::new(),
+            quiet: false,
+            color: false,
+        },
+    }
+}
+
+fn facts() -> TargetFacts {
+    TargetFacts {
+        kind: TargetKind::RestProxy,
+        embedded: false,
+        urls: vec!["http://localhost:8082".to_owned()],
+        server: "REST Proxy".to_owned(),
+        apis: vec!["v2".to_owned(), "v3".to_owned()],
+        dialect: Dialect::Confluent,
+        partitions: Some(48),
+        topic_created: false,
+    }
+}
+
+fn measured() -> Measured {
+    Measured {
+        // 2026-11-21T10:15:02Z
+        started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_256_102),
+        elapsed: Duration::from_millis(2_050),
+        window: Some(Duration::from_secs(2)),
+        scheduled: Counts {
+            requests: 100,
+            records: 100_000,
+        },
+        unsent: Counts::default(),
+        targets: Vec::new(),
+        warmup: Ledger::default(),
+        timeline: Vec::new(),
+        connections: Connections {
+            planned: 500,
+            reconnects: 0,
+            connect_failures: 0,
+            unused: 400,
+            used_once: 100,
+        },
+        generator: Generator {
+            thread_busy_ratios: vec![0.31, 0.28],
+            mean_in_flight: 7.5,
+            clock_skew: Duration::from_micros(12),
+            peak_rss_bytes: Some(18 << 20),
+        },
+        end: End::Finished,
+    }
+}

@@ -1,0 +1,364 @@
+//! The last word on a run: outcome, exit code and the reasons for both.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Run, ThresholdResult, Validity};
+use crate::error::exit;
+use crate::measure::{End, FailureKind};
+use crate::plan::Metric;
+use crate::units;
+
+/// How the run is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Valid, and every threshold was met.
+    Pass,
+    /// A threshold was missed, or no record was acked.
+    Threshold,
+    /// Slower than the baseline.
+    Regression,
+    /// The comparison cannot tell.
+    Inconclusive,
+    /// The run proves nothing.
+    Void,
+    /// Records lost, duplicated, reordered or corrupted.
+    Integrity,
+    /// The target could not be reached, or was gone at the end.
+    Target,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The program's exit code.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Pass => exit::PASS,
+            Self::Threshold => exit::THRESHOLD,
+            Self::Regression => exit::REGRESSION,
+            Self::Inconclusive => exit::INCONCLUSIVE,
+            Self::Void => exit::VOID,
+            Self::Integrity => exit::INTEGRITY,
+            Self::Target => exit::TARGET,
+            Self::Interrupted => exit::INTERRUPTED,
+        }
+    }
+
+    fn headline(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Threshold => "FAIL",
+            Self::Regression => "REGRESSION",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Void => "VOID",
+            Self::Integrity => "FAIL (data integrity)",
+            Self::Target => "FAIL (target)",
+            Self::Interrupted => "INTERRUPTED",
+        }
+    }
+}
+
+/// The last word on a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Verdict {
+    /// How the run is judged.
+    pub outcome: Outcome,
+    /// The program's exit code.
+    pub exit_code: u8,
+    /// The word that is printed.
+    pub headline: String,
+    /// Why; empty for a plain pass.
+    pub reasons: Vec<String>,
+}
+
+/// Judges a run: interrupted, then target, then void, then thresholds, then pass.
+pub fn decide(run: &Run, validity: &Validity, thresholds: &[ThresholdResult]) -> Verdict {
+    let acked = run.total.ledger.records.acked;
+    let void = void_reasons(validity);
+    let mut missed = missed_reasons(thresholds);
+    if acked == 0 {
+        missed.insert(0, "no record was acknowledged".to_owned());
+    }
+    let (outcome, reasons) = if run.interrupted() {
+        let first = interrupted_reason(run);
+        (Outcome::Interrupted, [vec![first], void, missed].concat())
+    } else if let Some(reason) = target_reason(run) {
+        (Outcome::Target, [vec![reason], void, missed].concat())
+    } else if validity.void {
+        // Thresholds of a void run are not looked at: neither met nor missed would mean anything.
+        (Outcome::Void, void)
+    } else if !missed.is_empty() {
+        (Outcome::Threshold, missed)
+    } else {
+        let reasons: Vec<String> = unjudged_failures(run).into_iter().collect();
+        return Verdict {
+            outcome: Outcome::Pass,
+            exit_code: exit::PASS,
+            headline: match reasons.is_empty() {
+                true => "PASS".to_owned(),
+                false => "PASS (no threshold on success)".to_owned(),
+            },
+            reasons,
+        };
+    };
+    Verdict {
+        outcome,
+        exit_code: outcome.exit_code(),
+        headline: outcome.headline().to_owned(),
+        reasons,
+    }
+}
+
+fn void_reasons(validity: &Validity) -> Vec<String> {
+    let failed = validity.checks.iter().filter(|check| !check.passed);
+    failed
+        .map(|check| {
+            format!(
+                "{}: no; saw {}, wanted {}. {}",
+                check.name,
+                check.saw,
+                check.wanted,
+                capitalised(&check.hint)
+            )
+        })
+        .collect()
+}
+
+fn missed_reasons(thresholds: &[ThresholdResult]) -> Vec<String> {
+    let missed = thresholds.iter().filter(|threshold| !threshold.passed);
+    missed
+        .map(|threshold| match &threshold.reason {
+            None => format!("{}: saw {}", threshold.expression, threshold.saw),
+            Some(reason) => format!("{}: saw {}; {reason}", threshold.expression, threshold.saw),
+        })
+        .collect()
+}
+
+fn interrupted_reason(run: &Run) -> String {
+    let drained = match run.measured.end {
+        End::Abandoned => "requests in flight were given up and count as unknown",
+        _ => "requests in flight were waited for",
+    };
+    format!(
+        "stopped by Ctrl-C after {}; {drained}; the figures are those of the part that ran",
+        units::latency(run.measured.elapsed.as_micros() as u64)
+    )
+}
+
+fn target_reason(run: &Run) -> Option<String> {
+    if run.measured.end == End::TargetGone {
+        return Some("the target took no connection any more at the end of the run".to_owned());
+    }
+    let failures = run.total.failures.rows();
+    let tried = run.measured.connections.connect_failures > 0 || !failures.is_empty();
+    let answered = run.total.ledger.records.acked > 0
+        || run.total.ledger.records.rejected > 0
+        || failures.iter().any(|failure| is_answer(failure.kind));
+    let first = failures.first().map(|failure| failure.sample.as_str());
+    (tried && !answered).then(|| match first {
+        Some(sample) if !sample.is_empty() => {
+            format!("no request was ever answered: {sample}")
+        }
+        _ => "no request was ever answered".to_owned(),
+    })
+}
+
+/// Whether this failure shows an HTTP server that answered.
+fn is_answer(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::Connect
+        | FailureKind::Timeout
+        | FailureKind::Write
+        | FailureKind::EofBeforeAnswer
+        | FailureKind::Reset
+        | FailureKind::BadHttp
+        | FailureKind::Tls
+        | FailureKind::InFlight => false,
+        FailureKind::EofInAnswer
+        | FailureKind::EmptyAnswer
+        | FailureKind::UnreadableAnswer
+        | FailureKind::RubbishAfterAnswer
+        | FailureKind::WrongEntryCount
+        | FailureKind::ServerError
+        | FailureKind::ServerErrorNoJson
+        | FailureKind::ClientError
+        | FailureKind::UnexpectedStatus
+        | FailureKind::RecordRejected
+        | FailureKind::RecordUnknown => true,
+    }
+}
+
+/// Records that were not acked in a run that nobody asked to judge by it.
+fn unjudged_failures(run: &Run) -> Option<String> {
+    let judged = |metric| matches!(metric, Metric::Success | Metric::FailedRecords);
+    if run.plan.thresholds.iter().any(|t| judged(t.metric)) {
+        return None;
+    }
+    let set = match run.plan.thresholds.is_empty() {
+        true => "no threshold was set",
+        false => "no threshold on success was set",
+    };
+    let failed = run.failed_records();
+    let unsent = run.measured.unsent.records;
+    let what = match (failed, unsent) {
+        (0, 0) => return None,
+        (_, 0) => format!("{} records failed", units::grouped(failed)),
+        (0, _) => format!("{} records were never sent", units::grouped(unsent)),
+        _ => format!(
+            "{} records failed and {} were never sent",
+            units::grouped(failed),
+            units::grouped(unsent)
+        ),
+    };
+    Some(format!("{set}; {what}"))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Fixture, threshold};
+    use super::super::{check, evaluate};
+    use super::*;
+    use crate::plan::{Comparison, Threshold};
+
+    fn verdict(fixture: &Fixture) -> Verdict {
+        let run = fixture.run();
+        decide(&run, &check(&run), &evaluate(&run))
+    }
+
+    #[test]
+    fn outcomes_in_their_order() {
+        type Change = fn(&mut Fixture);
+        let cases: [(&str, Change, Outcome, u8); 12] = [
+            ("good", |_| {}, Outcome::Pass, 0),
+            (
+                "missed",
+                |f| f.plan.thresholds = vec![threshold("p95 > 1ms", 95.0, 1e3)],
+                Outcome::Threshold,
+                10,
+            ),
+            (
+                "void before threshold",
+                |f| {
+                    f.plan.thresholds = vec![threshold("p99 > 1ms", 99.0, 1e3)];
+                },
+                Outcome::Void,
+                13,
+            ),
+            (
+                "target before void",
+                |f| {
+                    f.plan.thresholds = vec![threshold("p99 > 1ms", 99.0, 1e3)];
+                    f.measured.end = End::TargetGone;
+                },
+                Outcome::Target,
+                15,
+            ),
+            (
+                "interrupted before all",
+                |f| {
+                    f.plan.thresholds = vec![threshold("p99 > 1ms", 99.0, 1e3)];
+                    f.refuse_all(FailureKind::Timeout, None);
+                    f.measured.end = End::Interrupted;
+                },
+                Outcome::Interrupted,
+                130,
+            ),
+            (
+                "abandoned",
+                |f| f.measured.end = End::Abandoned,
+                Outcome::Interrupted,
+                130,
+            ),
+            (
+                "all timed out",
+                |f| f.refuse_all(FailureKind::Timeout, None),
+                Outcome::Target,
+                15,
+            ),
+            (
+                "no HTTP server",
+                |f| f.refuse_all(FailureKind::BadHttp, None),
+                Outcome::Target,
+                15,
+            ),
+            (
+                "answered, none acked",
+                |f| f.refuse_all(FailureKind::ServerError, Some(500)),
+                Outcome::Threshold,
+                10,
+            ),
+            (
+                "empty answers only",
+                |f| f.refuse_all(FailureKind::EmptyAnswer, Some(200)),
+                Outcome::Threshold,
+                10,
+            ),
+            (
+                "no connection",
+                |f| {
+                    f.nothing_sent();
+                    f.measured.connections.connect_failures = 10;
+                },
+                Outcome::Target,
+                15,
+            ),
+            ("nothing tried", Fixture::nothing_sent, Outcome::Void, 13),
+        ];
+        for (name, change, outcome, code) in cases {
+            let mut fixture = Fixture::new();
+            change(&mut fixture);
+            let verdict = verdict(&fixture);
+            assert_eq!(
+                (verdict.outcome, verdict.exit_code),
+                (outcome, code),
+                "{name}"
+            );
+            assert_eq!(
+                verdict.reasons.is_empty(),
+                outcome == Outcome::Pass,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn failures_nobody_asked_about_pass_with_their_own_word() {
+        let mut fixture = Fixture::new();
+        fixture.fail_records(30);
+        let plain = verdict(&fixture);
+        fixture.plan.thresholds = vec![threshold("p95 > 9s", 95.0, 9e6)];
+        let other = verdict(&fixture);
+        fixture.plan.thresholds = vec![Threshold {
+            expression: "success < 99%".to_owned(),
+            metric: Metric::Success,
+            fails_if: Comparison::Less,
+            value: 0.99,
+        }];
+        let judged = verdict(&fixture);
+        let line = |v: Verdict| format!("{} {} {:?}\n", v.exit_code, v.headline, v.reasons);
+        insta::assert_snapshot!([line(plain), line(other), line(judged)].concat(), @r#"
+        0 PASS (no threshold on success) ["no threshold was set; 30 records failed"]
+        0 PASS (no threshold on success) ["no threshold on success was set; 30 records failed"]
+        0 PASS []
+        "#);
+    }
+
+    #[test]
+    fn reasons_say_what_was_seen_and_wanted() {
+        let mut fixture = Fixture::new();
+        fixture.plan.thresholds = vec![threshold("p99 > 1ms", 99.0, 1e3)];
+        let void = verdict(&fixture).reasons;
+        fixture.plan.thresholds = vec![threshold("p95 > 1ms", 95.0, 1e3)];
+        fixture.refuse_all(FailureKind::ServerError, Some(500));
+        let missed = verdict(&fixture).reasons;
+        insta::assert_snapshot!([void, missed].concat().join("\n"), @"");
+    }
+}

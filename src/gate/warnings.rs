@@ -1,0 +1,480 @@
+//! What weakens a run without voiding it: each warning says what was seen and what to try.
+
+use std::time::Duration;
+
+use super::Run;
+use crate::measure::{Failure, FailureKind, PERCENTILES, SecondStats, TargetKind};
+use crate::units::{grouped, latency, percent, rate_digits};
+use crate::wire::Dialect;
+
+/// Median latency over smallest service time from which most of the latency is queueing.
+const QUEUEING: u64 = 8;
+/// A closed loop with no more connections than this is not called queueing.
+const FEW_CONNECTIONS: u32 = 8;
+/// A JVM proxy was seen to be slow for this long.
+const JVM_WARMUP: Duration = Duration::from_secs(10);
+/// Measured for longer than this, a cold start is a small part of the run.
+const JVM_MEASURED: Duration = Duration::from_secs(15);
+/// Seconds of timeline from which thirds are compared.
+const COMPARABLE_SECONDS: usize = 6;
+/// How long a REST Proxy may hold a request by its own defaults: max.block.ms.
+const PROXY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Every warning that applies, the most important first.
+pub fn warnings(run: &Run) -> Vec<String> {
+    [
+        not_a_proxy,
+        not_all_acked,
+        dominating_failure,
+        keep_alive_defect,
+        maybe_stored,
+        short_timeout,
+        burst,
+        queueing,
+        growing_latency,
+        cold_jvm,
+        few_samples,
+        reconnects,
+        clamped,
+        unoptimised,
+    ]
+    .iter()
+    .filter_map(|warning| warning(run))
+    .collect()
+}
+
+fn not_a_proxy(run: &Run) -> Option<String> {
+    let what = match (run.facts.kind, run.facts.embedded) {
+        (TargetKind::RestProxy, _) => return None,
+        (TargetKind::StandIn, true) => "krush's built-in stand-in, in this very process",
+        (TargetKind::StandIn, false) => "krush's built-in stand-in",
+        (TargetKind::StandInKafka, _) => "krush's own HTTP front before a real Apache Kafka",
+    };
+    Some(format!(
+        "the target is {what}: figures are about this machine, not about a REST Proxy. Name one with --url."
+    ))
+}
+
+fn not_all_acked(run: &Run) -> Option<String> {
+    let records = &run.total.ledger.records;
+    let scheduled = run.measured.scheduled.records;
+    let missing = scheduled.saturating_sub(records.acked);
+    (missing > 0).then(|| {
+        format!(
+            "{} of {} records were not acknowledged ({} rejected, {} unknown, {} never sent): success is {}.",
+            grouped(missing),
+            grouped(scheduled),
+            grouped(records.rejected),
+            grouped(records.unknown),
+            grouped(run.measured.unsent.records),
+            percent(run.summary.success_ratio)
+        )
+    })
+}
+
+fn dominating_failure(run: &Run) -> Option<String> {
+    let failed = run.failed_records();
+    let rows = run.total.failures.rows();
+    let first = rows.iter().max_by_key(|row| row.records)?;
+    (first.records > 0 && first.records * 2 >= failed && !first.sample.is_empty()).then(|| {
+        format!(
+            "{} of {} failed records have one cause ({}): {}",
+            grouped(first.records),
+            grouped(failed.max(first.records)),
+            first.kind.name(),
+            first.sample
+        )
+    })
+}
+
+fn sum(run: &Run, wanted: impl Fn(&Failure) -> bool) -> (u64, u64) {
+    let rows = run.total.failures.rows().iter().filter(|row| wanted(row));
+    rows.fold((0, 0), |(requests, records), row| {
+        (requests + row.requests, records + row.records)
+    })
+}
+
+fn keep_alive_defect(run: &Run) -> Option<String> {
+    let speaks_like_it = run.facts.dialect == Dialect::Confluent
+        && matches!(run.facts.kind, TargetKind::RestProxy | TargetKind::StandIn);
+    let (requests, records) = sum(run, |row| {
+        matches!(
+            row.kind,
+            FailureKind::EmptyAnswer
+                | FailureKind::RubbishAfterAnswer
+                | FailureKind::ServerErrorNoJson
+                | FailureKind::EofInAnswer
+        )
+    });
+    (speaks_like_it && requests > 0).then(|| {
+        format!(
+            "{} answers were empty, cut, not JSON or had rubbish behind them: Confluent REST Proxy 8.0.0 to 8.0.2 \
+             and 8.1.0 answer good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). \
+             The {} records in them are unknown, and mostly stored. Update the proxy; if it is newer, look at what \
+             stands between.",
+            grouped(requests),
+            grouped(records)
+        )
+    })
+}
+
+fn maybe_stored(run: &Run) -> Option<String> {
+    let (_, records) = sum(run, |row| row.kind == FailureKind::RecordUnknown);
+    (records > 0).then(|| {
+        format!(
+            "{} records came back as failed but may be stored (expired in the proxy's buffer, or an unclear error): \
+             they count as unknown. Compare the topic's end offsets before calling them lost, or sending them again.",
+            grouped(records)
+        )
+    })
+}
+
+fn short_timeout(run: &Run) -> Option<String> {
+    let timeout = run.plan.load.timeout;
+    let (requests, _) = sum(run, |row| row.kind == FailureKind::Timeout);
+    (requests > 0 && timeout < PROXY_PATIENCE).then(|| {
+        format!(
+            "{} requests got no answer within {}. A REST Proxy by default waits 60 s for metadata and 120 s for \
+             delivery before it answers with the reason; try --timeout 130s to see it.",
+            grouped(requests),
+            crate::units::duration(timeout)
+        )
+    })
+}
+
+fn is_burst(run: &Run) -> bool {
+    run.measured.scheduled.requests < 2 * u64::from(run.plan.load.concurrency)
+}
+
+fn burst(run: &Run) -> Option<String> {
+    let requests = run.measured.scheduled.requests;
+    let connections = run.plan.load.concurrency;
+    if !is_burst(run) || connections < 2 {
+        return None;
+    }
+    let idle = match run.measured.connections.unused {
+        0 => String::new(),
+        1 => "; 1 connection sent nothing".to_owned(),
+        unused => format!("; {} connections sent nothing", grouped(unused)),
+    };
+    Some(format!(
+        "{} batches over {} connections: a burst, not sustained load{idle}. Try --duration 30s.",
+        grouped(requests),
+        grouped(u64::from(connections))
+    ))
+}
+
+/// Little's law: connections = requests per second × service time. What is beyond it only waits.
+fn queueing(run: &Run) -> Option<String> {
+    let connections = run.plan.load.concurrency;
+    if run.plan.load.rate.is_some() || connections <= FEW_CONNECTIONS || is_burst(run) {
+        return None;
+    }
+    let p50 = run.summary.latency_us.p50?;
+    let least = (!run.total.service_time.is_empty())
+        .then(|| run.total.service_time.min())?
+        .max(1);
+    let enough = (run.summary.requests_per_sec * least as f64 / 1e6)
+        .ceil()
+        .max(1.0) as u64;
+    (p50 / least >= QUEUEING && enough < u64::from(connections)).then(|| {
+        format!(
+            "half of the requests took {} or more, the fastest {}: most of the latency is waiting in a queue that the \
+             connections themselves make. About {} would carry this throughput; try --concurrency {enough}.",
+            latency(p50),
+            latency(least),
+            match enough {
+                1 => "1 connection".to_owned(),
+                _ => format!("{} connections", grouped(enough)),
+            }
+        )
+    })
+}
+
+/// One third of the timeline.
+struct Third {
+    records_per_sec: f64,
+    p50_us: Option<u64>,
+}
+
+/// First and last third of the full seconds; `None` if there are too few to compare.
+fn thirds(timeline: &[SecondStats]) -> Option<(Third, Third)> {
+    // The last second is rarely a full one.
+    let full = &timeline[..timeline.len().saturating_sub(1)];
+    if full.len() < COMPARABLE_SECONDS {
+        return None;
+    }
+    let third = |rows: &[SecondStats]| {
+        let mut medians: Vec<u64> = rows.iter().filter_map(|row| row.p50_us).collect();
+        medians.sort_unstable();
+        let acked: u64 = rows.iter().map(|row| row.records_acked).sum();
+        Third {
+            records_per_sec: acked as f64 / rows.len() as f64,
+            p50_us: medians.get(medians.len() / 2).copied(),
+        }
+    };
+    let n = full.len() / 3;
+    Some((third(&full[..n]), third(&full[full.len() - n..])))
+}
+
+fn growing_latency(run: &Run) -> Option<String> {
+    let (first, last) = thirds(&run.measured.timeline)?;
+    let (from, to) = (first.p50_us?, last.p50_us?);
+    let grew = to as f64 >= 1.5 * from as f64;
+    let gained = last.records_per_sec > 1.1 * first.records_per_sec;
+    let advice = match run.plan.load.rate {
+        Some(_) => "the target does not keep up with the rate: try a lower --rate",
+        None => "the target is slowing down: look at its disks, heap and garbage collection",
+    };
+    (grew && !gained).then(|| {
+        format!(
+            "latency grew over the run with no gain in throughput: P50 {} in the first third, {} in the last, at {} \
+             and {} rec/s; {advice}.",
+            latency(from),
+            latency(to),
+            rate_digits(first.records_per_sec),
+            rate_digits(last.records_per_sec)
+        )
+    })
+}
+
+fn cold_jvm(run: &Run) -> Option<String> {
+    let jvm = matches!(run.facts.dialect, Dialect::Confluent | Dialect::Strimzi);
+    if run.facts.kind != TargetKind::RestProxy || !jvm {
+        return None;
+    }
+    let (warmup, measured) = (run.plan.load.warmup, run.measured.elapsed);
+    let advice = "a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s";
+    let speeds = thirds(&run.measured.timeline);
+    if let Some((first, last)) = speeds
+        && last.records_per_sec > 1.3 * first.records_per_sec
+    {
+        return Some(format!(
+            "the proxy was still getting faster: {} rec/s in the first third, {} in the last; {advice}.",
+            rate_digits(first.records_per_sec),
+            rate_digits(last.records_per_sec)
+        ));
+    }
+    (warmup < JVM_WARMUP && measured < JVM_MEASURED).then(|| {
+        format!(
+            "{} of warm-up and {} of measuring tell little about a JVM: {advice}.",
+            match warmup.is_zero() {
+                true => "no time".to_owned(),
+                false => crate::units::duration(warmup),
+            },
+            latency(measured.as_micros() as u64)
+        )
+    })
+}
+
+fn few_samples(run: &Run) -> Option<String> {
+    let samples = run.latency.samples();
+    let beyond = |percentile: f64| samples as f64 * (100.0 - percentile) / 100.0 < 1.0 - 1e-9;
+    let (name, percentile) = PERCENTILES.into_iter().find(|&(_, p)| beyond(p))?;
+    if samples == 0 {
+        return None;
+    }
+    let needed = (100.0 / (100.0 - percentile)).round() as u64;
+    Some(format!(
+        "{} requests: {} is the slowest one (it needs {}). Raise --messages or --duration, or lower --batch-size.",
+        grouped(samples),
+        match name {
+            "p99_9" => "P99.9".to_owned(),
+            _ => format!("P{percentile} and above"),
+        },
+        grouped(needed)
+    ))
+}
+
+fn reconnects(run: &Run) -> Option<String> {
+    let connections = &run.measured.connections;
+    let (again, failed) = (connections.reconnects, connections.connect_failures);
+    let what = match (again, failed) {
+        (0, 0) => return None,
+        (_, 0) => format!(
+            "connections were lost or closed and opened again {} times",
+            grouped(again)
+        ),
+        (0, _) => format!("{} attempts to connect failed", grouped(failed)),
+        _ => format!(
+            "connections were lost or closed and opened again {} times, and {} attempts to connect failed",
+            grouped(again),
+            grouped(failed)
+        ),
+    };
+    Some(format!(
+        "{what}: the latency contains that. Confluent closes a connection after 30 s without a request; a proxy or \
+         load balancer between may close them too."
+    ))
+}
+
+fn clamped(run: &Run) -> Option<String> {
+    let clamped = run.total.clamped;
+    (clamped > 0).then(|| {
+        format!(
+            "{} latencies above one hour are recorded as one hour: the maximum is at least that.",
+            grouped(clamped)
+        )
+    })
+}
+
+fn unoptimised(run: &Run) -> Option<String> {
+    run.debug_build.then(|| {
+        "unoptimised build: the client may be the limit; use cargo run --release.".to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Fixture, answered};
+    use super::*;
+    use crate::measure::Exchange;
+    use crate::units::Rate;
+
+    fn seconds(rows: &[(u64, u64)]) -> Vec<SecondStats> {
+        let row = |(second, &(records_acked, p50_us)): (usize, &(u64, u64))| SecondStats {
+            second: second as u64,
+            records_acked,
+            requests: records_acked / 1_000,
+            failures: 0,
+            p50_us: Some(p50_us),
+            p95_us: Some(p50_us * 2),
+            max_us: Some(p50_us * 3),
+        };
+        rows.iter().enumerate().map(row).collect()
+    }
+
+    /// A run with nothing to warn about: sustained, warmed up, 100 requests over 10 connections.
+    fn quiet() -> Fixture {
+        let mut fixture = Fixture::new();
+        fixture.plan.load.concurrency = 10;
+        fixture.plan.load.warmup = Duration::from_secs(15);
+        fixture.measured.scheduled.requests = 1_000;
+        fixture.measured.scheduled.records = 1_000_000;
+        fixture.record((0..1_000).map(|index| answered(index % 100)));
+        fixture
+    }
+
+    #[test]
+    fn a_quiet_run_gives_no_warning() {
+        assert_eq!(warnings(&quiet().run()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_sign_gives_its_own_warning() {
+        type Change = fn(&mut Fixture);
+        let cases: [(&str, Change); 18] = [
+            ("stand-in", |f| {
+                f.facts.kind = TargetKind::StandIn;
+                f.facts.embedded = true;
+            }),
+            ("front", |f| f.facts.kind = TargetKind::StandInKafka),
+            ("burst", |f| {
+                f.plan.load.concurrency = 600;
+                f.measured.connections.unused = 1;
+            }),
+            ("queueing", |f| {
+                f.plan.load.concurrency = 100;
+                let slow = |i: u64| Exchange {
+                    done_us: if i == 0 { 10_000 } else { 180_000 },
+                    ..answered(i)
+                };
+                f.record((0..1_000).map(slow));
+            }),
+            ("growing, closed", |f| {
+                f.measured.timeline = seconds(&[
+                    (50, 10),
+                    (50, 10),
+                    (50, 12),
+                    (50, 14),
+                    (50, 16),
+                    (50, 20),
+                    (1, 9),
+                ]);
+            }),
+            ("growing, open", |f| {
+                f.plan.load.rate = Some(Rate(50.0));
+                f.measured.timeline = seconds(&[
+                    (50, 10),
+                    (50, 10),
+                    (50, 12),
+                    (50, 14),
+                    (50, 16),
+                    (50, 20),
+                    (1, 9),
+                ]);
+            }),
+            ("cold", |f| f.plan.load.warmup = Duration::ZERO),
+            ("warming", |f| {
+                f.measured.timeline =
+                    seconds(&[(20, 9), (20, 9), (30, 9), (40, 9), (50, 9), (50, 9), (1, 9)]);
+            }),
+            ("time-outs", |f| {
+                f.plan.load.timeout = Duration::from_secs(10);
+                f.fail(
+                    FailureKind::Timeout,
+                    None,
+                    None,
+                    3,
+                    0,
+                    "no answer within 10 s",
+                );
+            }),
+            ("empty answers", |f| {
+                f.fail(FailureKind::EmptyAnswer, Some(200), None, 2, 0, "")
+            }),
+            ("cut answers", |f| {
+                f.fail(FailureKind::EofInAnswer, Some(200), None, 2, 0, "")
+            }),
+            ("expired", |f| {
+                f.fail(FailureKind::RecordUnknown, Some(200), Some(50003), 0, 7, "")
+            }),
+            ("reconnects", |f| f.measured.connections.reconnects = 4),
+            ("connect failures", |f| {
+                f.measured.connections.connect_failures = 2
+            }),
+            ("clamped", |f| f.measured.targets[0].clamped = 2),
+            ("debug", |f| f.debug_build = true),
+            ("few", |f| {
+                f.measured.scheduled.requests = 50;
+                f.measured.scheduled.records = 50_000;
+                f.record((0..50).map(answered));
+            }),
+            ("not acked", |f| {
+                f.record((0..999).map(|index| answered(index % 100)));
+            }),
+        ];
+        let mut text = String::new();
+        for (name, change) in cases {
+            let mut fixture = quiet();
+            change(&mut fixture);
+            for warning in warnings(&fixture.run()) {
+                text.push_str(&format!("{name}: {warning}\n"));
+            }
+        }
+        insta::assert_snapshot!(text, @"");
+    }
+
+    #[test]
+    fn the_keep_alive_defect_is_only_named_where_it_can_be() {
+        let named = |kind, dialect| {
+            let mut fixture = quiet();
+            fixture.facts.kind = kind;
+            fixture.facts.dialect = dialect;
+            fixture.fail(FailureKind::EmptyAnswer, Some(200), None, 1, 0, "");
+            warnings(&fixture.run()).iter().any(|w| w.contains("8.0.3"))
+        };
+        assert!(named(TargetKind::RestProxy, Dialect::Confluent));
+        assert!(named(TargetKind::StandIn, Dialect::Confluent));
+        assert!(!named(TargetKind::RestProxy, Dialect::Strimzi));
+        assert!(!named(TargetKind::StandInKafka, Dialect::Confluent));
+    }
+
+    #[test]
+    fn servers_without_a_jvm_need_no_warming() {
+        let mut fixture = quiet();
+        fixture.plan.load.warmup = Duration::ZERO;
+        fixture.facts.dialect = Dialect::Karapace;
+        assert_eq!(warnings(&fixture.run()), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,353 @@
+//! From one recorder to the figures that are reported: throughput, success, percentiles and which of them are lower bounds.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use super::recorder::HIGHEST_US;
+use super::{Measured, Recorder};
+
+/// The percentiles every report shows, with their names in `lower_bounds`.
+pub const PERCENTILES: [(&str, f64); 5] = [
+    ("p50", 50.0),
+    ("p90", 90.0),
+    ("p95", 95.0),
+    ("p99", 99.0),
+    ("p99_9", 99.9),
+];
+
+/// The figures of a run, or of one target of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Summary {
+    /// First byte written to last acknowledgement, warm-up excluded; 0 if nothing was acked.
+    pub duration_secs: f64,
+    /// Acked records over `duration_secs`.
+    pub records_per_sec: f64,
+    /// Requests with an answer over `duration_secs`.
+    pub requests_per_sec: f64,
+    /// Key and value bytes of acked records over `duration_secs`, before any encoding for transport.
+    pub payload_bytes_per_sec: f64,
+    /// Bytes of HTTP requests written over `duration_secs`, heads included, TLS not.
+    pub wire_bytes_per_sec: f64,
+    /// Bytes of HTTP replies read over `duration_secs`, heads included, TLS not.
+    pub wire_bytes_received_per_sec: f64,
+    /// Acked over scheduled records, 0 to 1; for one target of several: acked over sent.
+    pub success_ratio: f64,
+    /// Response fully read minus due, of every request: those without an answer count with the time they waited.
+    pub latency_us: Distribution,
+    /// Response fully read minus first byte written, of requests with an answer.
+    pub service_time_us: Distribution,
+    /// First byte written minus due, of every request sent.
+    pub send_delay_us: Distribution,
+    /// Members of `latency_us` that are only lower bounds, because they fall among requests without an answer.
+    pub lower_bounds: Vec<String>,
+    /// Requests in `latency_us`.
+    pub latency_samples: u64,
+    /// Of those, lower bounds: unknown or never sent.
+    pub latency_bound_samples: u64,
+}
+
+/// Percentiles of one histogram in µs, three significant digits; `null` if there was no sample.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Distribution {
+    /// Median.
+    pub p50: Option<u64>,
+    /// 90th percentile.
+    pub p90: Option<u64>,
+    /// 95th percentile.
+    pub p95: Option<u64>,
+    /// 99th percentile.
+    pub p99: Option<u64>,
+    /// 99.9th percentile.
+    pub p99_9: Option<u64>,
+    /// Largest value.
+    pub max: Option<u64>,
+    /// Arithmetic mean.
+    pub mean: Option<f64>,
+}
+
+impl Distribution {
+    /// Reads a histogram.
+    pub fn of(histogram: &Histogram<u64>) -> Self {
+        let at = |percentile| {
+            let rank = rank(histogram.len(), percentile)?;
+            value_at_rank(histogram, rank)
+        };
+        let any = !histogram.is_empty();
+        Self {
+            p50: at(50.0),
+            p90: at(90.0),
+            p95: at(95.0),
+            p99: at(99.0),
+            p99_9: at(99.9),
+            max: any.then(|| histogram.max().min(HIGHEST_US)),
+            mean: any.then(|| histogram.mean()),
+        }
+    }
+}
+
+/// A figure of the latency distribution, in µs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// The value, or the least it can be.
+    pub us: f64,
+    /// The true value may be larger: it depends on requests that never got an answer.
+    pub lower_bound: bool,
+}
+
+/// All latencies of a run: those of answered requests, and the waiting times of those without an answer.
+#[derive(Debug)]
+pub struct Latency {
+    all: Histogram<u64>,
+    answered: Histogram<u64>,
+}
+
+impl Latency {
+    /// Merges what a recorder knows.
+    pub fn of(recorder: &Recorder) -> Self {
+        let mut all = recorder.latency.clone();
+        all.add(&recorder.latency_bounds)
+            .expect("all histograms of a recorder have the same bounds");
+        Self {
+            all,
+            answered: recorder.latency.clone(),
+        }
+    }
+
+    /// Answered requests and lower bounds in one histogram.
+    pub fn all(&self) -> &Histogram<u64> {
+        &self.all
+    }
+
+    /// Number of samples, lower bounds included.
+    pub fn samples(&self) -> u64 {
+        self.all.len()
+    }
+
+    /// Number of lower bounds.
+    pub fn bounds(&self) -> u64 {
+        self.all.len() - self.answered.len()
+    }
+
+    /// The percentile (0 to 100); `None` without samples. It is exact only if it would stay the same had every
+    /// request without an answer taken for ever.
+    pub fn percentile(&self, percentile: f64) -> Option<Reading> {
+        let rank = rank(self.all.len(), percentile)?;
+        let value = value_at_rank(&self.all, rank)?;
+        Some(Reading {
+            us: value as f64,
+            lower_bound: value_at_rank(&self.answered, rank) != Some(value),
+        })
+    }
+
+    /// The largest latency; a lower bound as soon as one request got no answer.
+    pub fn max(&self) -> Option<Reading> {
+        self.reading(self.all.max().min(HIGHEST_US) as f64)
+    }
+
+    /// The mean latency; a lower bound as soon as one request got no answer.
+    pub fn mean(&self) -> Option<Reading> {
+        self.reading(self.all.mean())
+    }
+
+    fn reading(&self, us: f64) -> Option<Reading> {
+        (!self.all.is_empty()).then_some(Reading {
+            us,
+            lower_bound: self.bounds() > 0,
+        })
+    }
+
+    fn lower_bounds(&self) -> Vec<String> {
+        let percentiles = PERCENTILES.map(|(name, value)| (name, self.percentile(value)));
+        percentiles
+            .into_iter()
+            .chain([("max", self.max()), ("mean", self.mean())])
+            .filter(|(_, reading)| reading.is_some_and(|reading| reading.lower_bound))
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+}
+
+impl Summary {
+    /// The whole run.
+    pub fn of(measured: &Measured) -> Self {
+        let scheduled = measured.scheduled.records;
+        Self::of_recorder(&measured.total(), measured.window, scheduled)
+    }
+
+    /// One recorder over the window of the run; success is acked over `records_wanted`.
+    pub fn of_recorder(recorder: &Recorder, window: Option<Duration>, records_wanted: u64) -> Self {
+        let latency = Latency::of(recorder);
+        let duration_secs = window.map_or(0.0, |window| window.as_secs_f64());
+        let per_sec = |count: u64| match window {
+            // An ack within the clock's resolution of the first byte: a µs is the least that can be told.
+            Some(window) => count as f64 / window.max(Duration::from_micros(1)).as_secs_f64(),
+            None => 0.0,
+        };
+        let acked = recorder.ledger.records.acked;
+        Self {
+            duration_secs,
+            records_per_sec: per_sec(acked),
+            requests_per_sec: per_sec(recorder.latency.len()),
+            payload_bytes_per_sec: per_sec(recorder.payload_bytes_acked),
+            wire_bytes_per_sec: per_sec(recorder.wire_bytes_sent),
+            wire_bytes_received_per_sec: per_sec(recorder.wire_bytes_received),
+            success_ratio: match records_wanted {
+                0 => 0.0,
+                wanted => acked as f64 / wanted as f64,
+            },
+            latency_us: Distribution::of(&latency.all),
+            service_time_us: Distribution::of(&recorder.service_time),
+            send_delay_us: Distribution::of(&recorder.send_delay),
+            lower_bounds: latency.lower_bounds(),
+            latency_samples: latency.samples(),
+            latency_bound_samples: latency.bounds(),
+        }
+    }
+
+    /// Whether this member of `latency_us` (`p95`, `max`, ..) is only a lower bound.
+    pub fn is_lower_bound(&self, name: &str) -> bool {
+        self.lower_bounds.iter().any(|bound| bound == name)
+    }
+}
+
+/// Nearest rank, from 1; `None` without samples. The margin keeps 99.9 % of 1,000 at rank 999 in floating point.
+fn rank(samples: u64, percentile: f64) -> Option<u64> {
+    let exact = samples as f64 * percentile / 100.0;
+    let rank = (exact * (1.0 - 1e-12)).ceil() as u64;
+    (samples > 0).then(|| rank.clamp(1, samples))
+}
+
+/// Upper edge of the bucket that holds the sample of this rank, as `value_at_quantile` gives it.
+fn value_at_rank(histogram: &Histogram<u64>, rank: u64) -> Option<u64> {
+    let mut seen = 0;
+    for bucket in histogram.iter_recorded() {
+        seen += bucket.count_at_value();
+        if seen >= rank {
+            let edge = histogram.highest_equivalent(bucket.value_iterated_to());
+            return Some(edge.min(HIGHEST_US));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Exchange;
+    use super::*;
+
+    fn exchange(latency_us: u64, lower_bound: bool) -> Exchange {
+        Exchange {
+            due_us: 0,
+            sent_us: 0,
+            done_us: latency_us,
+            acked: u64::from(!lower_bound),
+            rejected: 0,
+            unknown: u64::from(lower_bound),
+            lower_bound,
+        }
+    }
+
+    fn recorder(samples: &[(u64, bool)]) -> Recorder {
+        let mut recorder = Recorder::new();
+        for &(us, bound) in samples {
+            recorder.sent(1);
+            recorder.ended(&exchange(us, bound));
+        }
+        recorder
+    }
+
+    /// The sample of a rank in a sorted list, and whether replacing every bound by infinity moves it.
+    fn naive(samples: &[(u64, bool)], percentile: f64) -> (u64, bool) {
+        let edges = Recorder::new().latency;
+        let at = |infinite: bool| {
+            let mut values: Vec<u64> = samples
+                .iter()
+                .map(|&(us, bound)| match bound && infinite {
+                    true => u64::MAX,
+                    false => edges.highest_equivalent(us),
+                })
+                .collect();
+            values.sort_unstable();
+            let n = values.len() as u64;
+            // Integers only: percentile in tenths.
+            let rank = (n * (percentile * 10.0).round() as u64).div_ceil(1000);
+            values[rank.max(1) as usize - 1]
+        };
+        (at(false), at(false) != at(true))
+    }
+
+    proptest! {
+        #[test]
+        fn percentiles_and_lower_bounds_follow_a_sorted_list(
+            samples in prop::collection::vec((1u64..5_000_000, prop::bool::weighted(0.1)), 1..400)
+        ) {
+            let latency = Latency::of(&recorder(&samples));
+            for (name, percentile) in PERCENTILES {
+                let reading = latency.percentile(percentile).expect("there are samples");
+                let (value, bound) = naive(&samples, percentile);
+                prop_assert_eq!(reading.us, value as f64, "{}", name);
+                prop_assert_eq!(reading.lower_bound, bound, "{}", name);
+                prop_assert!(reading.us <= latency.max().expect("there are samples").us);
+            }
+        }
+
+        #[test]
+        fn merging_is_the_same_as_recording_all(
+            one in prop::collection::vec((1u64..5_000_000_000, any::<bool>()), 0..100),
+            two in prop::collection::vec((1u64..5_000_000_000, any::<bool>()), 0..100)
+        ) {
+            let mut merged = recorder(&one);
+            merged.merge(&recorder(&two));
+            let all = recorder(&[one, two].concat());
+            let window = Some(Duration::from_secs(2));
+            prop_assert_eq!(
+                Summary::of_recorder(&merged, window, 300),
+                Summary::of_recorder(&all, window, 300)
+            );
+            prop_assert_eq!(merged.clamped, all.clamped);
+            prop_assert_eq!(merged.in_flight_us, all.in_flight_us);
+        }
+    }
+
+    #[test]
+    fn one_time_out_in_a_hundred_makes_only_the_top_a_lower_bound() {
+        let mut samples = vec![(1_000, false); 99];
+        samples.push((60_000_000, true));
+        let summary = Summary::of_recorder(&recorder(&samples), Some(Duration::from_secs(1)), 100);
+        assert_eq!(summary.lower_bounds, ["p99_9", "max", "mean"]);
+        assert_eq!(summary.latency_us.p99, Some(1_000));
+        assert_eq!(summary.records_per_sec, 99.0);
+        assert_eq!(summary.success_ratio, 0.99);
+    }
+
+    #[test]
+    fn a_bound_that_waited_less_than_the_median_still_moves_it() {
+        // Two of four got no answer after 1 ms: the median is at least 2 ms, perhaps more.
+        let samples = [(1_000, true), (1_000, true), (2_000, false), (3_000, false)];
+        let reading = Latency::of(&recorder(&samples)).percentile(50.0);
+        let wanted = Reading {
+            us: 1_000.0,
+            lower_bound: true,
+        };
+        assert_eq!(reading, Some(wanted));
+    }
+
+    #[test]
+    fn nothing_recorded_gives_no_figure_rather_than_zero() {
+        let summary = Summary::of_recorder(&Recorder::new(), None, 0);
+        assert_eq!(summary.latency_us, Distribution::default());
+        assert_eq!(summary.lower_bounds, Vec::<String>::new());
+        assert_eq!(summary.records_per_sec, 0.0);
+    }
+
+    #[test]
+    fn a_value_above_one_hour_reads_as_one_hour() {
+        let summary = Summary::of_recorder(&recorder(&[(u64::MAX / 2, false)]), None, 1);
+        assert_eq!(summary.latency_us.max, Some(HIGHEST_US));
+        assert_eq!(summary.latency_us.p50, Some(HIGHEST_US));
+    }
+}

@@ -1,0 +1,161 @@
+//! A resolved plan as text: a scenario that would give the same plan, with the origin of every value beside it.
+
+use std::fmt::Write as _;
+
+use super::{Auth, KeyMode, Origin, Origins, Plan, SETTINGS, Stop};
+use crate::units::{ByteSize, duration};
+
+/// Names of headers whose values are never printed: anything that carries credentials.
+pub fn is_secret_header(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let parts = ["auth", "cookie", "key", "token", "secret", "password"];
+    parts.iter().any(|part| name.contains(part))
+}
+
+/// The plan as TOML, a key a line, each with a comment that says where its value comes from. Secrets are `***`.
+pub fn describe(plan: &Plan, origins: &Origins) -> String {
+    let mut text = String::new();
+    let mut table = "";
+    for setting in SETTINGS {
+        let Some(value) = value(plan, setting.key) else {
+            continue;
+        };
+        let (of, name) = setting.key.split_once('.').unwrap_or(("", setting.key));
+        if of != table {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\n[{of}]\n");
+            table = of;
+        }
+        let origin = match setting.key {
+            "thresholds.fail_on" => threshold_origins(origins),
+            key => origin(origins.of(key)),
+        };
+        let line = format!("{name} = {value}");
+        let _ = writeln!(text, "{line:<50} # {origin}");
+    }
+    text.trim_start().to_owned()
+}
+
+fn origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Default => "default".to_owned(),
+        Origin::Scenario { path, line } => format!("{}:{line}", path.display()),
+        Origin::Environment(variable) => variable.clone(),
+        Origin::Flag(flag) => (*flag).to_owned(),
+    }
+}
+
+/// Thresholds are printed as one list, whichever settings they were made from.
+fn threshold_origins(origins: &Origins) -> String {
+    let all = SETTINGS
+        .iter()
+        .filter(|setting| setting.key.starts_with("thresholds."));
+    let mut said: Vec<String> = all
+        .map(|setting| origins.of(setting.key))
+        .filter(|from| **from != Origin::Default)
+        .map(origin)
+        .collect();
+    said.dedup();
+    said.join(", ")
+}
+
+fn quoted(text: impl ToString) -> String {
+    toml::Value::String(text.to_string()).to_string()
+}
+
+fn list(items: impl IntoIterator<Item = String>) -> String {
+    let items: Vec<String> = items.into_iter().map(quoted).collect();
+    format!("[{}]", items.join(", "))
+}
+
+/// A size as it can be written in a scenario.
+fn size(size: ByteSize) -> String {
+    quoted(size.to_string().replace([' ', ','], ""))
+}
+
+fn rate(per_sec: f64) -> String {
+    quoted(format!("{per_sec}/s"))
+}
+
+fn share(ratio: f64) -> String {
+    quoted(format!("{}%", ratio * 100.0))
+}
+
+/// The value of a setting as TOML; `None` if the plan has none, or if the setting is no scenario key.
+fn value(plan: &Plan, key: &str) -> Option<String> {
+    let (target, load, payload) = (&plan.target, &plan.load, &plan.payload);
+    let reference = plan.reference.as_ref();
+    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| quoted(path.display()));
+    match key {
+        "target.url" => (!target.embedded).then(|| {
+            list(
+                target
+                    .urls
+                    .iter()
+                    .map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            )
+        }),
+        "target.embedded" => Some(target.embedded.to_string()),
+        "target.dialect" => Some(quoted(
+            target.dialect.map_or("auto", |dialect| dialect.name()),
+        )),
+        "target.headers" => (!target.headers.is_empty()).then(|| {
+            list(target.headers.iter().map(|(name, value)| {
+                let shown = if is_secret_header(name) { "***" } else { value };
+                format!("{name}: {shown}")
+            }))
+        }),
+        "target.user" => match &target.auth {
+            Some(Auth::Basic { user, .. }) => Some(quoted(format!("{user}:***"))),
+            _ => None,
+        },
+        "target.bearer" => match &target.auth {
+            Some(Auth::Bearer(_)) => Some(quoted("***")),
+            _ => None,
+        },
+        "target.ca_cert" => path(&target.tls.ca),
+        "target.client_cert" => path(&target.tls.cert),
+        "target.client_key" => path(&target.tls.key),
+        "target.insecure" => Some(target.tls.insecure.to_string()),
+        "topic.name" => Some(quoted(&plan.topic.name)),
+        "topic.partitions" => Some(plan.topic.partitions.to_string()),
+        "topic.replication_factor" => plan.topic.replication_factor.map(|n| n.to_string()),
+        "topic.create" => Some(plan.topic.create.to_string()),
+        "load.messages" => match load.stop {
+            Stop::Messages(messages) => Some(messages.to_string()),
+            Stop::Duration(_) => None,
+        },
+        "load.duration" => match load.stop {
+            Stop::Messages(_) => None,
+            Stop::Duration(length) => Some(quoted(duration(length))),
+        },
+        "load.concurrency" => Some(load.concurrency.to_string()),
+        "load.batch_size" => Some(load.batch_size.to_string()),
+        "load.rate" => load.rate.map(|records| rate(records.0)),
+        "load.warmup" => Some(quoted(duration(load.warmup))),
+        "load.timeout" => Some(quoted(duration(load.timeout))),
+        "load.drain" => Some(quoted(duration(load.drain))),
+        "load.threads" => Some(load.threads.to_string()),
+        "payload.format" => Some(quoted(payload.format.name())),
+        "payload.message_size" => Some(size(payload.message_size)),
+        "payload.content" => Some(quoted(payload.content.name())),
+        "payload.key" => Some(quoted(payload.key.kind().name())),
+        "payload.keys" => match payload.key {
+            KeyMode::None | KeyMode::Sequence => None,
+            KeyMode::Random { keys } | KeyMode::Hot { keys, .. } => Some(keys.to_string()),
+        },
+        "payload.hot_ratio" => match payload.key {
+            KeyMode::Hot { hot_ratio, .. } => Some(share(hot_ratio)),
+            KeyMode::None | KeyMode::Sequence | KeyMode::Random { .. } => None,
+        },
+        "payload.seed" => Some(payload.seed.to_string()),
+        "thresholds.fail_on" => (!plan.thresholds.is_empty())
+            .then(|| list(plan.thresholds.iter().map(ToString::to_string))),
+        "reference.throughput" => reference?.records_per_sec.map(rate),
+        "reference.p95" => reference?.p95.map(|p95| quoted(duration(p95))),
+        "reference.success" => reference?.success_ratio.map(share),
+        "reference.goal" => reference?.goal_records_per_sec.map(rate),
+        "reference.source" => reference?.source.as_ref().map(quoted),
+        _ => None,
+    }
+}

@@ -1,0 +1,565 @@
+//! From layers of settings to one plan: defaults < scenario < environment < flags, then checked as a whole. Pure.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::settings::{EXCLUSIVE, Overrides, setting};
+use super::{
+    KeyKind, KeyMode, Load, Output, Payload, Plan, Reference, Scenario, Stop, Threshold, Topic,
+    body_bytes, target,
+};
+use crate::error::{Error, Result};
+use crate::units::{ByteSize, Rate, duration, grouped};
+use crate::wire::Format;
+
+/// Largest request body that is prepared; beyond it no server listens, and memory would grow.
+const MAX_BODY_BYTES: u64 = 256 << 20;
+/// Longest topic name Kafka takes.
+const MAX_TOPIC_CHARS: usize = 249;
+
+/// What the machine adds to a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine {
+    /// Cores that this process may use.
+    pub parallelism: u32,
+}
+
+/// Everything that was said, by source.
+#[derive(Clone)]
+pub struct Layers {
+    /// The preset or file.
+    pub scenario: Scenario,
+    /// `KRUSH_…` variables.
+    pub environment: Overrides,
+    /// Flags.
+    pub flags: Overrides,
+}
+
+/// Where the value of a setting comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// A scenario.
+    Scenario {
+        /// The file.
+        path: PathBuf,
+        /// Line of the key, from 1.
+        line: usize,
+    },
+    /// An environment variable.
+    Environment(String),
+    /// A flag.
+    Flag(&'static str),
+}
+
+/// Where the value of every setting comes from, by key.
+#[derive(Debug, Clone, Default)]
+pub struct Origins(BTreeMap<&'static str, Origin>);
+
+impl Origins {
+    /// Where the value of the setting `key` comes from.
+    pub fn of(&self, key: &str) -> &Origin {
+        self.0.get(key).unwrap_or(&Origin::Default)
+    }
+
+    /// An error about the value of `key` that names where it was said.
+    pub fn error(&self, key: &str, message: &str, hint: impl Into<String>) -> Error {
+        let hint = Some(hint.into());
+        match self.of(key) {
+            Origin::Scenario { path, line } => Error::Scenario {
+                path: path.clone(),
+                line: *line,
+                message: format!("{key}: {message}"),
+                hint,
+            },
+            Origin::Environment(variable) => Error::Usage {
+                message: format!("{variable}: {message}"),
+                hint,
+            },
+            Origin::Flag(flag) => Error::Usage {
+                message: format!("{flag}: {message}"),
+                hint,
+            },
+            Origin::Default => Error::Usage {
+                message: format!("{key}: {message}"),
+                hint,
+            },
+        }
+    }
+
+    /// Of two settings that do not fit together, the one that was said last.
+    fn later<'a>(&self, a: &'a str, b: &'a str) -> &'a str {
+        let rank = |key| match self.of(key) {
+            Origin::Default => 0,
+            Origin::Scenario { .. } => 1,
+            Origin::Environment(_) => 2,
+            Origin::Flag(_) => 3,
+        };
+        if rank(b) > rank(a) { b } else { a }
+    }
+}
+
+/// Makes the plan, and says where each of its values comes from.
+///
+/// # Errors
+/// [`Error::Usage`] or [`Error::Scenario`], by where the wrong value was said.
+pub fn resolve(layers: Layers, machine: Machine) -> Result<(Plan, Origins)> {
+    let scenario = layers.scenario.name.clone();
+    let (settings, origins) = merge(layers)?;
+    let target = target::resolve(&settings, &origins)?;
+    let reference = reference(&settings);
+    let plan = Plan {
+        scenario,
+        target,
+        topic: topic(&settings, &origins)?,
+        load: load(&settings, &origins, machine)?,
+        payload: payload(&settings, &origins)?,
+        thresholds: thresholds(&settings, &origins, reference.as_ref())?,
+        reference,
+        output: output(&settings, &origins)?,
+    };
+    check_body(&plan, &origins)?;
+    Ok((plan, origins))
+}
+
+fn merge(layers: Layers) -> Result<(Overrides, Origins)> {
+    let Layers {
+        scenario,
+        environment,
+        flags,
+    } = layers;
+    let (path, lines) = (scenario.path, scenario.lines);
+    let mut settings = Overrides::default();
+    let mut origins = Origins::default();
+    add(&mut settings, &mut origins, scenario.overrides, |key, _| {
+        Origin::Scenario {
+            path: path.clone(),
+            line: lines.get(key).copied().unwrap_or(1),
+        }
+    })?;
+    add(&mut settings, &mut origins, environment, |key, _| {
+        let variable = setting(key).and_then(|setting| setting.variable());
+        Origin::Environment(variable.unwrap_or_default())
+    })?;
+    add(&mut settings, &mut origins, flags, |_, flag| {
+        Origin::Flag(flag.unwrap_or_default())
+    })?;
+    Ok((settings, origins))
+}
+
+/// Puts one layer over the others; of an exclusive pair it keeps the one that this layer speaks of.
+fn add(
+    settings: &mut Overrides,
+    origins: &mut Origins,
+    layer: Overrides,
+    origin: impl Fn(&'static str, Option<&'static str>) -> Origin,
+) -> Result<()> {
+    for (a, b) in EXCLUSIVE {
+        let (has_a, has_b) = (layer.has(a), layer.has(b));
+        for (said, other) in [(has_a, b), (has_b, a)] {
+            if said {
+                settings.clear(other);
+                origins.0.remove(other);
+            }
+        }
+        if has_a && has_b {
+            let named = |key| origin_name(&origin, key);
+            let (first, second) = (named(a), named(b));
+            layer_origins(origins, &layer, &origin);
+            let message = format!("{first} and {second} exclude each other");
+            return Err(origins.error(a, &message, "give one of them"));
+        }
+    }
+    settings.overlay(layer, |setting| {
+        origins
+            .0
+            .insert(setting.key, origin(setting.key, setting.flag));
+    });
+    Ok(())
+}
+
+fn layer_origins(
+    origins: &mut Origins,
+    layer: &Overrides,
+    origin: impl Fn(&'static str, Option<&'static str>) -> Origin,
+) {
+    for setting in super::SETTINGS
+        .iter()
+        .filter(|setting| layer.has(setting.key))
+    {
+        origins
+            .0
+            .insert(setting.key, origin(setting.key, setting.flag));
+    }
+}
+
+fn origin_name(
+    origin: impl Fn(&'static str, Option<&'static str>) -> Origin,
+    key: &'static str,
+) -> String {
+    match origin(key, setting(key).and_then(|setting| setting.flag)) {
+        Origin::Flag(flag) => flag.to_owned(),
+        Origin::Environment(variable) => variable,
+        Origin::Scenario { .. } | Origin::Default => key.to_owned(),
+    }
+}
+
+fn topic(settings: &Overrides, origins: &Origins) -> Result<Topic> {
+    let name = settings
+        .topic
+        .clone()
+        .unwrap_or_else(|| "performance-test".to_owned());
+    let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if name.is_empty()
+        || name.len() > MAX_TOPIC_CHARS
+        || name == "."
+        || name == ".."
+        || !name.chars().all(legal)
+    {
+        let shown: String = name.chars().take(60).collect();
+        let message = format!("`{}` is not a topic name", shown.escape_debug());
+        let hint = "1 to 249 of a-z A-Z 0-9 . _ -, and not . or ..";
+        return Err(origins.error("topic.name", &message, hint));
+    }
+    let partitions = settings.partitions.unwrap_or(48);
+    at_least_one(u64::from(partitions), "topic.partitions", origins)?;
+    if let Some(replicas) = settings.replication_factor {
+        at_least_one(u64::from(replicas), "topic.replication_factor", origins)?;
+    }
+    Ok(Topic {
+        name,
+        partitions,
+        replication_factor: settings.replication_factor,
+        create: settings.create.unwrap_or(true),
+    })
+}
+
+fn at_least_one(value: u64, key: &str, origins: &Origins) -> Result<()> {
+    if value == 0 {
+        return Err(origins.error(key, "0 is too small", "at least 1"));
+    }
+    Ok(())
+}
+
+fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Load> {
+    let concurrency = settings.concurrency.unwrap_or(10);
+    at_least_one(u64::from(concurrency), "load.concurrency", origins)?;
+    let batch_size = settings.batch_size.unwrap_or(1_000);
+    at_least_one(u64::from(batch_size), "load.batch_size", origins)?;
+    let stop = stop(settings, origins, batch_size)?;
+    let timeout = settings.timeout.unwrap_or(Duration::from_secs(30));
+    more_than_zero(timeout, "load.timeout", origins)?;
+    let threads = settings.threads.unwrap_or(machine.parallelism);
+    at_least_one(u64::from(threads), "load.threads", origins)?;
+    Ok(Load {
+        stop,
+        concurrency,
+        batch_size,
+        rate: settings.rate,
+        warmup: settings.warmup.unwrap_or(Duration::ZERO),
+        timeout,
+        drain: settings.drain.unwrap_or(timeout),
+        threads: threads.min(concurrency),
+    })
+}
+
+fn more_than_zero(value: Duration, key: &str, origins: &Origins) -> Result<()> {
+    if value.as_micros() == 0 {
+        let message = format!("{} is too short", duration(value));
+        return Err(origins.error(key, &message, "more than zero, such as 30s"));
+    }
+    Ok(())
+}
+
+fn stop(settings: &Overrides, origins: &Origins, batch_size: u32) -> Result<Stop> {
+    if let Some(length) = settings.duration {
+        more_than_zero(length, "load.duration", origins)?;
+        return Ok(Stop::Duration(length));
+    }
+    let Some(messages) = settings.messages else {
+        let hint = "set load.messages or load.duration, or give --messages or --duration";
+        return Err(origins.error("load.messages", "nothing says how much to send", hint));
+    };
+    at_least_one(messages, "load.messages", origins)?;
+    if u64::from(batch_size) > messages {
+        let key = origins.later("load.messages", "load.batch_size");
+        let message = format!(
+            "a batch of {} is larger than the {} messages of the run",
+            grouped(u64::from(batch_size)),
+            grouped(messages)
+        );
+        let hint = format!("add --batch-size {messages}, or send more with --messages");
+        return Err(origins.error(key, &message, hint));
+    }
+    Ok(Stop::Messages(messages))
+}
+
+fn payload(settings: &Overrides, origins: &Origins) -> Result<Payload> {
+    let keys = settings.keys.unwrap_or(10_000);
+    at_least_one(u64::from(keys), "payload.keys", origins)?;
+    let hot_ratio = settings.hot_ratio.map_or(0.8, |share| share.0);
+    let key = match settings.key.unwrap_or(KeyKind::None) {
+        KeyKind::None => KeyMode::None,
+        KeyKind::Sequence => KeyMode::Sequence,
+        KeyKind::Random => KeyMode::Random { keys },
+        KeyKind::Hot => KeyMode::Hot { keys, hot_ratio },
+    };
+    let message_size = settings.message_size.unwrap_or(ByteSize(109));
+    at_least_one(message_size.0, "payload.message_size", origins)?;
+    Ok(Payload {
+        format: settings.format.unwrap_or(Format::Json),
+        message_size,
+        content: settings.content.unwrap_or(super::Content::Text),
+        key,
+        seed: settings.seed.unwrap_or(1),
+    })
+}
+
+fn reference(settings: &Overrides) -> Option<Reference> {
+    let reference = Reference {
+        records_per_sec: settings.reference_throughput.map(|rate| rate.0),
+        p95: settings.reference_p95,
+        success_ratio: settings.reference_success.map(|share| share.0),
+        goal_records_per_sec: settings.goal.map(|rate| rate.0),
+        source: settings.source.clone(),
+    };
+    let any_figure = reference.records_per_sec.is_some()
+        || reference.p95.is_some()
+        || reference.success_ratio.is_some()
+        || reference.goal_records_per_sec.is_some();
+    any_figure.then_some(reference)
+}
+
+fn thresholds(
+    settings: &Overrides,
+    origins: &Origins,
+    reference: Option<&Reference>,
+) -> Result<Vec<Threshold>> {
+    let mut thresholds = settings.fail_on.clone().unwrap_or_default();
+    thresholds.extend(
+        settings
+            .min_throughput
+            .map(|rate: Rate| Threshold::min_throughput(rate)),
+    );
+    thresholds.extend(settings.max_p95.map(Threshold::max_p95));
+    if settings.gate.unwrap_or(false) {
+        let figures = reference.map(Reference::thresholds).unwrap_or_default();
+        if figures.is_empty() {
+            let message = "the scenario has no reference figures to enforce";
+            let hint = "add [reference] throughput, p95 or success, or use --fail-on";
+            return Err(origins.error("thresholds.gate", message, hint));
+        }
+        thresholds.extend(figures);
+    }
+    Ok(thresholds)
+}
+
+fn output(settings: &Overrides, origins: &Origins) -> Result<Output> {
+    let files = settings.output.clone().unwrap_or_default();
+    for file in &files {
+        let extension = file.extension().and_then(|extension| extension.to_str());
+        if !matches!(extension, Some("json" | "md")) {
+            let message = format!("`{}` has no known extension", file.display());
+            let hint = "the format follows the extension: .json or .md";
+            return Err(origins.error("output", &message, hint));
+        }
+    }
+    Ok(Output {
+        files,
+        quiet: settings.quiet.unwrap_or(false),
+        color: !settings.no_color.unwrap_or(false),
+    })
+}
+
+fn check_body(plan: &Plan, origins: &Origins) -> Result<()> {
+    let bytes = body_bytes(plan);
+    if bytes <= MAX_BODY_BYTES {
+        return Ok(());
+    }
+    let key = origins.later("load.batch_size", "payload.message_size");
+    let message = format!(
+        "a request of {} records would be {} bytes, and 256 MiB is the limit",
+        grouped(u64::from(plan.load.batch_size)),
+        grouped(bytes)
+    );
+    let hint = "make --batch-size or --message-size smaller";
+    Err(origins.error(key, &message, hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn layer(text: &str) -> Overrides {
+        let scenario = Scenario::parse(Path::new("layer.toml"), text);
+        scenario
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
+            .overrides
+    }
+
+    fn resolved(scenario: &str, environment: &str, flags: &str) -> Result<(Plan, Origins)> {
+        let layers = Layers {
+            scenario: Scenario::parse(Path::new("s.toml"), scenario)?,
+            environment: layer(environment),
+            flags: layer(flags),
+        };
+        resolve(layers, Machine { parallelism: 4 })
+    }
+
+    const SMALL: &str = "load.messages = 100\nload.batch_size = 10\n";
+
+    #[test]
+    fn the_later_layer_wins_and_is_remembered() {
+        let (plan, origins) = resolved(
+            &format!("{SMALL}load.concurrency = 1\nload.timeout = \"5s\""),
+            "load.concurrency = 2\nload.batch_size = 20",
+            "load.concurrency = 3",
+        )
+        .expect("a plan");
+        assert_eq!((plan.load.concurrency, plan.load.batch_size), (3, 20));
+        assert_eq!(
+            plan.load.drain,
+            Duration::from_secs(5),
+            "drain follows the time-out"
+        );
+        assert_eq!(plan.load.threads, 3, "never more threads than connections");
+        assert_eq!(
+            *origins.of("load.concurrency"),
+            Origin::Flag("--concurrency")
+        );
+        assert_eq!(
+            *origins.of("load.batch_size"),
+            Origin::Environment("KRUSH_BATCH_SIZE".to_owned())
+        );
+        assert_eq!(
+            *origins.of("load.timeout"),
+            Origin::Scenario {
+                path: "s.toml".into(),
+                line: 4
+            }
+        );
+        assert_eq!(*origins.of("load.drain"), Origin::Default);
+    }
+
+    #[test]
+    fn of_settings_that_exclude_each_other_the_later_layer_wins() {
+        let stop = |scenario, environment, flags| {
+            let plan = resolved(scenario, environment, flags).expect("a plan").0;
+            plan.load.stop
+        };
+        let seconds = |n| Stop::Duration(Duration::from_secs(n));
+        let timed = "load.duration = \"9s\"";
+        assert_eq!(stop(SMALL, timed, ""), seconds(9));
+        assert_eq!(
+            stop(SMALL, timed, "load.messages = 2000"),
+            Stop::Messages(2000)
+        );
+        assert_eq!(
+            stop(timed, "load.messages = 2000", ""),
+            Stop::Messages(2000)
+        );
+        assert_eq!(
+            stop(timed, "load.messages = 2000", "load.duration = \"1s\""),
+            seconds(1)
+        );
+
+        let target = |environment, flags| {
+            let target = resolved(SMALL, environment, flags)
+                .expect("a plan")
+                .0
+                .target;
+            (target.named, target.embedded, target.urls[0].to_string())
+        };
+        let (url, default) = (
+            "target.url = \"http://a\"",
+            "http://localhost:8082/".to_owned(),
+        );
+        assert_eq!(target("", ""), (false, false, default.clone()));
+        assert_eq!(target(url, ""), (true, false, "http://a/".to_owned()));
+        assert_eq!(
+            target(url, "target.embedded = true"),
+            (false, true, default)
+        );
+        assert_eq!(
+            target("target.embedded = true", url),
+            (true, false, "http://a/".to_owned())
+        );
+        let off = target(url, "target.embedded = false");
+        assert_eq!(
+            off,
+            (true, false, "http://a/".to_owned()),
+            "a switch that is off excludes nothing"
+        );
+    }
+
+    #[test]
+    fn credentials_in_a_url_are_basic_authentication() {
+        let url = "target.url = \"https://me:p%40ss@h:1/base/\"";
+        let target = resolved(SMALL, url, "").expect("a plan").0.target;
+        assert_eq!(target.urls[0].as_str(), "https://h:1/base/");
+        // base64 of me:p@ss
+        let header = target.auth.map(|auth| auth.header_value());
+        assert_eq!(header.as_deref(), Some("Basic bWU6cEBzcw=="));
+        for second in [
+            "target.user = \"a:b\"",
+            "target.bearer = \"t\"",
+            "target.headers = \"Authorization: x\"",
+        ] {
+            let error = resolved(SMALL, url, second).expect_err(second).to_string();
+            assert!(error.contains("already"), "{error}");
+        }
+        let two = "target.url = [\"http://a:b@h\", \"http://c:d@h\"]";
+        assert!(resolved(SMALL, two, "").is_err());
+    }
+
+    #[test]
+    fn thresholds_come_from_every_source_of_them() {
+        let text = format!(
+            "{SMALL}thresholds.fail_on = [\"p99 > 2s\"]\nthresholds.gate = true\nreference.throughput = \"50/s\"\n"
+        );
+        let flags = "thresholds.max_p95 = \"1s\"\nthresholds.min_throughput = \"7k/s\"";
+        let plan = resolved(&text, "", flags).expect("a plan").0;
+        let said: Vec<String> = plan.thresholds.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "p99 > 2s",
+                "throughput < 7000/s",
+                "p95 > 1s",
+                "throughput < 50/s"
+            ]
+        );
+        let replaced = resolved(&text, "", "thresholds.fail_on = \"max > 1s\"")
+            .expect("a plan")
+            .0;
+        assert_eq!(replaced.thresholds[0].to_string(), "max > 1s");
+    }
+
+    #[test]
+    fn the_setting_that_was_said_last_is_blamed() {
+        let blamed = |scenario: &str, environment, flags| {
+            resolved(scenario, environment, flags)
+                .expect_err("too large a batch")
+                .to_string()
+        };
+        let message =
+            |who: &str| format!("{who}: a batch of 10 is larger than the 5 messages of the run");
+        assert_eq!(
+            blamed(SMALL, "", "load.messages = 5"),
+            message("--messages")
+        );
+        let five = "load.messages = 5\nload.batch_size = 1";
+        assert_eq!(
+            blamed(five, "load.batch_size = 10", ""),
+            message("KRUSH_BATCH_SIZE")
+        );
+        let both = "load.messages = 5\nload.batch_size = 10";
+        assert_eq!(
+            blamed(both, "", ""),
+            format!("s.toml:1: {}", message("load.messages"))
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! How large records and requests are, known before any is rendered.
+
+use super::{Content, KeyMode, Payload, Plan};
+use crate::wire::Format;
+
+/// The fixed parts of a record's JSON value: run, worker, sequence and index in `id`, a timestamp in ms, an empty payload.
+pub const VALUE_TEMPLATE: &str = r#"{"id":"RRRRRR-WW-SSSSSSSSSSSS-III","timestamp":1790000000000,"system":"krush","payload":""}"#;
+
+/// Room for `{"records":[` and `]}`.
+const WRAPPER_BYTES: u64 = 14;
+/// Room for `{"value":` and `},`; binary adds quotes.
+const RECORD_BYTES: u64 = 13;
+/// Room for `"key":"…",` with a key of up to 24 characters, base64 included.
+const KEY_BYTES: u64 = 42;
+
+/// Bytes of one record's value, as stored.
+pub fn value_bytes(payload: &Payload) -> u64 {
+    let text = match payload.content {
+        Content::Text => payload.message_size.0,
+        Content::Base64 => base64_len(payload.message_size.0),
+    };
+    VALUE_TEMPLATE.len() as u64 + text
+}
+
+/// Largest value that Kafka's producer takes by default (`max.request.size` of 1 MiB, less what a record batch adds).
+pub const MAX_VALUE_BYTES: u64 = 1_048_480;
+
+/// About how many bytes the body of one request has; never less than it really has.
+pub fn body_bytes(plan: &Plan) -> u64 {
+    let value = match plan.payload.format {
+        Format::Json => value_bytes(&plan.payload),
+        Format::Binary => base64_len(value_bytes(&plan.payload)),
+    };
+    let key = match plan.payload.key {
+        KeyMode::None => 0,
+        KeyMode::Sequence | KeyMode::Random { .. } | KeyMode::Hot { .. } => KEY_BYTES,
+    };
+    let record = value.saturating_add(RECORD_BYTES + key);
+    record
+        .saturating_mul(u64::from(plan.load.batch_size))
+        .saturating_add(WRAPPER_BYTES)
+}
+
+fn base64_len(bytes: u64) -> u64 {
+    bytes.div_ceil(3).saturating_mul(4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Layers, Machine, Overrides, Scenario, resolve};
+
+    #[test]
+    fn presets_have_the_record_sizes_their_files_promise() {
+        for (preset, value, body_at_most) in [
+            ("basic", 200, 2_200),
+            ("optimized", 200, 220_000),
+            ("extreme", 200, 220_000),
+            ("64kb", 87_475, 876_000),
+        ] {
+            let layers = Layers {
+                scenario: Scenario::preset(preset).expect(preset),
+                environment: Overrides::default(),
+                flags: Overrides::default(),
+            };
+            let (plan, _) = resolve(layers, Machine { parallelism: 2 }).expect(preset);
+            assert_eq!(value_bytes(&plan.payload), value, "{preset}");
+            let body = body_bytes(&plan);
+            assert!(body <= body_at_most, "{preset}: {body}");
+            assert!(body > value * u64::from(plan.load.batch_size), "{preset}");
+        }
+    }
+}

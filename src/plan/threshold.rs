@@ -1,0 +1,195 @@
+//! Threshold expressions such as `p99 > 2s`: what they look at, how they compare, in which unit.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{Comparison, Metric, Reference, Threshold};
+use crate::units::{self, Rate};
+
+/// Longest operators first, so that `<=` is not read as `<`.
+const COMPARISONS: [(&str, Comparison); 4] = [
+    ("<=", Comparison::LessOrEqual),
+    (">=", Comparison::GreaterOrEqual),
+    ("<", Comparison::Less),
+    (">", Comparison::Greater),
+];
+
+impl FromStr for Threshold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = || {
+            format!(
+                "`{text}` is not a threshold: write METRIC OP VALUE such as `success < 99.9%`, `p99 > 2s`, `throughput < 40k/s` (it says when the run fails)"
+            )
+        };
+        let at = text.find(['<', '>']).ok_or_else(wanted)?;
+        let (name, rest) = text.split_at(at);
+        let (operator, fails_if) = COMPARISONS
+            .iter()
+            .find(|(operator, _)| rest.starts_with(operator))
+            .ok_or_else(wanted)?;
+        let metric = Metric::from_name(name.trim()).ok_or_else(|| {
+            format!(
+                "`{}` is no metric of a threshold: expected p50 to p99.99, max, mean, success, throughput or failed",
+                name.trim()
+            )
+        })?;
+        let value = metric.parse_value(rest[operator.len()..].trim())?;
+        Ok(Self {
+            expression: text.trim().to_owned(),
+            metric,
+            fails_if: *fails_if,
+            value,
+        })
+    }
+}
+
+impl Metric {
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "max" => Some(Self::LatencyMax),
+            "mean" => Some(Self::LatencyMean),
+            "success" => Some(Self::Success),
+            "throughput" => Some(Self::Throughput),
+            "failed" => Some(Self::FailedRecords),
+            percentile => units::parse_percentile(percentile).map(Self::Latency),
+        }
+    }
+
+    /// Reads a value in the unit that belongs to the metric.
+    fn parse_value(self, text: &str) -> Result<f64, String> {
+        match self {
+            Self::Latency(_) | Self::LatencyMax | Self::LatencyMean => {
+                units::parse_duration(text).map(|limit| limit.as_micros() as f64)
+            }
+            Self::Success => units::parse_ratio(text),
+            Self::Throughput => text.parse::<Rate>().map(|rate| rate.0),
+            Self::FailedRecords => text
+                .parse::<u64>()
+                .map(|records| records as f64)
+                .map_err(|_| format!("`{text}` is not a number of records, such as 0")),
+        }
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.expression)
+    }
+}
+
+impl Threshold {
+    /// The run fails below this throughput (`--min-throughput`).
+    pub fn min_throughput(rate: Rate) -> Self {
+        Self {
+            // Without grouping, so that the expression can be given to --fail-on as it is printed.
+            expression: format!("throughput < {}/s", rate.0),
+            metric: Metric::Throughput,
+            fails_if: Comparison::Less,
+            value: rate.0,
+        }
+    }
+
+    /// The run fails above this P95 latency (`--max-p95`).
+    pub fn max_p95(limit: Duration) -> Self {
+        Self {
+            expression: format!("p95 > {}", units::duration(limit)),
+            metric: Metric::Latency(95.0),
+            fails_if: Comparison::Greater,
+            value: limit.as_micros() as f64,
+        }
+    }
+
+    fn min_success(ratio: f64) -> Self {
+        Self {
+            expression: format!("success < {}", units::percent(ratio)),
+            metric: Metric::Success,
+            fails_if: Comparison::Less,
+            value: ratio,
+        }
+    }
+}
+
+impl Reference {
+    /// The figures as thresholds (`--gate`); the goal is aimed at, not enforced.
+    pub fn thresholds(&self) -> Vec<Threshold> {
+        let throughput = self
+            .records_per_sec
+            .map(|rate| Threshold::min_throughput(Rate(rate)));
+        let p95 = self.p95.map(Threshold::max_p95);
+        let success = self.success_ratio.map(Threshold::min_success);
+        [throughput, p95, success].into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_read_in_the_metrics_unit() {
+        use Comparison::{Greater, GreaterOrEqual, Less, LessOrEqual};
+        for (text, metric, fails_if, value) in [
+            ("success < 99.9%", Metric::Success, Less, 0.999),
+            ("p99 > 2s", Metric::Latency(99.0), Greater, 2e6),
+            ("p99.9>=1m30s", Metric::Latency(99.9), GreaterOrEqual, 90e6),
+            ("throughput < 40k/s", Metric::Throughput, Less, 40e3),
+            ("throughput<=40000", Metric::Throughput, LessOrEqual, 40e3),
+            ("max > 5s", Metric::LatencyMax, Greater, 5e6),
+            (
+                "mean >= 100ms",
+                Metric::LatencyMean,
+                GreaterOrEqual,
+                100_000.0,
+            ),
+            (" failed > 0 ", Metric::FailedRecords, Greater, 0.0),
+        ] {
+            let threshold: Threshold = text.parse().expect(text);
+            assert_eq!(threshold.metric, metric, "{text}");
+            assert_eq!(threshold.fails_if, fails_if, "{text}");
+            assert!((threshold.value - value).abs() < 1e-9, "{text}");
+            assert_eq!(threshold.expression, text.trim());
+        }
+    }
+
+    #[test]
+    fn wrong_expressions_say_what_is_wrong() {
+        for (text, part) in [
+            ("", "is not a threshold"),
+            ("p99", "is not a threshold"),
+            ("p99 = 2s", "is not a threshold"),
+            ("speed > 2s", "`speed` is no metric"),
+            ("p100 > 2s", "`p100` is no metric"),
+            ("p99 > 2", "`2` is not a duration"),
+            ("p99 > > 2s", "`> 2s` is not a duration"),
+            ("success < 101%", "`101%` is not a share"),
+            ("throughput < fast", "`fast` is not a rate"),
+            ("failed > -1", "`-1` is not a number of records"),
+        ] {
+            let error = text.parse::<Threshold>().expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_gate_enforces_every_reference_figure_but_not_the_goal() {
+        let reference = Reference {
+            records_per_sec: Some(42_284.0),
+            p95: Some(Duration::from_millis(2_160)),
+            success_ratio: Some(1.0),
+            goal_records_per_sec: Some(50_000.0),
+            source: None,
+        };
+        let expressions: Vec<String> = reference
+            .thresholds()
+            .into_iter()
+            .map(|threshold| threshold.expression)
+            .collect();
+        assert_eq!(
+            expressions,
+            ["throughput < 42284/s", "p95 > 2s 160ms", "success < 100 %"]
+        );
+    }
+}

@@ -1,0 +1,287 @@
+//! From plan, facts and measured numbers to the [`Report`]. Credentials end here.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+
+use super::{
+    FailureRow, GeneratorSection, Histograms, KeySection, LedgerSection, LoadSection, Machine,
+    PayloadSection, PlanSection, RecordLedger, ReferenceSection, Report, RequestLedger,
+    SCHEMA_VERSION, SecondLatency, SecondRow, TargetRow, TargetSection, TlsSection, Tool,
+    TopicSection,
+};
+use crate::gate::{self, Run};
+use crate::measure::{Failure, Measured, Recorder, SecondStats, Summary, TargetFacts};
+use crate::plan::{Auth, Content, KeyMode, Plan, Reference, Stop};
+
+/// Words in a header's name that make its value a secret.
+const SECRET_WORDS: [&str; 8] = [
+    "auth",
+    "token",
+    "secret",
+    "cookie",
+    "password",
+    "key",
+    "session",
+    "credential",
+];
+
+/// Judges a finished run and says everything about it.
+pub fn build(plan: &Plan, facts: &TargetFacts, measured: &Measured) -> Report {
+    build_on(
+        plan,
+        facts,
+        measured,
+        Machine::here(),
+        cfg!(debug_assertions),
+    )
+}
+
+/// [`build`] with what it takes from its surroundings as arguments.
+pub(super) fn build_on(
+    plan: &Plan,
+    facts: &TargetFacts,
+    measured: &Measured,
+    machine: Machine,
+    debug_build: bool,
+) -> Report {
+    let run = Run::new(plan, facts, measured, debug_build);
+    let validity = gate::check(&run);
+    let thresholds = gate::evaluate(&run);
+    let verdict = gate::decide(&run, &validity, &thresholds);
+    let warnings = gate::warnings(&run);
+    Report {
+        schema_version: SCHEMA_VERSION,
+        tool: Tool {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("KRUSH_COMMIT").map(str::to_owned),
+            debug_build,
+        },
+        started_at: rfc3339(measured.started_at),
+        elapsed_secs: measured.elapsed.as_secs_f64(),
+        end: measured.end,
+        machine,
+        plan: PlanSection::of(plan),
+        target: TargetSection::of(plan, facts, per_target(facts, measured)),
+        ledger: ledger(&run),
+        warmup: measured.warmup,
+        timeline: measured.timeline.iter().map(second_row).collect(),
+        failures: run.total.failures.rows().iter().map(failure_row).collect(),
+        connections: measured.connections,
+        generator: GeneratorSection {
+            thread_busy_ratios: measured.generator.thread_busy_ratios.clone(),
+            mean_in_flight: measured.generator.mean_in_flight,
+            clock_skew_secs: measured.generator.clock_skew.as_secs_f64(),
+            peak_rss_bytes: measured.generator.peak_rss_bytes,
+            clamped: run.total.clamped,
+        },
+        histograms: Histograms {
+            latency: encode(run.latency.all()),
+            latency_bounds: encode(&run.total.latency_bounds),
+            service_time: encode(&run.total.service_time),
+            send_delay: encode(&run.total.send_delay),
+        },
+        summary: run.summary,
+        validity,
+        warnings,
+        thresholds,
+        verdict,
+    }
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}
+
+impl PlanSection {
+    /// The plan as it is reported: without credentials.
+    pub(super) fn of(plan: &Plan) -> Self {
+        let tls = &plan.target.tls;
+        let header = |(name, value): &(String, String)| (name.clone(), shown(name, value));
+        Self {
+            scenario: plan.scenario.clone(),
+            target_named: plan.target.named,
+            headers: plan.target.headers.iter().map(header).collect(),
+            auth: plan.target.auth.as_ref().map(|auth| match auth {
+                Auth::Basic { .. } => "basic".to_owned(),
+                Auth::Bearer(_) => "bearer".to_owned(),
+            }),
+            tls: TlsSection {
+                custom_ca: tls.ca.is_some(),
+                client_certificate: tls.cert.is_some(),
+                insecure: tls.insecure,
+            },
+            topic: TopicSection {
+                name: plan.topic.name.clone(),
+                partitions: plan.topic.partitions,
+                replication_factor: plan.topic.replication_factor,
+                create: plan.topic.create,
+            },
+            load: load(plan),
+            payload: PayloadSection {
+                format: plan.payload.format,
+                message_size_bytes: plan.payload.message_size.0,
+                content: match plan.payload.content {
+                    Content::Text => "text".to_owned(),
+                    Content::Base64 => "base64".to_owned(),
+                },
+                key: key(plan.payload.key),
+                seed: plan.payload.seed,
+            },
+            reference: plan.reference.as_ref().map(reference),
+        }
+    }
+}
+
+/// The value of a header as it may be shown.
+fn shown(name: &str, value: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    match SECRET_WORDS.iter().any(|word| name.contains(word)) {
+        true => "***".to_owned(),
+        false => value.to_owned(),
+    }
+}
+
+fn load(plan: &Plan) -> LoadSection {
+    let load = &plan.load;
+    let (messages, duration_secs) = match load.stop {
+        Stop::Messages(messages) => (Some(messages), None),
+        Stop::Duration(duration) => (None, Some(duration.as_secs_f64())),
+    };
+    LoadSection {
+        messages,
+        duration_secs,
+        concurrency: load.concurrency,
+        batch_size: load.batch_size,
+        rate_records_per_sec: load.rate.map(|rate| rate.0),
+        warmup_secs: load.warmup.as_secs_f64(),
+        timeout_secs: load.timeout.as_secs_f64(),
+        drain_secs: load.drain.as_secs_f64(),
+        threads: load.threads,
+    }
+}
+
+fn key(key: KeyMode) -> KeySection {
+    let (mode, keys, hot_ratio) = match key {
+        KeyMode::None => ("none", None, None),
+        KeyMode::Sequence => ("sequence", None, None),
+        KeyMode::Random { keys } => ("random", Some(keys), None),
+        KeyMode::Hot { keys, hot_ratio } => ("hot", Some(keys), Some(hot_ratio)),
+    };
+    KeySection {
+        mode: mode.to_owned(),
+        keys,
+        hot_ratio,
+    }
+}
+
+fn reference(reference: &Reference) -> ReferenceSection {
+    let micros = |duration: Duration| duration.as_micros() as u64;
+    ReferenceSection {
+        records_per_sec: reference.records_per_sec,
+        p95_us: reference.p95.map(micros),
+        success_ratio: reference.success_ratio,
+        goal_records_per_sec: reference.goal_records_per_sec,
+        source: reference.source.clone(),
+    }
+}
+
+impl TargetSection {
+    /// What was learned about the target, as it is reported.
+    pub(super) fn of(plan: &Plan, facts: &TargetFacts, per_target: Vec<TargetRow>) -> Self {
+        Self {
+            kind: facts.kind,
+            urls: facts.urls.iter().map(|url| bare_url(url)).collect(),
+            server: facts.server.clone(),
+            embedded: facts.embedded,
+            dialect: facts.dialect,
+            apis: facts.apis.clone(),
+            topic: plan.topic.name.clone(),
+            partitions: facts.partitions,
+            topic_created: facts.topic_created,
+            per_target,
+        }
+    }
+}
+
+/// A URL without user, password, query and the slash at its end.
+fn bare_url(text: &str) -> String {
+    let Ok(mut url) = url::Url::parse(text) else {
+        return text.to_owned();
+    };
+    // Both fail only for URLs that cannot have a user, and then there is none to remove.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+fn per_target(facts: &TargetFacts, measured: &Measured) -> Vec<TargetRow> {
+    let row = |(url, recorder): (&String, &Recorder)| TargetRow {
+        url: bare_url(url),
+        ledger: recorder.ledger,
+        summary: Summary::of_recorder(recorder, measured.window, recorder.ledger.records.sent),
+    };
+    facts.urls.iter().zip(&measured.targets).map(row).collect()
+}
+
+fn ledger(run: &Run) -> LedgerSection {
+    let (q, r) = (&run.total.ledger.requests, &run.total.ledger.records);
+    let (scheduled, unsent) = (run.measured.scheduled, run.measured.unsent);
+    LedgerSection {
+        requests: RequestLedger {
+            scheduled: scheduled.requests,
+            sent: q.sent,
+            unsent: unsent.requests,
+            complete: q.complete,
+            partial: q.partial,
+            rejected: q.rejected,
+            unknown: q.unknown,
+        },
+        records: RecordLedger {
+            scheduled: scheduled.records,
+            sent: r.sent,
+            unsent: unsent.records,
+            acked: r.acked,
+            rejected: r.rejected,
+            unknown: r.unknown,
+        },
+    }
+}
+
+fn second_row(row: &SecondStats) -> SecondRow {
+    SecondRow {
+        second: row.second,
+        records_acked: row.records_acked,
+        requests: row.requests,
+        latency_us: SecondLatency {
+            p50: row.p50_us,
+            p95: row.p95_us,
+            max: row.max_us,
+        },
+        failures: row.failures,
+    }
+}
+
+fn failure_row(row: &Failure) -> FailureRow {
+    FailureRow {
+        kind: row.kind,
+        http_status: row.http_status,
+        error_code: row.error_code,
+        requests: row.requests,
+        records: row.records,
+        sample: row.sample.clone(),
+    }
+}
+
+fn encode(histogram: &Histogram<u64>) -> String {
+    let mut bytes = Vec::new();
+    V2DeflateSerializer::new()
+        .serialize(histogram, &mut bytes)
+        .expect("writing to memory cannot fail, and counts are far below 2^63");
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

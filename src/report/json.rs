@@ -1,0 +1,11 @@
+//! The report as JSON, the one shape on disk.
+
+use super::Report;
+
+/// Pretty-printed, with a newline at the end.
+pub fn json(report: &Report) -> String {
+    let mut text = serde_json::to_string_pretty(report)
+        .expect("a report has string keys only, and JSON writes every f64 (NaN as null)");
+    text.push('\n');
+    text
+}

@@ -1,0 +1,248 @@
+//! The report as Markdown, for pull requests and notes.
+
+use super::Report;
+use super::words::{
+    COLUMNS, clean, comparison, failures_by_weight, latency_cells, latency_words, load_words,
+    records_ledger, requests_ledger, server_words, stand_in_words, topic_words, volume_words,
+    warmup_words,
+};
+use crate::units::{self, grouped, rate_digits};
+
+/// GitHub-flavoured Markdown with a newline at the end.
+pub fn markdown(report: &Report) -> String {
+    let mut out: Vec<String> = Vec::new();
+    out.extend(head(report));
+    out.extend(comparison_table(report));
+    out.extend(latency_table(report));
+    out.extend(ledger_list(report));
+    out.extend(target_table(report));
+    out.extend(failure_table(report));
+    out.extend(threshold_table(report));
+    out.extend(check_table(report));
+    out.extend(foot(report));
+    out.push(String::new());
+    out.join("\n")
+}
+
+/// Text of others, safe inside a table cell or a sentence.
+fn safe(text: &str) -> String {
+    let mut out = String::new();
+    for c in clean(text).chars() {
+        if matches!(
+            c,
+            '|' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '\\' | '#'
+        ) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
+    let mut lines = vec![
+        format!("| {} |", head.join(" | ")),
+        format!("|{}", " --- |".repeat(head.len())),
+    ];
+    lines.extend(
+        rows.into_iter()
+            .map(|row| format!("| {} |", row.join(" | "))),
+    );
+    lines.push(String::new());
+    lines
+}
+
+fn head(report: &Report) -> Vec<String> {
+    let verdict = &report.verdict;
+    let mut lines = vec![
+        format!(
+            "# krush: {}: {}",
+            safe(&report.plan.scenario),
+            verdict.headline
+        ),
+        String::new(),
+    ];
+    lines.extend(
+        verdict
+            .reasons
+            .iter()
+            .map(|reason| format!("- {}", safe(reason))),
+    );
+    if !verdict.reasons.is_empty() {
+        lines.push(String::new());
+    }
+    if let Some(text) = stand_in_words(&report.target) {
+        lines.extend([format!("**The {}.**", safe(&text)), String::new()]);
+    }
+    let target = &report.target;
+    let machine = &report.machine;
+    let cpu = machine
+        .cpu_model
+        .as_deref()
+        .map_or_else(String::new, |m| format!(", {m}"));
+    lines.extend([
+        format!(
+            "- target: {} ({}), {}",
+            safe(&target.urls.join(", ")),
+            safe(&server_words(target)),
+            safe(&topic_words(target))
+        ),
+        format!("- load: {}", load_words(&report.plan)),
+        format!(
+            "- started: {}, krush {}, on {} {} with {} CPUs{}",
+            report.started_at,
+            report.tool.version,
+            machine.os,
+            machine.arch,
+            machine.cpus,
+            safe(&cpu)
+        ),
+        String::new(),
+    ]);
+    lines
+}
+
+fn comparison_table(report: &Report) -> Vec<String> {
+    let rows = comparison(report).into_iter().map(Vec::from);
+    let mut lines = table(&["", "this run", "reference", "ratio", "goal"], rows);
+    if let Some(source) = report
+        .plan
+        .reference
+        .as_ref()
+        .and_then(|r| r.source.as_ref())
+    {
+        lines.extend([format!("Reference: {}", safe(source)), String::new()]);
+    }
+    lines
+}
+
+fn latency_table(report: &Report) -> Vec<String> {
+    let summary = &report.summary;
+    let mut head = vec!["latency"];
+    head.extend(COLUMNS.map(|(name, _)| name));
+    let row = |name: &str, cells: Vec<String>| [vec![name.to_owned()], cells].concat();
+    let rows = [
+        row("batch", latency_cells(&summary.latency_us, Some(summary))),
+        row(
+            "of it service time",
+            latency_cells(&summary.service_time_us, None),
+        ),
+        row(
+            "of it send delay",
+            latency_cells(&summary.send_delay_us, None),
+        ),
+    ];
+    let mut lines = table(&head, rows);
+    let mut note = format!("{}.", capitalised(latency_words(report)));
+    if summary.latency_bound_samples > 0 {
+        note.push_str(&format!(
+            " ≥: {} of {} requests got no answer; they count with the time they waited.",
+            grouped(summary.latency_bound_samples),
+            grouped(summary.latency_samples)
+        ));
+    }
+    lines.extend([note, String::new()]);
+    lines
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).collect()
+}
+
+fn ledger_list(report: &Report) -> Vec<String> {
+    let mut lines = vec![
+        format!("- records: {}", records_ledger(report).join("; ")),
+        format!("- requests: {}", requests_ledger(report).join("; ")),
+        format!("- volume: {}", volume_words(&report.summary)),
+    ];
+    lines.extend(warmup_words(report).map(|text| format!("- warm-up: {text}")));
+    lines.push(String::new());
+    lines
+}
+
+fn target_table(report: &Report) -> Vec<String> {
+    if report.target.per_target.len() < 2 {
+        return Vec::new();
+    }
+    let mut head = vec!["target", "acked", "rec/s", "success"];
+    head.extend(COLUMNS.map(|(name, _)| name));
+    let rows = report.target.per_target.iter().map(|row| {
+        let mut cells = vec![
+            safe(&row.url),
+            grouped(row.ledger.records.acked),
+            rate_digits(row.summary.records_per_sec),
+            units::percent(row.summary.success_ratio),
+        ];
+        cells.extend(latency_cells(&row.summary.latency_us, Some(&row.summary)));
+        cells
+    });
+    table(&head, rows)
+}
+
+fn failure_table(report: &Report) -> Vec<String> {
+    if report.failures.is_empty() {
+        return Vec::new();
+    }
+    let rows = failures_by_weight(report).into_iter().map(|row| {
+        let number = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        vec![
+            row.kind.name().to_owned(),
+            number(row.http_status.map(|status| status.to_string())),
+            number(row.error_code.map(|code| code.to_string())),
+            grouped(row.requests),
+            grouped(row.records),
+            safe(&row.sample),
+        ]
+    });
+    table(
+        &["failure", "status", "code", "requests", "records", "sample"],
+        rows,
+    )
+}
+
+fn threshold_table(report: &Report) -> Vec<String> {
+    if report.thresholds.is_empty() {
+        return Vec::new();
+    }
+    let void = report.validity.void;
+    let rows = report.thresholds.iter().map(|threshold| {
+        let word = match (void, threshold.passed) {
+            (true, _) => "not judged",
+            (false, true) => "met",
+            (false, false) => "missed",
+        };
+        vec![
+            safe(&threshold.expression),
+            threshold.saw.clone(),
+            word.to_owned(),
+        ]
+    });
+    table(&["fails if", "saw", "result"], rows)
+}
+
+/// Only the checks that failed: the others say nothing.
+fn check_table(report: &Report) -> Vec<String> {
+    if !report.validity.void {
+        return Vec::new();
+    }
+    let failed = report.validity.checks.iter().filter(|check| !check.passed);
+    let rows = failed.map(|check| {
+        vec![
+            check.name.clone(),
+            safe(&check.saw),
+            safe(&check.wanted),
+            safe(&check.hint),
+        ]
+    });
+    table(&["failed check", "saw", "wanted", "try"], rows)
+}
+
+fn foot(report: &Report) -> Vec<String> {
+    report
+        .warnings
+        .iter()
+        .map(|warning| format!("> **warning** {}\n>", safe(warning)))
+        .collect()
+}

@@ -1,0 +1,307 @@
+//! The report for a terminal: 80 columns, readable without colour.
+
+use std::path::PathBuf;
+
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::{Alignment, Padding, Style as Borders};
+
+use super::words::{
+    COLUMNS, WIDTH, bounded, clean, comparison, failures_by_weight, latency_cells, latency_words,
+    load_words, records_ledger, requests_ledger, server_words, shorten, stand_in_words,
+    topic_words, volume_words, warmup_words, wrap,
+};
+use super::{PlanSection, Report, Style, Summary, TargetFacts, TargetSection};
+use crate::gate::Outcome;
+use crate::plan::Plan;
+use crate::units::{self, grouped, rate_digits};
+
+/// Failure rows shown; the report has them all.
+const FAILURES_SHOWN: usize = 8;
+/// Characters of a server's text shown.
+const SAMPLE_SHOWN: usize = 150;
+/// Column at which the values of labelled lines start.
+const LABEL: usize = 15;
+
+/// What is tested with what: the lines that are printed before load starts.
+pub fn header(plan: &Plan, facts: &TargetFacts) -> String {
+    header_lines(
+        &PlanSection::of(plan),
+        &TargetSection::of(plan, facts, Vec::new()),
+    )
+}
+
+/// The whole result: [`header`], then [`body`].
+pub fn render(report: &Report, files: &[PathBuf], style: Style) -> String {
+    let header = header_lines(&report.plan, &report.target);
+    format!("{header}\n{}", body(report, files, style))
+}
+
+/// The result without its header. Only the paths of `files` may be longer than 80 columns.
+pub fn body(report: &Report, files: &[PathBuf], style: Style) -> String {
+    let mut out = String::new();
+    let mut add = |block: Vec<String>| {
+        for line in block {
+            out.push_str(&line);
+            out.push('\n');
+        }
+    };
+    add(against_reference(report));
+    add(vec![String::new()]);
+    add(latencies(report));
+    add(vec![String::new()]);
+    add(ledgers(report));
+    add(targets(report));
+    add(failures(report));
+    add(thresholds(report));
+    add(warnings(report, style));
+    add(verdict(report, files, style));
+    out
+}
+
+/// The verdict alone, for `--quiet`.
+pub fn verdict_lines(report: &Report, files: &[PathBuf], style: Style) -> String {
+    let mut text = verdict(report, files, style).join("\n");
+    text.push('\n');
+    text
+}
+
+fn header_lines(plan: &PlanSection, target: &TargetSection) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let segments = [
+        format!("krush {version}"),
+        plan.scenario.clone(),
+        format!("→  {}", target.urls.join(", ")),
+        format!("({})", server_words(target)),
+        topic_words(target),
+    ];
+    let mut lines = vec![String::new()];
+    for segment in segments {
+        let segment = clean(&segment);
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > 0 && line + 2 + segment.chars().count() <= WIDTH {
+            if let Some(line) = lines.last_mut() {
+                line.push_str("  ");
+                line.push_str(&segment);
+            }
+            continue;
+        }
+        if line == 0 {
+            lines.pop();
+        }
+        let start = if lines.is_empty() { "" } else { "  " };
+        lines.extend(wrap(start, 2, &segment));
+    }
+    lines.extend(wrap("", 2, &load_words(plan)));
+    lines.extend(stand_in_words(target).map_or_else(Vec::new, |text| wrap("", 2, &text)));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// Aligned columns without borders: the first to the left, the others to the right if `numbers`.
+fn columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
+    let mut table = Builder::from_iter(rows).build();
+    table.with(Borders::empty()).with(Padding::new(0, 2, 0, 0));
+    if numbers {
+        table.modify(Columns::new(1..), Alignment::right());
+    }
+    let text = table.to_string();
+    text.lines().flat_map(|line| fit(line.trim_end())).collect()
+}
+
+/// A line as it is if it fits, else wrapped.
+fn fit(line: &str) -> Vec<String> {
+    match line.chars().count() <= WIDTH {
+        true => vec![line.to_owned()],
+        false => wrap("", 2, line),
+    }
+}
+
+fn labelled(label: &str, text: &str) -> Vec<String> {
+    wrap(&format!("{label:<LABEL$}"), LABEL, text)
+}
+
+fn against_reference(report: &Report) -> Vec<String> {
+    let mut head = ["", "this run", "", "", ""];
+    if let Some(reference) = &report.plan.reference {
+        head[2] = "reference";
+        head[3] = "ratio";
+        if reference.goal_records_per_sec.is_some() {
+            head[4] = "goal";
+        }
+    }
+    // A first cell as wide as a label keeps all blocks in line.
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(comparison(report));
+    for row in &mut rows {
+        row[0] = format!("{:<1$}", row[0], LABEL - 2);
+    }
+    let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
+    columns(rows, false)
+}
+
+fn latencies(report: &Report) -> Vec<String> {
+    let summary = &report.summary;
+    let row = |name: &str, cells: Vec<String>| {
+        let mut row = vec![format!("{name:<0$}", LABEL - 2)];
+        row.extend(cells);
+        row
+    };
+    let names = COLUMNS.map(|(name, _)| name.to_owned()).to_vec();
+    let rows = vec![
+        row("latency", names),
+        row("batch", latency_cells(&summary.latency_us, Some(summary))),
+        row(
+            "of it service",
+            latency_cells(&summary.service_time_us, None),
+        ),
+        row("of it delay", latency_cells(&summary.send_delay_us, None)),
+    ];
+    let mut lines = columns(rows, false);
+    lines.extend(wrap("", 0, latency_words(report)));
+    if summary.latency_bound_samples > 0 {
+        let text = format!(
+            "≥: {} of {} requests got no answer; they count with the time they waited",
+            grouped(summary.latency_bound_samples),
+            grouped(summary.latency_samples)
+        );
+        lines.extend(wrap("", 3, &text));
+    }
+    lines
+}
+
+fn ledgers(report: &Report) -> Vec<String> {
+    let [records, records_sent] = records_ledger(report);
+    let [requests, requests_sent] = requests_ledger(report);
+    let mut lines = labelled("records", &records);
+    lines.extend(labelled("", &records_sent));
+    lines.extend(labelled("requests", &requests));
+    lines.extend(labelled("", &requests_sent));
+    lines.extend(labelled("volume", &volume_words(&report.summary)));
+    if let Some(warmup) = warmup_words(report) {
+        lines.extend(labelled("warm-up", &warmup));
+    }
+    lines
+}
+
+/// One row a target, if there are several.
+fn targets(report: &Report) -> Vec<String> {
+    let rows = &report.target.per_target;
+    if rows.len() < 2 {
+        return Vec::new();
+    }
+    let head = ["target", "acked", "rec/s", "P50", "P95", "success"];
+    let mut table = vec![head.map(str::to_owned).to_vec()];
+    for row in rows {
+        let Summary { latency_us, .. } = &row.summary;
+        let latency = |key: &str, value: Option<u64>| match value {
+            None => "-".to_owned(),
+            Some(us) => bounded(units::latency(us), row.summary.is_lower_bound(key)),
+        };
+        table.push(vec![
+            shorten(&row.url, 30),
+            grouped(row.ledger.records.acked),
+            rate_digits(row.summary.records_per_sec),
+            latency("p50", latency_us.p50),
+            latency("p95", latency_us.p95),
+            units::percent(row.summary.success_ratio),
+        ]);
+    }
+    let mut lines = vec![String::new()];
+    lines.extend(columns(table, true));
+    lines
+}
+
+fn failures(report: &Report) -> Vec<String> {
+    let rows = failures_by_weight(report);
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let head = ["failures", "status", "code", "requests", "records"];
+    let mut table = vec![head.map(str::to_owned).to_vec()];
+    for row in rows.iter().take(FAILURES_SHOWN) {
+        table.push(vec![
+            row.kind.name().to_owned(),
+            or_dash(row.http_status.map(|status| status.to_string())),
+            or_dash(row.error_code.map(|code| code.to_string())),
+            grouped(row.requests),
+            grouped(row.records),
+        ]);
+    }
+    let mut lines = vec![String::new()];
+    lines.extend(columns(table, true));
+    for row in rows.iter().take(FAILURES_SHOWN) {
+        let sample = shorten(&clean(&row.sample), SAMPLE_SHOWN);
+        if !sample.is_empty() {
+            lines.extend(wrap(&format!("  {}: ", row.kind.name()), 4, &sample));
+        }
+    }
+    if rows.len() > FAILURES_SHOWN {
+        let more = rows.len() - FAILURES_SHOWN;
+        lines.push(format!("  and {more} more rows in the report"));
+    }
+    lines
+}
+
+fn thresholds(report: &Report) -> Vec<String> {
+    if report.thresholds.is_empty() {
+        return Vec::new();
+    }
+    let not_judged = report.validity.void;
+    let mut table = vec![["fails if", "saw", ""].map(str::to_owned).to_vec()];
+    for threshold in &report.thresholds {
+        let word = match (not_judged, threshold.passed) {
+            (true, _) => "not judged",
+            (false, true) => "met",
+            (false, false) => "missed",
+        };
+        table.push(vec![
+            clean(&threshold.expression),
+            threshold.saw.clone(),
+            word.to_owned(),
+        ]);
+    }
+    let mut lines = vec![String::new()];
+    lines.extend(columns(table, false));
+    lines
+}
+
+fn warnings(report: &Report, style: Style) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for warning in &report.warnings {
+        for (index, line) in wrap("warning: ", 2, &clean(warning)).iter().enumerate() {
+            lines.push(match (index, line.strip_prefix("warning:")) {
+                (0, Some(rest)) => format!("{}{rest}", style.warning("warning:")),
+                _ => line.clone(),
+            });
+        }
+    }
+    lines
+}
+
+fn verdict(report: &Report, files: &[PathBuf], style: Style) -> Vec<String> {
+    let verdict = &report.verdict;
+    let word = match verdict.outcome {
+        Outcome::Pass if verdict.reasons.is_empty() => style.good(&verdict.headline),
+        Outcome::Pass | Outcome::Interrupted | Outcome::Inconclusive => {
+            style.strong(&verdict.headline)
+        }
+        _ => style.bad(&verdict.headline),
+    };
+    let code = match verdict.exit_code {
+        0 => String::new(),
+        code => format!("  (exit {code})"),
+    };
+    let mut paths = files.iter().map(|path| path.display().to_string());
+    let mut lines = Vec::new();
+    match paths.next() {
+        Some(path) => lines.push(format!("{word}{code}  {path}")),
+        None => lines.push(format!("{word}{code}")),
+    }
+    lines.extend(paths.map(|path| format!("  {path}")));
+    for reason in &verdict.reasons {
+        lines.extend(wrap("  ", 4, &clean(reason)));
+    }
+    lines
+}

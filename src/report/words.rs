@@ -1,0 +1,327 @@
+//! Phrases and text tools shared by table and Markdown.
+
+use std::time::Duration;
+
+use super::{Distribution, FailureRow, PlanSection, Report, Summary, TargetKind, TargetSection};
+use crate::units::{self, ByteSize, grouped, rate_digits};
+
+/// Columns of a terminal that nobody has widened.
+pub(super) const WIDTH: usize = 80;
+
+/// Percentiles in the order in which they are shown, with their key in the report.
+pub(super) const COLUMNS: [(&str, &str); 6] = [
+    ("P50", "p50"),
+    ("P90", "p90"),
+    ("P95", "p95"),
+    ("P99", "p99"),
+    ("P99.9", "p99_9"),
+    ("max", "max"),
+];
+
+/// Breaks `text` at spaces into lines of at most [`WIDTH`]; the first starts with `first`, the others with as many
+/// spaces as `indent`. A word that fits on no line is broken.
+pub(super) fn wrap(first: &str, indent: usize, text: &str) -> Vec<String> {
+    let mut lines = vec![first.to_owned()];
+    let mut fresh = true;
+    let mut used = first.chars().count();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let mut word: Vec<char> = word.chars().collect();
+        loop {
+            let gap = usize::from(!fresh);
+            if used + gap + word.len() <= WIDTH {
+                if let Some(line) = lines.last_mut() {
+                    line.extend(std::iter::repeat_n(' ', gap));
+                    line.extend(&word);
+                }
+                used += gap + word.len();
+                fresh = false;
+                break;
+            }
+            if fresh && used <= indent {
+                let room = WIDTH.saturating_sub(used).max(1);
+                let rest = word.split_off(room.min(word.len()));
+                if let Some(line) = lines.last_mut() {
+                    line.extend(&word);
+                }
+                word = rest;
+            }
+            lines.push(" ".repeat(indent));
+            used = indent;
+            fresh = true;
+        }
+    }
+    lines
+}
+
+/// One line without control characters: a server's text must not steer the reader's terminal.
+pub(super) fn clean(text: &str) -> String {
+    let plain: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// At most `most` characters; what is missing shows as `…`.
+pub(super) fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+/// `≥` before what is only a lower bound.
+pub(super) fn bounded(text: String, lower_bound: bool) -> String {
+    match lower_bound {
+        true => format!("≥ {text}"),
+        false => text,
+    }
+}
+
+/// The members of a distribution in the order of [`COLUMNS`]; absent ones as `-`.
+pub(super) fn latency_cells(distribution: &Distribution, bounds: Option<&Summary>) -> Vec<String> {
+    let d = distribution;
+    let values = [d.p50, d.p90, d.p95, d.p99, d.p99_9, d.max];
+    let cell = |((_, key), value): (&(&str, &str), Option<u64>)| match value {
+        None => "-".to_owned(),
+        Some(us) => bounded(
+            units::latency(us),
+            bounds.is_some_and(|summary| summary.is_lower_bound(key)),
+        ),
+    };
+    COLUMNS.iter().zip(values).map(cell).collect()
+}
+
+/// `1 batch`, `2 batches`.
+fn counted(count: u64, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{} {many}", grouped(count)),
+    }
+}
+
+/// `100,000 records in 100 batches of 1,000, 500 connections, 200 B payload, closed loop`
+pub(super) fn load_words(plan: &PlanSection) -> String {
+    let load = &plan.load;
+    let batch = u64::from(load.batch_size);
+    let amount = match (load.messages, load.duration_secs) {
+        (Some(messages), _) => format!(
+            "{} in {} of {}",
+            counted(messages, "record", "records"),
+            counted(messages.div_ceil(batch.max(1)), "batch", "batches"),
+            grouped(batch)
+        ),
+        (None, secs) => format!(
+            "{} of batches of {}",
+            secs_words(secs.unwrap_or(0.0)),
+            grouped(batch)
+        ),
+    };
+    let size = ByteSize(plan.payload.message_size_bytes);
+    let payload = match plan.payload.content.as_str() {
+        "base64" => format!("payload base64 of {size}"),
+        _ => format!("{size} payload"),
+    };
+    let key = match plan.payload.key.mode.as_str() {
+        "none" => String::new(),
+        mode => format!(", {mode} keys"),
+    };
+    let pace = match load.rate_records_per_sec {
+        None => "closed loop".to_owned(),
+        Some(rate) => format!("open loop at {} rec/s", rate_digits(rate)),
+    };
+    format!(
+        "{amount}, {}, {payload}{key}, {pace}",
+        counted(u64::from(load.concurrency), "connection", "connections")
+    )
+}
+
+/// Seconds as users write them.
+pub(super) fn secs_words(secs: f64) -> String {
+    units::duration(Duration::from_secs_f64(secs.clamp(0.0, 1e9)))
+}
+
+/// `REST Proxy, v2 + v3`
+pub(super) fn server_words(target: &TargetSection) -> String {
+    match target.apis.is_empty() {
+        true => target.server.clone(),
+        false => format!("{}, {}", target.server, target.apis.join(" + ")),
+    }
+}
+
+/// `topic performance-test, 48 partitions`
+pub(super) fn topic_words(target: &TargetSection) -> String {
+    let partitions = match target.partitions {
+        None => "partitions unknown".to_owned(),
+        Some(count) => counted(u64::from(count), "partition", "partitions"),
+    };
+    let created = match target.topic_created {
+        true => ", created for this run",
+        false => "",
+    };
+    format!("topic {}, {partitions}{created}", target.topic)
+}
+
+/// What must be said of a target that is no REST Proxy.
+pub(super) fn stand_in_words(target: &TargetSection) -> Option<String> {
+    let what = match (target.kind, target.embedded) {
+        (TargetKind::RestProxy, _) => return None,
+        (TargetKind::StandIn, true) => "krush's built-in stand-in, in this process",
+        (TargetKind::StandIn, false) => "krush's built-in stand-in",
+        (TargetKind::StandInKafka, _) => "krush's own HTTP front before Apache Kafka",
+    };
+    Some(format!(
+        "target is {what}: figures are about this machine, not about a REST Proxy"
+    ))
+}
+
+/// The identity of the ledger for records, one half a line.
+pub(super) fn records_ledger(report: &Report) -> [String; 2] {
+    let r = &report.ledger.records;
+    [
+        scheduled(r.scheduled, r.sent, r.unsent),
+        format!(
+            "sent = acked {} + rejected {} + unknown {}",
+            grouped(r.acked),
+            grouped(r.rejected),
+            grouped(r.unknown)
+        ),
+    ]
+}
+
+/// The identity of the ledger for requests, one half a line.
+pub(super) fn requests_ledger(report: &Report) -> [String; 2] {
+    let q = &report.ledger.requests;
+    [
+        scheduled(q.scheduled, q.sent, q.unsent),
+        format!(
+            "sent = complete {} + partial {} + rejected {} + unknown {}",
+            grouped(q.complete),
+            grouped(q.partial),
+            grouped(q.rejected),
+            grouped(q.unknown)
+        ),
+    ]
+}
+
+fn scheduled(scheduled: u64, sent: u64, unsent: u64) -> String {
+    format!(
+        "scheduled {} = sent {} + unsent {}",
+        grouped(scheduled),
+        grouped(sent),
+        grouped(unsent)
+    )
+}
+
+/// `8.66 MB/s of payload, 10.1 MB/s on the wire, 43.3 requests/s, over 2.31 s`
+pub(super) fn volume_words(summary: &Summary) -> String {
+    format!(
+        "{} of payload, {} on the wire, {} requests/s, over {}",
+        units::megabytes_per_sec(summary.payload_bytes_per_sec),
+        units::megabytes_per_sec(summary.wire_bytes_per_sec),
+        rate_digits(summary.requests_per_sec),
+        units::latency((summary.duration_secs * 1e6) as u64)
+    )
+}
+
+/// From where latency counts.
+pub(super) fn latency_words(report: &Report) -> &'static str {
+    match report.plan.load.rate_records_per_sec {
+        None => "closed loop: latency counts from when the connection was free",
+        Some(_) => "open loop: latency counts from when the request was due",
+    }
+}
+
+/// What warm-up did, if there was one.
+pub(super) fn warmup_words(report: &Report) -> Option<String> {
+    let records = &report.warmup.records;
+    (records.sent > 0).then(|| {
+        format!(
+            "{} records acked, {} rejected, {} unknown in {}; in no figure above",
+            grouped(records.acked),
+            grouped(records.rejected),
+            grouped(records.unknown),
+            secs_words(report.plan.load.warmup_secs)
+        )
+    })
+}
+
+/// Failures, those that cost most first.
+pub(super) fn failures_by_weight(report: &Report) -> Vec<&FailureRow> {
+    let mut rows: Vec<&FailureRow> = report.failures.iter().collect();
+    rows.sort_by_key(|row| std::cmp::Reverse((row.records, row.requests)));
+    rows
+}
+
+/// A run against its reference figures: name, this run, reference, ratio, goal.
+pub(super) fn comparison(report: &Report) -> Vec<[String; 5]> {
+    let summary = &report.summary;
+    let reference = report.plan.reference.as_ref();
+    let ratio = |this: f64, other: Option<f64>| match other {
+        Some(other) if other > 0.0 => format!("{:.2} ×", this / other),
+        _ => String::new(),
+    };
+    let text = |value: Option<f64>, words: fn(f64) -> String| value.map_or_else(String::new, words);
+
+    let speed = reference.and_then(|r| r.records_per_sec);
+    let goal = reference.and_then(|r| r.goal_records_per_sec);
+    let throughput = [
+        "throughput".to_owned(),
+        format!("{} rec/s", rate_digits(summary.records_per_sec)),
+        text(speed, rate_digits),
+        ratio(summary.records_per_sec, speed),
+        goal.map_or_else(String::new, |goal| {
+            let share = summary.records_per_sec / goal * 100.0;
+            format!("{} ({share:.0} %)", rate_digits(goal))
+        }),
+    ];
+    let wanted = reference.and_then(|r| r.p95_us).map(|us| us as f64);
+    let p95 = summary.latency_us.p95;
+    let bound = summary.is_lower_bound("p95");
+    let latency = [
+        "P95".to_owned(),
+        p95.map_or_else(|| "-".to_owned(), |us| bounded(units::latency(us), bound)),
+        text(wanted, |us| units::latency(us as u64)),
+        match (p95, wanted) {
+            (Some(us), Some(_)) => bounded(ratio(us as f64, wanted), bound),
+            _ => String::new(),
+        },
+        String::new(),
+    ];
+    let success = [
+        "success".to_owned(),
+        units::percent(summary.success_ratio),
+        text(reference.and_then(|r| r.success_ratio), units::percent),
+        String::new(),
+        String::new(),
+    ];
+    vec![throughput, latency, success]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrapped_lines_fit_and_lose_nothing() {
+        let long = "x".repeat(200);
+        let text = format!("one two {long} three {}", "word ".repeat(40));
+        let lines = wrap("warning: ", 2, &text);
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH));
+        let joined: String = lines.concat().chars().filter(|c| *c != ' ').collect();
+        let wanted: String = format!("warning:{text}")
+            .chars()
+            .filter(|c| *c != ' ')
+            .collect();
+        assert_eq!(joined, wanted);
+    }
+
+    #[test]
+    fn server_texts_cannot_steer_the_terminal() {
+        assert_eq!(clean("a\u{1b}[31mb\r\n\tc"), "a [31mb c");
+        assert_eq!(shorten("abcdef", 4), "abc…");
+        assert_eq!(shorten("abcd", 4), "abcd");
+    }
+}

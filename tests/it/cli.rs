@@ -1,0 +1,960 @@
+//! The built program, as typed: help, dry runs, and every wrong input, as code + stdout + stderr.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+/// Runs krush in a folder of its own, without variables of the caller; `env` are `NAME=value` pairs.
+fn krush_in(folder: &Path, env: &[&str], args: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_krush"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("KRUSH_") || name == "NO_COLOR" {
+            command.env_remove(name);
+        }
+    }
+    for pair in env {
+        let (name, value) = pair.split_once('=').expect("NAME=value");
+        command.env(name, value);
+    }
+    let output = command
+        .args(args)
+        .env("COLUMNS", "100")
+        .current_dir(folder)
+        .output();
+    let output = output.expect("krush runs");
+    format!(
+        "code: {}\n--- stdout\n{}--- stderr\n{}",
+        output
+            .status
+            .code()
+            .map_or("killed".to_owned(), |code| code.to_string()),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+fn krush(args: &[&str]) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    krush_in(folder.path(), &[], args)
+}
+
+/// Runs a scenario text through `krush run s.toml --dry-run`.
+fn scenario(text: &str) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("s.toml"), text).expect("scenario written");
+    krush_in(folder.path(), &[], &["run", "s.toml", "--dry-run"])
+}
+
+/// First byte of a TLS client.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// A server that gives each connection the same bytes once its request head is in; port 0 on loopback, ends with the test.
+fn canned(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("port 0 is free");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
+                head.push(byte[0]);
+                if head[0] == TLS_HANDSHAKE {
+                    break;
+                }
+            }
+            // A client that has gone is the client's affair.
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    url
+}
+
+/// The last figures of threads and ports differ from machine to machine.
+fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"threads = \d+ +#", "threads = [N] #");
+    settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]");
+    settings
+}
+
+macro_rules! shows {
+    ($text:expr, @$snapshot:literal) => {
+        settings().bind(|| insta::assert_snapshot!($text, @$snapshot))
+    };
+}
+
+#[test]
+fn help_lists_the_commands() {
+    shows!(krush(&["--help"]), @r"
+    code: 0
+    --- stdout
+    Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record
+
+    Usage: krush <COMMAND>
+
+    Commands:
+      basic      First look: 1,000 small records, 10 connections, batches of 10
+      optimized  Large batches: 50,000 small records, 500 connections, batches of 1,000
+      extreme    The most: 100,000 small records, 500 connections, batches of 1,000
+      64kb       Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
+      run        Run a scenario file
+      help       Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression,
+    12 inconclusive, 13 void run, 14 data integrity, 15 target unreachable, 130 interrupted.
+    --- stderr
+    ");
+}
+
+#[test]
+fn help_of_a_load_command_names_units_and_defaults() {
+    shows!(krush(&["basic", "--help"]), @r"
+    code: 0
+    --- stdout
+    First look: 1,000 small records, 10 connections, batches of 10
+
+    Usage: krush basic [OPTIONS]
+
+    Options:
+      -h, --help  Print help
+
+    Target:
+          --url <URL>             Base URL of the target; repeat it to spread the connections [default:
+                                  http://localhost:8082] [env: KRUSH_URL]
+          --embedded              Test the built-in stand-in, started inside krush [env: KRUSH_EMBEDDED]
+          --dialect <NAME>        Judge replies as those of auto, confluent, strimzi, karapace or
+                                  redpanda [default: auto] [env: KRUSH_DIALECT]
+      -H, --header <HEADER>       Extra request header `Name: value`; repeatable [env: KRUSH_HEADER]
+      -u, --user <USER:PASSWORD>  Basic authentication [env: KRUSH_USER]
+          --bearer <TOKEN>        Bearer token [env: KRUSH_BEARER]
+          --ca-cert <FILE>        Trust these CA certificates (PEM) instead of the built-in ones [env:
+                                  KRUSH_CA_CERT]
+          --client-cert <FILE>    Client certificate chain (PEM) [env: KRUSH_CLIENT_CERT]
+          --client-key <FILE>     Private key of the client certificate (PEM) [env: KRUSH_CLIENT_KEY]
+          --insecure              Accept any server certificate [env: KRUSH_INSECURE]
+
+    Topic:
+          --topic <NAME>    Topic to produce to [default: performance-test] [env: KRUSH_TOPIC]
+          --partitions <N>  Partitions to create the topic with, if it does not exist [default: 48]
+                            [env: KRUSH_PARTITIONS]
+
+    Load:
+          --messages <N>     Send exactly this many records (instead of --duration) [env:
+                             KRUSH_MESSAGES]
+          --duration <TIME>  Send for this long, such as 30s or 5m (instead of --messages) [env:
+                             KRUSH_DURATION]
+      -c, --concurrency <N>  Connections, each with one request in flight [default: 10] [env:
+                             KRUSH_CONCURRENCY]
+          --batch-size <N>   Records in a request [default: 1000] [env: KRUSH_BATCH_SIZE]
+          --rate <RATE>      Open loop at this many records per second, such as 50k/s [default: closed
+                             loop] [env: KRUSH_RATE]
+          --warmup <TIME>    Load before the clock starts, not measured [default: 0s] [env:
+                             KRUSH_WARMUP]
+          --timeout <TIME>   Limit for one request, and for connecting [default: 30s] [env:
+                             KRUSH_TIMEOUT]
+          --drain <TIME>     How long requests in flight may take after the load ended [default: as
+                             --timeout] [env: KRUSH_DRAIN]
+          --threads <N>      Engine threads, never more than connections [default: one a core] [env:
+                             KRUSH_THREADS]
+
+    Records:
+          --message-size <SIZE>  Length of a record's payload text, such as 200B, 1kB (1000) or 64KiB
+                                 [default: 109B] [env: KRUSH_MESSAGE_SIZE]
+          --format <NAME>        How records are embedded in a request: json or binary [default: json]
+                                 [env: KRUSH_FORMAT]
+          --key <MODE>           Record keys: none, sequence, random or hot [default: none] [env:
+                                 KRUSH_KEY]
+          --keys <N>             Distinct keys of --key random and hot [default: 10000] [env:
+                                 KRUSH_KEYS]
+          --hot-ratio <SHARE>    Share of the records that the one key of --key hot gets [default: 80%]
+                                 [env: KRUSH_HOT_RATIO]
+          --seed <N>             Seed of payload text and random keys [default: 1] [env: KRUSH_SEED]
+
+    Thresholds:
+          --min-throughput <RATE>  Fail below this many records per second, such as 40k/s [env:
+                                   KRUSH_MIN_THROUGHPUT]
+          --max-p95 <TIME>         Fail above this P95 latency, such as 500ms [env: KRUSH_MAX_P95]
+          --fail-on <EXPR>         Fail if this holds: p50 to p99.99, max, mean, success, throughput or
+                                   failed, then < <= > >= and a value, such as `p99 > 2s` or `success <
+                                   99.9%`; repeatable [env: KRUSH_FAIL_ON]
+          --gate                   Fail below the scenario's reference figures [env: KRUSH_GATE]
+
+    Output:
+      -o, --output <FILE>  Result file, .json or .md; repeatable [default: results/TIME-SCENARIO.json]
+                           [env: KRUSH_OUTPUT]
+      -q, --quiet          No progress and no table: verdict line and errors only [env: KRUSH_QUIET]
+          --no-color       No colour; so does a variable NO_COLOR that is not empty [env:
+                           KRUSH_NO_COLOR]
+          --dry-run        Print the resolved plan and the first request, and send nothing [env:
+                           KRUSH_DRY_RUN]
+    --- stderr
+    ");
+}
+
+#[test]
+fn every_load_command_has_the_same_flags() {
+    let flags = |args: &[&str]| {
+        let help = krush(args);
+        let from = help.find("Options:").expect("options");
+        help[from..].to_owned()
+    };
+    let basic = flags(&["basic", "--help"]);
+    for command in ["optimized", "extreme", "64kb", "run"] {
+        assert_eq!(flags(&[command, "--help"]), basic, "{command}");
+    }
+    shows!(krush(&["run", "--help"]).lines().take(8).collect::<Vec<_>>().join("\n"), @r"
+    code: 0
+    --- stdout
+    Run a scenario file
+
+    Usage: krush run [OPTIONS] <FILE>
+
+    Arguments:
+      <FILE>  Scenario to run (TOML)
+    ");
+}
+
+#[test]
+fn dry_run_of_each_preset_shows_every_value_and_its_origin() {
+    shows!(krush(&["basic", "--dry-run"]), @r#"
+    code: 0
+    --- stdout
+    [target]
+    url = ["http://localhost:8082"]                    # default
+    embedded = false                                   # default
+    dialect = "auto"                                   # default
+    insecure = false                                   # default
+
+    [topic]
+    name = "performance-test"                          # scenarios/basic.toml:6
+    partitions = 48                                    # scenarios/basic.toml:7
+    create = true                                      # default
+
+    [load]
+    messages = 1000                                    # scenarios/basic.toml:10
+    concurrency = 10                                   # scenarios/basic.toml:11
+    batch_size = 10                                    # scenarios/basic.toml:12
+    warmup = "0s"                                      # default
+    timeout = "30s"                                    # default
+    drain = "30s"                                      # default
+    threads = [N] # default
+
+    [payload]
+    format = "json"                                    # scenarios/basic.toml:15
+    message_size = "109B"                              # scenarios/basic.toml:16
+    content = "text"                                   # default
+    key = "none"                                       # default
+    seed = 1                                           # default
+
+    [reference]
+    throughput = "3833/s"                              # scenarios/basic.toml:20
+    p95 = "800ms"                                      # scenarios/basic.toml:21
+    success = "100%"                                   # scenarios/basic.toml:22
+    source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/basic.toml:23
+    --- stderr
+    "#);
+    shows!(krush(&["optimized", "--dry-run"]), @r#"
+    code: 0
+    --- stdout
+    [target]
+    url = ["http://localhost:8082"]                    # default
+    embedded = false                                   # default
+    dialect = "auto"                                   # default
+    insecure = false                                   # default
+
+    [topic]
+    name = "performance-test"                          # scenarios/optimized.toml:6
+    partitions = 48                                    # scenarios/optimized.toml:7
+    create = true                                      # default
+
+    [load]
+    messages = 50000                                   # scenarios/optimized.toml:10
+    concurrency = 500                                  # scenarios/optimized.toml:11
+    batch_size = 1000                                  # scenarios/optimized.toml:12
+    warmup = "0s"                                      # default
+    timeout = "30s"                                    # default
+    drain = "30s"                                      # default
+    threads = [N] # default
+
+    [payload]
+    format = "json"                                    # scenarios/optimized.toml:15
+    message_size = "109B"                              # scenarios/optimized.toml:16
+    content = "text"                                   # default
+    key = "none"                                       # default
+    seed = 1                                           # default
+
+    [reference]
+    throughput = "32071/s"                             # scenarios/optimized.toml:20
+    p95 = "1s 850ms"                                   # scenarios/optimized.toml:21
+    success = "100%"                                   # scenarios/optimized.toml:22
+    source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/optimized.toml:23
+    --- stderr
+    "#);
+    shows!(krush(&["extreme", "--dry-run"]), @r#"
+    code: 0
+    --- stdout
+    [target]
+    url = ["http://localhost:8082"]                    # default
+    embedded = false                                   # default
+    dialect = "auto"                                   # default
+    insecure = false                                   # default
+
+    [topic]
+    name = "performance-test"                          # scenarios/extreme.toml:6
+    partitions = 48                                    # scenarios/extreme.toml:7
+    create = true                                      # default
+
+    [load]
+    messages = 100000                                  # scenarios/extreme.toml:10
+    concurrency = 500                                  # scenarios/extreme.toml:11
+    batch_size = 1000                                  # scenarios/extreme.toml:12
+    warmup = "0s"                                      # default
+    timeout = "30s"                                    # default
+    drain = "30s"                                      # default
+    threads = [N] # default
+
+    [payload]
+    format = "json"                                    # scenarios/extreme.toml:15
+    message_size = "109B"                              # scenarios/extreme.toml:16
+    content = "text"                                   # default
+    key = "none"                                       # default
+    seed = 1                                           # default
+
+    [reference]
+    throughput = "42284/s"                             # scenarios/extreme.toml:21
+    p95 = "2s 160ms"                                   # scenarios/extreme.toml:22
+    success = "100%"                                   # scenarios/extreme.toml:23
+    goal = "50000/s"                                   # scenarios/extreme.toml:24
+    source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/extreme.toml:25
+    --- stderr
+    "#);
+    shows!(krush(&["64kb", "--dry-run"]), @r#"
+    code: 0
+    --- stdout
+    [target]
+    url = ["http://localhost:8082"]                    # default
+    embedded = false                                   # default
+    dialect = "auto"                                   # default
+    insecure = false                                   # default
+
+    [topic]
+    name = "performance-test"                          # scenarios/64kb.toml:7
+    partitions = 48                                    # scenarios/64kb.toml:8
+    create = true                                      # default
+
+    [load]
+    messages = 1000                                    # scenarios/64kb.toml:11
+    concurrency = 50                                   # scenarios/64kb.toml:12
+    batch_size = 10                                    # scenarios/64kb.toml:13
+    warmup = "0s"                                      # default
+    timeout = "30s"                                    # default
+    drain = "30s"                                      # default
+    threads = [N] # default
+
+    [payload]
+    format = "json"                                    # scenarios/64kb.toml:16
+    message_size = "64KiB"                             # scenarios/64kb.toml:17
+    content = "base64"                                 # scenarios/64kb.toml:18
+    key = "none"                                       # default
+    seed = 1                                           # default
+
+    [reference]
+    throughput = "255/s"                               # scenarios/64kb.toml:22
+    p95 = "3s 200ms"                                   # scenarios/64kb.toml:23
+    success = "100%"                                   # scenarios/64kb.toml:24
+    source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/64kb.toml:25
+    --- stderr
+    "#);
+}
+
+#[test]
+fn flags_beat_variables_beat_the_scenario() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let env = [
+        "KRUSH_CONCURRENCY=3",
+        "KRUSH_TOPIC=from-variable",
+        "KRUSH_GATE=true",
+    ];
+    let args = [
+        "extreme",
+        "--dry-run",
+        "-c",
+        "7",
+        "--duration",
+        "5s",
+        "--key",
+        "hot",
+        "--url",
+        "http://a:1,http://b:2/x/",
+        "--max-p95",
+        "500ms",
+        "-H",
+        "X-Api-Key: abc",
+        "-H",
+        "X-Run: 7",
+        "--output",
+        "a.json",
+        "--output",
+        "b.md",
+    ];
+    shows!(krush_in(folder.path(), &env, &args), @r#"
+    code: 0
+    --- stdout
+    [target]
+    url = ["http://a:1", "http://b:2/x"]               # --url
+    embedded = false                                   # default
+    dialect = "auto"                                   # default
+    headers = ["X-Api-Key: ***", "X-Run: 7"]           # --header
+    insecure = false                                   # default
+
+    [topic]
+    name = "from-variable"                             # KRUSH_TOPIC
+    partitions = 48                                    # scenarios/extreme.toml:7
+    create = true                                      # default
+
+    [load]
+    duration = "5s"                                    # --duration
+    concurrency = 7                                    # --concurrency
+    batch_size = 1000                                  # scenarios/extreme.toml:12
+    warmup = "0s"                                      # default
+    timeout = "30s"                                    # default
+    drain = "30s"                                      # default
+    threads = [N] # default
+
+    [payload]
+    format = "json"                                    # scenarios/extreme.toml:15
+    message_size = "109B"                              # scenarios/extreme.toml:16
+    content = "text"                                   # default
+    key = "hot"                                        # --key
+    keys = 10000                                       # default
+    hot_ratio = "80%"                                  # default
+    seed = 1                                           # default
+
+    [thresholds]
+    fail_on = ["p95 > 500ms", "throughput < 42284/s", "p95 > 2s 160ms", "success < 100 %"] # default
+
+    [reference]
+    throughput = "42284/s"                             # scenarios/extreme.toml:21
+    p95 = "2s 160ms"                                   # scenarios/extreme.toml:22
+    success = "100%"                                   # scenarios/extreme.toml:23
+    goal = "50000/s"                                   # scenarios/extreme.toml:24
+    source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/extreme.toml:25
+    --- stderr
+    "#);
+}
+
+#[test]
+fn no_secret_is_ever_printed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let env = ["KRUSH_BEARER=hidden-1"];
+    for args in [
+        &["basic", "--dry-run"][..],
+        &["basic", "--dry-run", "--user", "me:hidden-2"],
+        &["basic", "--dry-run", "--url", "http://me:hidden-3@h"],
+        &["basic", "--dry-run", "--url", "http://me:hidden-4@h?q"],
+        &["basic", "--dry-run", "--url", "http://me:hidden-5@"],
+        &["basic", "--dry-run", "--url", "http://me:hidden-6@[::"],
+        &["basic", "--dry-run", "--user", "hidden-7"],
+        &["basic", "--dry-run", "-H", "Authorization: hidden-8"],
+        &["basic", "--dry-run", "-H", "Proxy-Authorization: hidden-9"],
+        &["basic", "--dry-run", "-H", "X Token: hidden-10"],
+        &["basic", "--help"],
+    ] {
+        let text = krush_in(folder.path(), &env, args);
+        assert!(!text.contains("hidden"), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn wrong_command_lines() {
+    shows!(krush(&["fast"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: unrecognized subcommand 'fast'
+
+    Usage: krush <COMMAND>
+
+    For more information, try '--help'.
+    ");
+    shows!(krush(&["basic", "--speed", "9"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: unexpected argument '--speed' found
+
+      tip: a similar argument exists: '--seed'
+
+    Usage: krush basic --seed <N>
+
+    For more information, try '--help'.
+    ");
+    shows!(krush(&["basic", "--message-size", "12 parsecs"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: invalid value '12 parsecs' for '--message-size <SIZE>': `12 parsecs` is not a size: write a number with B, kB (1000), KiB (1024), MB or MiB, such as 64KiB
+
+    For more information, try '--help'.
+    ");
+    shows!(krush(&["basic", "--rate", "fast"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: invalid value 'fast' for '--rate <RATE>': `fast` is not a rate: write records per second, such as 50k/s, 1.5M/s or 40000
+
+    For more information, try '--help'.
+    ");
+    shows!(krush(&["basic", "--rate", "0"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: invalid value '0' for '--rate <RATE>': `0` is not a rate: write records per second, such as 50k/s, 1.5M/s or 40000
+
+    For more information, try '--help'.
+    ");
+    shows!(krush(&["basic", "--timeout", "30"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: invalid value '30' for '--timeout <TIME>': `30` is not a duration: write a number with a unit, such as 30s, 500ms or 1m30s
+
+    For more information, try '--help'.
+    ");
+    shows!(krush(&["basic", "--format", "avro"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: invalid value 'avro' for '--format <NAME>': `avro` is not one of json, binary
+
+    For more information, try '--help'.
+    ");
+    shows!(krush(&["basic", "--fail-on", "speed > 3"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: invalid value 'speed > 3' for '--fail-on <EXPR>': `speed` is no metric of a threshold: expected p50 to p99.99, max, mean, success, throughput or failed
+
+    For more information, try '--help'.
+    ");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    shows!(krush_in(folder.path(), &["KRUSH_RATE=fast"], &["basic"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: invalid value 'fast' for '--rate (from KRUSH_RATE)': `fast` is not a rate: write records per second, such as 50k/s, 1.5M/s or 40000
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn settings_that_make_no_sense() {
+    shows!(krush(&["basic", "--messages", "0"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --messages: 0 is too small
+    hint: at least 1
+    ");
+    shows!(krush(&["basic", "--messages", "5"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --messages: a batch of 10 is larger than the 5 messages of the run
+    hint: add --batch-size 5, or send more with --messages
+    ");
+    shows!(krush(&["basic", "--batch-size", "0"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --batch-size: 0 is too small
+    hint: at least 1
+    ");
+    shows!(krush(&["basic", "--concurrency", "0"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --concurrency: 0 is too small
+    hint: at least 1
+    ");
+    shows!(krush(&["basic", "--timeout", "0s"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --timeout: 0s is too short
+    hint: more than zero, such as 30s
+    ");
+    shows!(krush(&["basic", "--duration", "0s"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --duration: 0s is too short
+    hint: more than zero, such as 30s
+    ");
+    shows!(krush(&["basic", "--messages", "100", "--duration", "5s"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --messages: --messages and --duration exclude each other
+    hint: give one of them
+    ");
+    shows!(krush(&["basic", "--user", "a:b", "--bearer", "c"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --user: --user and --bearer exclude each other
+    hint: give one of them
+    ");
+    shows!(krush(&["basic", "--client-cert", "c.pem"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --client-cert: certificate and key only work together
+    hint: give --client-key too; both may name the same PEM file
+    ");
+    shows!(krush(&["basic", "--topic", "bad name"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --topic: `bad name` is not a topic name
+    hint: 1 to 249 of a-z A-Z 0-9 . _ -, and not . or ..
+    ");
+    shows!(krush(&["basic", "--header", "X-A: 1\r\nX-B: 2"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --header: the value of header `X-A` contains a line break or another control character
+    hint: write it as `Name: value`
+    ");
+    shows!(krush(&["basic", "--header", "no colon"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --header: a header without a colon
+    hint: write it as `Name: value`
+    ");
+    shows!(krush(&["basic", "--header", "Content-Type: text/plain"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --header: header `Content-Type` is set by krush itself
+    hint: write it as `Name: value`
+    ");
+    shows!(krush(&["basic", "--message-size", "64MiB"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --message-size: a request of 10 records would be 671,089,694 bytes, and 256 MiB is the limit
+    hint: make --batch-size or --message-size smaller
+    ");
+    shows!(krush(&["basic", "--output", "result.xlsx"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --output: `result.xlsx` has no known extension
+    hint: the format follows the extension: .json or .md
+    ");
+}
+
+#[test]
+fn urls_that_cannot_be_a_target() {
+    shows!(krush(&["basic", "--url", "http://"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --url: `http://` has no host
+    hint: write a base URL such as http://localhost:8082
+    ");
+    shows!(krush(&["basic", "--url", "localhost:8082"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --url: `localhost:8082` has no scheme
+    hint: put http:// or https:// before it
+    ");
+    shows!(krush(&["basic", "--url", "ftp://localhost"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --url: `ftp://localhost` has a scheme that is neither http nor https
+    hint: write a base URL such as http://localhost:8082
+    ");
+    shows!(krush(&["basic", "--url", "http://h/?a=b"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --url: `http://h/?a=b` has a query, which a base URL cannot have
+    hint: write a base URL such as http://localhost:8082
+    ");
+    shows!(krush(&["basic", "--url", "http://h:99999"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --url: `http://h:99999` is not a URL: invalid port number
+    hint: write a base URL such as http://localhost:8082
+    ");
+}
+
+#[test]
+fn wrong_scenarios() {
+    shows!(krush(&["run", "missing.toml"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: cannot read scenario missing.toml: No such file or directory (os error 2)
+    hint: give the path of a TOML file, or use basic, optimized, extreme or 64kb
+    ");
+    shows!(scenario("[load]\nmessages = 10\nconcurency = 3\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:3: unknown key `load.concurency`
+    hint: did you mean `load.concurrency`?
+    ");
+    shows!(scenario("[laod]\nmessages = 10\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:1: unknown key `laod`
+    hint: the tables are [target] [topic] [load] [payload] [thresholds] [reference]
+    ");
+    shows!(scenario("[load]\nmessages = 10\nspeed = 3\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:3: unknown key `load.speed`
+    hint: did you mean `payload.seed`?
+    ");
+    shows!(scenario("[load]\nmessages = \"ten\"\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:2: load.messages: `ten` is not a whole number from 0 to 18,446,744,073,709,551,615
+    ");
+    shows!(scenario("[load]\nmessages = 10\nbatch_size = 10\nrate = \"10/m\"\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:4: load.rate: `10/m` is not a rate: write records per second, such as 50k/s, 1.5M/s or 40000
+    ");
+    shows!(scenario("[load]\nmessages = 10\n\n[payload]\nmessage_size = \"1 parsec\"\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:5: payload.message_size: `1 parsec` is not a size: write a number with B, kB (1000), KiB (1024), MB or MiB, such as 64KiB
+    ");
+    shows!(scenario("[load]\nmessages = 10\nmessages = 11\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:3: not TOML: duplicate key
+    ");
+    shows!(scenario("[load]\nmessages = \n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:2: not TOML: string values must be quoted, expected literal string
+    ");
+    shows!(scenario("[load]\nmessages = 10\nduration = \"1s\"\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:2: load.messages: load.messages and load.duration exclude each other
+    hint: give one of them
+    ");
+    shows!(scenario("[load]\nmessages = 10\nbatch_size = 20\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:2: load.messages: a batch of 20 is larger than the 10 messages of the run
+    hint: add --batch-size 10, or send more with --messages
+    ");
+    shows!(scenario("[load]\nconcurrency = 1\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: load.messages: nothing says how much to send
+    hint: set load.messages or load.duration, or give --messages or --duration
+    ");
+    shows!(scenario("[load]\nmessages = 10\nbatch_size = 10\n[thresholds]\ngate = true\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:5: thresholds.gate: the scenario has no reference figures to enforce
+    hint: add [reference] throughput, p95 or success, or use --fail-on
+    ");
+    shows!(scenario("[load]\nmessages = 10\nbatch_size = 10\n[thresholds]\nfail_on = [\n \"p99 > 2s\",\n \"p99\",\n]\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:5: thresholds.fail_on: `p99` is not a threshold: write METRIC OP VALUE such as `success < 99.9%`, `p99 > 2s`, `throughput < 40k/s` (it says when the run fails)
+    ");
+    shows!(scenario("load = 3\n"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:1: unknown key `load`
+    hint: did you mean `reference.goal`?
+    ");
+}
+
+#[test]
+fn a_plan_printed_by_a_dry_run_is_a_scenario() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = |args: &[&str]| krush_in(folder.path(), &[], args);
+    for (index, preset) in ["basic", "optimized", "extreme", "64kb"]
+        .into_iter()
+        .enumerate()
+    {
+        let values = |text: &str| -> Vec<String> {
+            let lines = text
+                .lines()
+                .skip(2)
+                .take_while(|line| !line.starts_with("---"));
+            let lines = lines.take_while(|line| !line.starts_with("# first request"));
+            lines
+                .map(|line| {
+                    line.split(" # ")
+                        .next()
+                        .unwrap_or_default()
+                        .trim()
+                        .to_owned()
+                })
+                .collect()
+        };
+        let printed = values(&run(&[
+            preset,
+            "--dry-run",
+            "--key",
+            "hot",
+            "--hot-ratio",
+            "99.9%",
+            "--gate",
+        ]));
+        let file = format!("{index}.toml");
+        std::fs::write(folder.path().join(&file), printed.join("\n")).expect("written");
+        assert_eq!(
+            values(&run(&["run", &file, "--dry-run"])),
+            printed,
+            "{preset}"
+        );
+        assert!(printed.len() > 25, "{printed:?}");
+    }
+}
+
+#[test]
+fn targets_that_cannot_be_used() {
+    // A port that was free a moment ago: nothing listens on it.
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .expect("port 0 is free")
+        .local_addr()
+        .expect("bound");
+    shows!(krush(&["basic", "--url", &format!("http://{closed}")]), @r"
+    code: 15
+    --- stdout
+    --- stderr
+    error: nothing listens at http://127.0.0.1:[PORT]: connection refused
+    hint: start a REST Proxy there, name another one with --url, or use --embedded for the built-in stand-in
+    ");
+    let mut settings = settings();
+    settings.add_filter(r"(rest-proxy\.invalid: ).*", "$1[WHAT THE SYSTEM SAYS]");
+    settings.bind(|| {
+        insta::assert_snapshot!(krush(&["basic", "--url", "http://rest-proxy.invalid"]), @r"
+        code: 15
+        --- stdout
+        --- stderr
+        error: cannot find the host of http://rest-proxy.invalid: [WHAT THE SYSTEM SAYS]
+        hint: check the host name in --url
+        ");
+    });
+    let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html><head><title>Welcome</title></head></html>";
+    shows!(krush(&["basic", "--url", &canned(page)]), @r"
+    code: 15
+    --- stdout
+    --- stderr
+    error: http://127.0.0.1:[PORT] is no REST Proxy: its answer to GET /topics is an HTML page, `Welcome`
+    hint: name the base URL of a REST Proxy in --url
+    ");
+    let lost = "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n404: Not Found";
+    shows!(krush(&["basic", "--url", &canned(lost)]), @r"
+    code: 15
+    --- stdout
+    --- stderr
+    error: http://127.0.0.1:[PORT] answered GET /topics with HTTP 404: `404: Not Found`
+    hint: check the path in --url: the base URL of a REST Proxy answers GET /topics
+    ");
+    let locked = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n{\"error_code\":401,\"message\":\"Unauthorized\"}";
+    shows!(krush(&["basic", "--url", &canned(locked)]), @r"
+    code: 15
+    --- stdout
+    --- stderr
+    error: http://127.0.0.1:[PORT] answered GET / with HTTP 401, error_code 401: Unauthorized
+    hint: give --user USER:PASSWORD or --bearer TOKEN, or check what that account may do
+    ");
+    let moved =
+        "HTTP/1.1 301 Moved\r\nLocation: https://else.example/\r\nConnection: close\r\n\r\n";
+    shows!(krush(&["basic", "--url", &canned(moved)]), @r"
+    code: 15
+    --- stdout
+    --- stderr
+    error: http://127.0.0.1:[PORT] answered GET / with HTTP 301, a redirect to https://else.example/
+    hint: name the final address in --url; redirects are not followed
+    ");
+    shows!(krush(&["basic", "--url", &canned("SSH-2.0-OpenSSH_9.9\r\n")]), @r"
+    code: 15
+    --- stdout
+    --- stderr
+    error: http://127.0.0.1:[PORT] gave no HTTP answer to GET /: invalid HTTP version parsed
+    hint: check the port in --url, and whether the server wants https://
+    ");
+    let plain = canned(page).replace("http://", "https://");
+    shows!(krush(&["basic", "--url", &plain]), @r"
+    code: 15
+    --- stdout
+    --- stderr
+    waiting for https://127.0.0.1:[PORT]: no answer within 2s (giving up after 30s)
+    error: https://127.0.0.1:[PORT] did not answer within 2s for 30s (slowest: 15s 5ms)
+    hint: a run against it would measure that; wait until it has recovered from earlier load, and check that it can reach its brokers
+    ");
+}
+
+#[test]
+fn files_that_cannot_be_used() {
+    shows!(krush(&["basic", "--url", "http://127.0.0.1:9", "--output", "missing/result.json"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: cannot write missing/result.json: No such file or directory (os error 2)
+    hint: make the folder writable, or name another path with --output
+    ");
+    shows!(krush(&["basic", "--url", "https://127.0.0.1:9", "--ca-cert", "missing.pem"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --ca-cert missing.pem: No such file or directory (os error 2)
+    hint: give a PEM file (-----BEGIN ...)
+    ");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("empty.pem"), "").expect("written");
+    let args = [
+        "basic",
+        "--url",
+        "https://127.0.0.1:9",
+        "--ca-cert",
+        "empty.pem",
+    ];
+    shows!(krush_in(folder.path(), &[], &args), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --ca-cert empty.pem: no certificate in it
+    hint: give a PEM file (-----BEGIN ...)
+    ");
+}
