@@ -1,6 +1,7 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
 mod load;
+pub mod serve;
 
 pub use load::{LoadArgs, Typed};
 
@@ -38,6 +39,8 @@ pub enum Command {
     SixtyFourKb(LoadArgs),
     /// Run a scenario file
     Run(RunArgs),
+    /// Run the built-in stand-in proxy as a server of its own
+    Serve(serve::ServeArgs),
 }
 
 /// Arguments of `krush run`.
@@ -57,6 +60,7 @@ impl Command {
             Self::Basic(args) | Self::Optimized(args) | Self::Extreme(args) => Some(args),
             Self::SixtyFourKb(args) => Some(args),
             Self::Run(args) => Some(&mut args.load),
+            Self::Serve(_) => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod limits;
 pub mod load;
 pub mod prepare;
+pub mod serve;
 
 use std::path::Path;
 
@@ -21,6 +22,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Extreme(args) => load("extreme", args),
         Command::SixtyFourKb(args) => load("64kb", args),
         Command::Run(args) => run(read_scenario(&args.file)?, args.load),
+        Command::Serve(args) => serve::serve(&args),
     }
 }
 

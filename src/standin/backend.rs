@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::memory::Memory;
 
 /// One record of a produce request, decoded: the bytes to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,4 +90,121 @@ pub struct NewTopic {
 pub fn topic_name_is_valid(name: &str) -> bool {
     let letter = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
     (1..=249).contains(&name.len()) && name.bytes().all(letter) && name != "." && name != ".."
+}
+
+/// Where records go. Both kinds answer the same calls, with the texts and codes of Confluent's proxy.
+#[derive(Clone)]
+pub enum Backend {
+    /// Kept in this process.
+    Memory(Arc<Memory>),
+    /// Sent to a real Apache Kafka.
+    #[cfg(feature = "kafka")]
+    Kafka(Arc<super::kafka::Front>),
+}
+
+/// Calls the same method of whichever backend it is; the memory one answers without waiting.
+macro_rules! either {
+    ($backend:expr, $name:ident($($argument:expr),*)) => {
+        match $backend {
+            Backend::Memory(memory) => memory.$name($($argument),*),
+            #[cfg(feature = "kafka")]
+            Backend::Kafka(front) => front.$name($($argument),*).await,
+        }
+    };
+}
+
+#[cfg_attr(
+    not(feature = "kafka"),
+    expect(clippy::unused_async, reason = "the Kafka backend waits")
+)]
+impl Backend {
+    /// Stores records; one entry a record, in request order.
+    ///
+    /// # Errors
+    /// When the whole request fails.
+    pub async fn produce(
+        &self,
+        topic: &str,
+        records: Vec<Record<'_>>,
+    ) -> Result<Vec<Entry>, ApiError> {
+        match self {
+            Self::Memory(memory) => memory.produce(topic, records).await,
+            #[cfg(feature = "kafka")]
+            Self::Kafka(front) => front.produce(topic, records).await,
+        }
+    }
+
+    /// Names of all topics.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub async fn topics(&self) -> Result<Vec<String>, ApiError> {
+        either!(self, topics())
+    }
+
+    /// One topic, `None` if it is missing.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub async fn topic(&self, name: &str) -> Result<Option<TopicInfo>, ApiError> {
+        either!(self, topic(name))
+    }
+
+    /// First offset held and next offset of a partition, `None` if it is missing.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub async fn offsets(
+        &self,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Option<(i64, i64)>, ApiError> {
+        either!(self, offsets(topic, partition))
+    }
+
+    /// Creates a topic, or only checks that it could be.
+    ///
+    /// # Errors
+    /// When Kafka refuses it.
+    pub async fn create_topic(&self, new: NewTopic) -> Result<(), ApiError> {
+        match self {
+            Self::Memory(memory) => memory.create_topic(&new),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(front) => front.create_topic(new).await,
+        }
+    }
+
+    /// Deletes a topic; `false` if it is missing.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub async fn delete_topic(&self, name: &str) -> Result<bool, ApiError> {
+        either!(self, delete_topic(name))
+    }
+
+    /// Broker ids.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub async fn brokers(&self) -> Result<Vec<i32>, ApiError> {
+        either!(self, brokers())
+    }
+
+    /// The cluster id in v3 paths.
+    pub fn cluster_id(&self) -> String {
+        match self {
+            Self::Memory(memory) => memory.cluster_id(),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(front) => front.cluster_id(),
+        }
+    }
+
+    /// What the server says it is, in the `Server` header of `GET /`: never a REST Proxy.
+    pub fn server_name(&self) -> String {
+        match self {
+            Self::Memory(_) => format!("krush {} stand-in", env!("CARGO_PKG_VERSION")),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(front) => front.server_name(),
+        }
+    }
 }

@@ -1,5 +1,98 @@
 //! The built-in proxy: speaks the REST Proxy's v2 produce and metadata API and v3 topic creation.
+//!
+//! ```text
+//!  server ──► connection ──► head, body ──► serve ──► produce, metadata, v3 ──► backend
+//!  accepts     one at a time   read          routes    what each dialect does    memory | Kafka
+//!                  ◄── answer: headers, framing, write boundaries ◄── faults falsify
+//! ```
+//!
+//! It answers as Confluent REST Proxy 8.0.5 was recorded to (`tests/wire/`), or as another server ([`Dialect`]); it does
+//! not do consumers, v3 records or schemas. `GET /` carries a `Server` header that says what it is.
 
+use std::time::Duration;
+
+use crate::units::ByteSize;
+use crate::wire::Dialect;
+
+mod answer;
 pub mod backend;
+mod body;
+mod clock;
+mod connection;
+mod embedded;
+mod entries;
+pub mod faults;
+mod head;
+mod json;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod memory;
+mod metadata;
+mod partition;
+mod produce;
+mod routes;
+mod serve;
+mod server;
+mod strimzi;
+pub mod tls;
+mod topic_configs;
+mod v3;
+
+pub use backend::Backend;
+pub use embedded::Embedded;
+pub use faults::{Fault, Faults};
+pub use memory::{Memory, MemoryLimits, Totals};
+pub use partition::Stored;
+pub(crate) use server::base_url;
+pub use server::{Served, serve};
+
+/// How a stand-in behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whose manners it has.
+    pub dialect: Dialect,
+    /// Create a missing topic on produce, as Kafka does by default.
+    pub auto_create: bool,
+    /// Partitions of a topic made without a count.
+    pub default_partitions: i32,
+    /// Records held in all; the oldest go first.
+    pub max_memory: ByteSize,
+    /// How long a record waits for a missing topic or partition.
+    pub max_block: Duration,
+    /// Silence after which a connection is closed; `None`: as the dialect's server does.
+    pub idle_timeout: Option<Duration>,
+    /// HTTPS.
+    pub tls: Option<tls::Server>,
+    /// Scripted misbehaviour.
+    pub faults: Faults,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::Confluent,
+            auto_create: true,
+            default_partitions: 1,
+            max_memory: ByteSize(64 << 20),
+            max_block: Duration::from_secs(60),
+            idle_timeout: None,
+            tls: None,
+            faults: Faults::new(),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+impl Settings {
+    /// What the memory backend needs to know.
+    pub fn memory_limits(&self) -> MemoryLimits {
+        MemoryLimits {
+            auto_create: self.auto_create,
+            default_partitions: self.default_partitions,
+            max_bytes: usize::try_from(self.max_memory.0).unwrap_or(usize::MAX),
+            max_block: self.max_block,
+        }
+    }
+}

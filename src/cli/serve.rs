@@ -1,0 +1,75 @@
+//! `krush serve`: what was typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::standin::Fault;
+use crate::units::{ByteSize, parse_duration};
+use crate::wire::Dialect;
+
+/// Run the built-in stand-in proxy as a server of its own.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// Port to listen on; 0 takes any free one.
+    #[arg(long, default_value_t = 8082, env = "KRUSH_SERVE_PORT")]
+    pub port: u16,
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1", env = "KRUSH_SERVE_HOST")]
+    pub host: String,
+    /// Whose manners it has: confluent, strimzi, karapace or redpanda.
+    #[arg(long, default_value = "confluent", env = "KRUSH_SERVE_DIALECT", value_parser = parse_dialect)]
+    pub dialect: Dialect,
+    /// Partitions of a topic made without a count.
+    #[arg(long, default_value_t = 1, env = "KRUSH_SERVE_PARTITIONS", value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    pub partitions: i32,
+    /// Do not create a missing topic on produce: its records fail after --max-block.
+    #[arg(long, env = "KRUSH_SERVE_NO_AUTO_CREATE")]
+    pub no_auto_create: bool,
+    /// Memory for stored records; the oldest are dropped and counted.
+    #[arg(long, default_value = "64MiB", env = "KRUSH_SERVE_MAX_MEMORY")]
+    pub max_memory: ByteSize,
+    /// How long a record waits for a missing topic or partition.
+    #[arg(long, default_value = "60s", env = "KRUSH_SERVE_MAX_BLOCK", value_parser = parse_duration)]
+    pub max_block: Duration,
+    /// Worker threads; by default one for each core.
+    #[arg(long, env = "KRUSH_SERVE_THREADS", value_parser = parse_threads)]
+    pub threads: Option<usize>,
+    /// PEM file with the server's certificate chain: serve HTTPS.
+    #[arg(long, requires = "tls_key", env = "KRUSH_SERVE_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file with the server's private key.
+    #[arg(long, requires = "tls_cert", env = "KRUSH_SERVE_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// PEM file with a CA: clients must show a certificate it signed.
+    #[arg(long, requires = "tls_cert", env = "KRUSH_SERVE_TLS_CLIENT_CA")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// Misbehave on purpose, such as stall=1s@5s, fail=10%:50002, status=503@1%; repeatable, see docs/serve.md.
+    #[arg(long = "fault", env = "KRUSH_SERVE_FAULT", value_delimiter = ';')]
+    pub faults: Vec<Fault>,
+    /// Put the same front before a real Apache Kafka, HOST:PORT (needs the cargo feature `kafka`).
+    #[arg(long, value_name = "HOST:PORT", env = "KRUSH_SERVE_KAFKA")]
+    pub kafka: Option<String>,
+}
+
+fn parse_dialect(text: &str) -> Result<Dialect, String> {
+    [
+        Dialect::Confluent,
+        Dialect::Strimzi,
+        Dialect::Karapace,
+        Dialect::Redpanda,
+    ]
+    .into_iter()
+    .find(|dialect| dialect.name() == text)
+    .ok_or_else(|| {
+        format!("`{text}` is not a dialect: write confluent, strimzi, karapace or redpanda")
+    })
+}
+
+fn parse_threads(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|threads| (1..=1024).contains(threads))
+        .ok_or_else(|| format!("`{text}` is not a number of threads: write 1 to 1024"))
+}

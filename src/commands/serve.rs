@@ -1,0 +1,160 @@
+//! `krush serve`: the stand-in as a server of its own, until Ctrl-C.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use crate::cli::serve::ServeArgs;
+use crate::error::{Error, Result, exit};
+use crate::standin::{Backend, Memory, Served, Settings, Totals, base_url, serve as run, tls};
+use crate::units::grouped;
+
+/// Listens, prints the URL and what it is, runs until Ctrl-C, SIGTERM or a fault that ends it, prints totals.
+///
+/// # Errors
+/// A port in use, a bad address, an unusable certificate, `--kafka` in a build without it.
+pub fn serve(args: &ServeArgs) -> Result<u8> {
+    let settings = settings(args)?;
+    let listener = listen(&args.host, args.port)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Internal(format!("cannot start a runtime: {error}")))?;
+    runtime.block_on(serve_until_told(args, settings, listener))
+}
+
+async fn serve_until_told(
+    args: &ServeArgs,
+    settings: Settings,
+    listener: TcpListener,
+) -> Result<u8> {
+    let internal = |error: std::io::Error| Error::Internal(format!("the server failed: {error}"));
+    let (backend, memory) = backend(args, &settings)?;
+    let address = listener.local_addr().map_err(internal)?;
+    let url = base_url(address, settings.tls.is_some());
+    let told = told_to_stop().map_err(internal)?;
+    let faults = match settings.faults.len() {
+        0 => String::new(),
+        1 => ", 1 scripted fault".to_owned(),
+        count => format!(", {count} scripted faults"),
+    };
+    say(&format!(
+        "{url}  {}, {} dialect{faults}; Ctrl-C ends it",
+        backend.server_name(),
+        settings.dialect.name()
+    ))?;
+    let served = run(listener, settings, backend, told)
+        .await
+        .map_err(internal)?;
+    say(&summary(served, memory.map(|memory| memory.totals())))?;
+    Ok(exit::PASS)
+}
+
+fn summary(served: Served, totals: Option<Totals>) -> String {
+    let died = if served.died {
+        "ended by a scripted fault; "
+    } else {
+        ""
+    };
+    let requests = grouped(served.requests);
+    match totals {
+        None => format!("{died}{requests} requests"),
+        Some(Totals { stored, dropped }) => format!(
+            "{died}{requests} requests, {} records stored, {} of them dropped to stay within memory",
+            grouped(stored),
+            grouped(dropped)
+        ),
+    }
+}
+
+fn settings(args: &ServeArgs) -> Result<Settings> {
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(cert), Some(key)) => Some(tls::Server::from_files(
+            cert,
+            key,
+            args.tls_client_ca.as_deref(),
+        )?),
+        _ => None,
+    };
+    let defaults = Settings::default();
+    Ok(Settings {
+        dialect: args.dialect,
+        auto_create: !args.no_auto_create,
+        default_partitions: args.partitions,
+        max_memory: args.max_memory,
+        max_block: args.max_block,
+        idle_timeout: None,
+        tls,
+        faults: args.faults.clone(),
+        threads: args.threads.unwrap_or(defaults.threads),
+    })
+}
+
+fn listen(host: &str, port: u16) -> Result<TcpListener> {
+    TcpListener::bind((host, port)).map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "stop what listens there, or choose another --port (0 takes any free one)"
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need privileges: choose another --port"
+            }
+            _ => "--host takes a local address such as 127.0.0.1 or 0.0.0.0",
+        };
+        Error::Usage {
+            message: format!("cannot listen on {host}:{port}: {error}"),
+            hint: Some(hint.to_owned()),
+        }
+    })
+}
+
+#[cfg(not(feature = "kafka"))]
+fn backend(args: &ServeArgs, settings: &Settings) -> Result<(Backend, Option<Arc<Memory>>)> {
+    if args.kafka.is_some() {
+        return Err(Error::Usage {
+            message: "--kafka is not in this build of krush".to_owned(),
+            hint: Some("build it with: cargo build --release --features kafka".to_owned()),
+        });
+    }
+    Ok(in_memory(settings))
+}
+
+fn in_memory(settings: &Settings) -> (Backend, Option<Arc<Memory>>) {
+    let memory = Arc::new(Memory::new(settings.memory_limits()));
+    (Backend::Memory(Arc::clone(&memory)), Some(memory))
+}
+
+fn say(line: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let written = writeln!(out, "{line}").and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Output {
+            path: "standard output".into(),
+            source: error,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Ready at Ctrl-C or SIGTERM; the handlers are in place when this returns.
+#[cfg(unix)]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Ready at Ctrl-C.
+#[cfg(not(unix))]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send> {
+    Ok(async {
+        // Without a handler the default one ends the process.
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

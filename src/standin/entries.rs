@@ -1,0 +1,289 @@
+//! Renders what became of each record as each dialect's entries.
+
+use std::collections::BTreeMap;
+
+use super::answer::{Answer, JSON_V2, push_json_string};
+use super::backend::Entry;
+use super::body::RawRecord;
+use crate::wire::{Dialect, code};
+
+/// The answer to a produce request.
+pub(crate) fn render(dialect: Dialect, entries: &[Entry]) -> Answer {
+    match dialect {
+        Dialect::Confluent => confluent(entries),
+        Dialect::Strimzi => strimzi(entries),
+        Dialect::Karapace => karapace(entries),
+        Dialect::Redpanda => redpanda(entries),
+    }
+}
+
+fn confluent(entries: &[Entry]) -> Answer {
+    let mut out = Vec::with_capacity(96 * entries.len() + 64);
+    list(
+        &mut out,
+        b"{\"offsets\":[",
+        entries,
+        |out, entry| match entry {
+            Entry::Stored { partition, offset } => {
+                push(out, "{\"partition\":", i64::from(*partition));
+                push(out, ",\"offset\":", *offset);
+                out.extend_from_slice(b",\"error_code\":null,\"error\":null}");
+            }
+            Entry::Failed { code, message } => {
+                push(
+                    out,
+                    "{\"partition\":null,\"offset\":null,\"error_code\":",
+                    *code,
+                );
+                out.extend_from_slice(b",\"error\":");
+                push_json_string(out, message);
+                out.push(b'}');
+            }
+        },
+    );
+    out.extend_from_slice(b"],\"key_schema_id\":null,\"value_schema_id\":null}");
+    let mut answer = Answer::ok(out);
+    answer.status = auth_status(entries);
+    answer
+}
+
+/// 401 or 403 if a record failed for that reason, else 200.
+fn auth_status(entries: &[Entry]) -> u16 {
+    let codes = entries.iter().filter_map(|entry| match entry {
+        Entry::Failed { code, .. } => Some(*code),
+        Entry::Stored { .. } => None,
+    });
+    codes.fold(200, |status, code| match code {
+        code::KAFKA_AUTHENTICATION => 401,
+        code::KAFKA_AUTHORIZATION if status == 200 => 403,
+        _ => status,
+    })
+}
+
+fn strimzi(entries: &[Entry]) -> Answer {
+    let mut out = Vec::with_capacity(48 * entries.len() + 16);
+    list(
+        &mut out,
+        b"{\"offsets\":[",
+        entries,
+        |out, entry| match entry {
+            Entry::Stored { partition, offset } => {
+                push(out, "{\"partition\":", i64::from(*partition));
+                push(out, ",\"offset\":", *offset);
+                out.push(b'}');
+            }
+            Entry::Failed { code, message } => {
+                let code = match *code {
+                    code::KAFKA_RETRIABLE if message.contains("not present in metadata") => 404,
+                    code::KAFKA_RETRIABLE | code::KAFKA => 500,
+                    code => code,
+                };
+                push(out, "{\"error_code\":", code);
+                out.extend_from_slice(b",\"message\":");
+                push_json_string(out, message);
+                out.push(b'}');
+            }
+        },
+    );
+    out.extend_from_slice(b"]}");
+    Answer::ok(out)
+}
+
+fn karapace(entries: &[Entry]) -> Answer {
+    let mut out = Vec::with_capacity(48 * entries.len() + 64);
+    let start = b"{\"key_schema_id\":null,\"offsets\":[";
+    list(&mut out, start, entries, |out, entry| match entry {
+        Entry::Stored { partition, offset } => {
+            push(out, "{\"offset\":", *offset);
+            push(out, ",\"partition\":", i64::from(*partition));
+            out.push(b'}');
+        }
+        Entry::Failed { code, message } => {
+            out.extend_from_slice(b"{\"error\":");
+            push_json_string(out, message);
+            let code = match *code {
+                code::KAFKA => 1,
+                code::KAFKA_RETRIABLE => 2,
+                code => code,
+            };
+            push(out, ",\"error_code\":", code);
+            out.push(b'}');
+        }
+    });
+    out.extend_from_slice(b"],\"value_schema_id\":null}");
+    let failed = entries
+        .iter()
+        .any(|entry| matches!(entry, Entry::Failed { .. }));
+    Answer::new(if failed { 422 } else { 200 }, Some(JSON_V2), out)
+}
+
+/// One entry a partition with its base offset; a failed one carries a Kafka protocol code.
+fn redpanda(entries: &[Entry]) -> Answer {
+    let mut bases: BTreeMap<i32, i64> = BTreeMap::new();
+    let mut failed = None;
+    for entry in entries {
+        match entry {
+            Entry::Stored { partition, offset } => {
+                let base = bases.entry(*partition).or_insert(*offset);
+                *base = (*base).min(*offset);
+            }
+            Entry::Failed { code, message } => {
+                let protocol = match *code {
+                    code::KAFKA if message.contains("larger than") => 10,
+                    code::KAFKA => 17,
+                    code::KAFKA_RETRIABLE => 3,
+                    code => code,
+                };
+                failed = failed.or(Some(protocol));
+            }
+        }
+    }
+    let mut out = Vec::with_capacity(48 * bases.len() + 64);
+    let batches: Vec<(i32, i64)> = bases.into_iter().collect();
+    list(
+        &mut out,
+        b"{\"offsets\":[",
+        &batches,
+        |out, (partition, offset)| {
+            push(out, "{\"partition\":", i64::from(*partition));
+            push(out, ",\"offset\":", *offset);
+            out.push(b'}');
+        },
+    );
+    if let Some(code) = failed {
+        if !batches.is_empty() {
+            out.push(b',');
+        }
+        push(&mut out, "{\"partition\":0,\"error_code\":", code);
+        out.extend_from_slice(b",\"offset\":-1}");
+    }
+    out.extend_from_slice(b"]}");
+    Answer::ok(out)
+}
+
+/// Karapace answers offset -1 for values Python takes for false, although it stores them.
+pub(crate) fn hide_falsy_offsets(records: &[RawRecord<'_>], entries: &mut [Entry]) {
+    for (record, entry) in records.iter().zip(entries) {
+        let falsy = record.value.is_none_or(|value| {
+            matches!(
+                value.text,
+                b"null" | b"0" | b"false" | b"\"\"" | b"{}" | b"[]"
+            )
+        });
+        if let Entry::Stored { offset, .. } = entry
+            && falsy
+        {
+            *offset = -1;
+        }
+    }
+}
+
+/// Appends copies of the last entry, or takes entries away.
+pub(crate) fn add(entries: &mut Vec<Entry>, extra: i32) {
+    if extra < 0 {
+        let fewer = entries.len().saturating_sub(extra.unsigned_abs() as usize);
+        entries.truncate(fewer);
+    } else if let Some(last) = entries.last().cloned() {
+        entries.extend(std::iter::repeat_n(last, extra as usize));
+    }
+}
+
+fn list<T>(out: &mut Vec<u8>, start: &[u8], items: &[T], mut item: impl FnMut(&mut Vec<u8>, &T)) {
+    out.extend_from_slice(start);
+    for (index, one) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        item(out, one);
+    }
+}
+
+/// Appends a label and a decimal number.
+fn push(out: &mut Vec<u8>, label: &str, number: i64) {
+    out.extend_from_slice(label.as_bytes());
+    if number < 0 {
+        out.push(b'-');
+    }
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(dialect: Dialect, entries: &[Entry]) -> (u16, String) {
+        let answer = render(dialect, entries);
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    }
+
+    #[test]
+    fn each_dialect_has_its_entries() {
+        let entries = [
+            Entry::Stored {
+                partition: 1,
+                offset: i64::MAX,
+            },
+            Entry::Failed {
+                code: code::KAFKA_RETRIABLE,
+                message: "a \"b\"".to_owned(),
+            },
+            Entry::Stored {
+                partition: 1,
+                offset: 7,
+            },
+        ];
+        for (dialect, status, body) in [
+            (
+                Dialect::Confluent,
+                200,
+                r#"{"offsets":[{"partition":1,"offset":9223372036854775807,"error_code":null,"error":null},{"partition":null,"offset":null,"error_code":50003,"error":"a \"b\""},{"partition":1,"offset":7,"error_code":null,"error":null}],"key_schema_id":null,"value_schema_id":null}"#,
+            ),
+            (
+                Dialect::Strimzi,
+                200,
+                r#"{"offsets":[{"partition":1,"offset":9223372036854775807},{"error_code":500,"message":"a \"b\""},{"partition":1,"offset":7}]}"#,
+            ),
+            (
+                Dialect::Karapace,
+                422,
+                r#"{"key_schema_id":null,"offsets":[{"offset":9223372036854775807,"partition":1},{"error":"a \"b\"","error_code":2},{"offset":7,"partition":1}],"value_schema_id":null}"#,
+            ),
+            (
+                Dialect::Redpanda,
+                200,
+                r#"{"offsets":[{"partition":1,"offset":7},{"partition":0,"error_code":3,"offset":-1}]}"#,
+            ),
+        ] {
+            assert_eq!(text(dialect, &entries), (status, body.to_owned()));
+        }
+    }
+
+    #[test]
+    fn authentication_and_authorization_set_the_status() {
+        let failed = |code| Entry::Failed {
+            code,
+            message: String::new(),
+        };
+        let status = |codes: &[i64]| {
+            let entries: Vec<Entry> = codes.iter().map(|code| failed(*code)).collect();
+            text(Dialect::Confluent, &entries).0
+        };
+        assert_eq!(status(&[code::KAFKA]), 200);
+        assert_eq!(status(&[code::KAFKA, code::KAFKA_AUTHORIZATION]), 403);
+        assert_eq!(
+            status(&[code::KAFKA_AUTHORIZATION, code::KAFKA_AUTHENTICATION]),
+            401
+        );
+    }
+}

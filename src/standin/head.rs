@@ -1,0 +1,228 @@
+//! A request's head: what the stand-in looks at, and how its body is framed.
+
+/// Longest head taken, as Confluent's `max.request.header.size` and aiohttp have it.
+pub(crate) const MAX_HEAD_BYTES: usize = 8192;
+const MAX_HEADERS: usize = 128;
+
+/// How long the body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// `Content-Length`, or 0 without one.
+    Fixed(usize),
+    /// `Transfer-Encoding: chunked`.
+    Chunked,
+    /// Both, or neither readable: refused.
+    Conflict,
+}
+
+/// `Expect` of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expect {
+    /// None.
+    Nothing,
+    /// `100-continue`.
+    Continue,
+    /// Anything else.
+    Other,
+}
+
+/// A parsed head; borrows the bytes it was read from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head<'a> {
+    pub(crate) method: &'a str,
+    /// Path and query as sent.
+    pub(crate) target: &'a str,
+    /// 0 or 1: the minor version of HTTP/1.
+    pub(crate) minor: u8,
+    pub(crate) host: Option<&'a str>,
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) accept: Option<&'a str>,
+    pub(crate) accepts_gzip: bool,
+    pub(crate) sends_gzip: bool,
+    pub(crate) expect: Expect,
+    pub(crate) length: Length,
+    /// `Connection: close`.
+    pub(crate) close: bool,
+    /// `Connection: keep-alive`.
+    pub(crate) keep_alive: bool,
+}
+
+impl<'a> Head<'a> {
+    /// Parses a complete head; `None` if it is not HTTP/1.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        request.parse(bytes).ok()?.is_complete().then_some(())?;
+        let mut head = Self {
+            method: request.method?,
+            target: request.path?,
+            minor: request.version?,
+            host: None,
+            content_type: None,
+            accept: None,
+            accepts_gzip: false,
+            sends_gzip: false,
+            expect: Expect::Nothing,
+            length: Length::Fixed(0),
+            close: false,
+            keep_alive: false,
+        };
+        let mut fixed = None;
+        let mut chunked = false;
+        for header in request.headers.iter() {
+            let Ok(value) = std::str::from_utf8(header.value) else {
+                continue;
+            };
+            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+            match header.name.len() {
+                4 if is("host") => head.host = Some(value),
+                6 if is("accept") => head.accept = Some(value),
+                6 if is("expect") => {
+                    head.expect = match value.eq_ignore_ascii_case("100-continue") {
+                        true => Expect::Continue,
+                        false => Expect::Other,
+                    }
+                }
+                10 if is("connection") => {
+                    head.close |= has_token(value, "close");
+                    head.keep_alive |= has_token(value, "keep-alive");
+                }
+                12 if is("content-type") => head.content_type = Some(value),
+                14 if is("content-length") => {
+                    fixed = Some(value.parse::<usize>().ok()?);
+                }
+                15 if is("accept-encoding") => head.accepts_gzip = has_token(value, "gzip"),
+                16 if is("content-encoding") => head.sends_gzip = has_token(value, "gzip"),
+                17 if is("transfer-encoding") => chunked = has_token(value, "chunked"),
+                _ => {}
+            }
+        }
+        head.length = match (fixed, chunked) {
+            (Some(_), true) => Length::Conflict,
+            (None, true) => Length::Chunked,
+            (fixed, false) => Length::Fixed(fixed.unwrap_or(0)),
+        };
+        Some(head)
+    }
+
+    /// The target without its query.
+    pub(crate) fn path(&self) -> &'a str {
+        self.target
+            .split_once('?')
+            .map_or(self.target, |(path, _)| path)
+    }
+
+    /// Whether the query has this `name=value`.
+    pub(crate) fn has_query(&self, pair: &str) -> bool {
+        self.target
+            .split_once('?')
+            .is_some_and(|(_, query)| query.split('&').any(|part| part == pair))
+    }
+
+    /// Whether an answer of this type (of `application`) is wanted.
+    pub(crate) fn accepts(&self, media_type: &str) -> bool {
+        self.accept.is_none_or(|accept| {
+            accept.split(',').any(|range| {
+                let range = range.split(';').next().unwrap_or_default().trim();
+                range == media_type || range == "*/*" || range == "application/*"
+            })
+        })
+    }
+
+    /// No page for people: `Accept` names a type and leaves out everything else.
+    pub(crate) fn accepts_html(&self) -> bool {
+        self.accept
+            .is_none_or(|accept| accept.contains("*/*") || accept.contains("text/html"))
+    }
+}
+
+fn has_token(value: &str, token: &str) -> bool {
+    value.split(',').any(|part| {
+        let name = part.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case(token)
+    })
+}
+
+/// Decodes a chunked body from the front of `bytes` into `body`.
+///
+/// Returns the bytes used once the last chunk and its trailers are there, `None` if more are needed.
+///
+/// # Errors
+/// If the framing is broken.
+pub(crate) fn decode_chunked(bytes: &[u8], body: &mut Vec<u8>) -> Result<Option<usize>, ()> {
+    body.clear();
+    let mut at = 0;
+    loop {
+        let (line, size) = match httparse::parse_chunk_size(&bytes[at..]) {
+            Ok(httparse::Status::Complete((line, size))) => (line, size as usize),
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(_) => return Err(()),
+        };
+        at += line;
+        if size == 0 {
+            return Ok(trailers_end(&bytes[at..]).map(|end| at + end));
+        }
+        let Some(chunk) = bytes.get(at..at.saturating_add(size)) else {
+            return Ok(None);
+        };
+        body.extend_from_slice(chunk);
+        at += size;
+        match bytes.get(at..at + 2) {
+            Some(b"\r\n") => at += 2,
+            Some(_) => return Err(()),
+            None => return Ok(None),
+        }
+    }
+}
+
+fn trailers_end(bytes: &[u8]) -> Option<usize> {
+    if bytes.starts_with(b"\r\n") {
+        return Some(2);
+    }
+    memchr::memmem::find(bytes, b"\r\n\r\n").map(|at| at + 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunked_body_is_found_at_every_cut() {
+        let whole =
+            b"f\r\n{\"records\":[{\"v\r\n10;x=y\r\nalue\":{\"n\":1}}]}\r\n0\r\nA: b\r\n\r\nnext";
+        let used = whole.len() - 4;
+        let mut body = Vec::new();
+        for cut in 0..used {
+            assert_eq!(decode_chunked(&whole[..cut], &mut body), Ok(None), "{cut}");
+        }
+        assert_eq!(decode_chunked(whole, &mut body), Ok(Some(used)));
+        assert_eq!(body, b"{\"records\":[{\"value\":{\"n\":1}}]}");
+        assert_eq!(decode_chunked(b"zz\r\n", &mut body), Err(()));
+        assert_eq!(decode_chunked(b"1\r\nab\r\n", &mut body), Err(()));
+    }
+
+    #[test]
+    fn accept_is_matched_as_a_list_of_ranges() {
+        let accepts = |accept: &str| {
+            let text = format!("GET / HTTP/1.1\r\nAccept: {accept}\r\n\r\n");
+            Head::parse(text.as_bytes())
+                .unwrap()
+                .accepts("application/vnd.kafka.v2+json")
+        };
+        for yes in [
+            "*/*",
+            "application/*",
+            "application/vnd.kafka.v2+json",
+            "text/html, application/vnd.kafka.v2+json;q=0.5",
+        ] {
+            assert!(accepts(yes), "{yes}");
+        }
+        for no in [
+            "application/json",
+            "application/vnd.kafka.json.v2+json",
+            "text/*",
+        ] {
+            assert!(!accepts(no), "{no}");
+        }
+    }
+}

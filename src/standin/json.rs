@@ -1,0 +1,468 @@
+//! A strict JSON scanner that hands out slices of the body: one pass, no allocation for a value.
+
+use std::borrow::Cow;
+
+use memchr::memchr2;
+
+/// Deepest nesting and longest number the real proxy's parser takes.
+const MAX_DEPTH: usize = 1000;
+const MAX_DIGITS: usize = 1000;
+
+/// A JSON value as it stands in the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Raw<'a> {
+    /// Its text, validated.
+    pub(crate) text: &'a [u8],
+    /// No white space between its tokens.
+    pub(crate) compact: bool,
+}
+
+/// What the text is not JSON for, in the manner of the real proxy's parser.
+pub(crate) type Malformed = String;
+
+impl<'a> Raw<'a> {
+    pub(crate) fn is_null(self) -> bool {
+        self.text == b"null"
+    }
+
+    /// The bytes the proxy stores: without white space between tokens, else untouched.
+    pub(crate) fn compacted(self) -> Cow<'a, [u8]> {
+        if self.compact {
+            return Cow::Borrowed(self.text);
+        }
+        let mut out = Vec::with_capacity(self.text.len());
+        let mut rest = self.text;
+        while let Some(byte) = rest.first() {
+            let taken = match byte {
+                b'"' => {
+                    let end = string_end(rest).unwrap_or(rest.len());
+                    out.extend_from_slice(&rest[..end]);
+                    end
+                }
+                byte if is_space(*byte) => 1,
+                byte => {
+                    out.push(*byte);
+                    1
+                }
+            };
+            rest = &rest[taken..];
+        }
+        Cow::Owned(out)
+    }
+
+    /// The characters of a string value; `None` if it is another kind of value.
+    pub(crate) fn string(self) -> Option<Cow<'a, str>> {
+        let inner = self.text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        if memchr::memchr(b'\\', inner).is_none() {
+            return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
+        }
+        serde_json::from_slice::<String>(self.text)
+            .ok()
+            .map(Cow::Owned)
+    }
+
+    /// The text as UTF-8, for messages.
+    pub(crate) fn display(self) -> Cow<'a, str> {
+        String::from_utf8_lossy(self.text)
+    }
+}
+
+/// Walks a body. The caller asks for what it expects next.
+pub(crate) struct Scanner<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0 }
+    }
+
+    /// The next byte that is not white space, not consumed.
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        while let Some(byte) = self.bytes.get(self.position) {
+            if !is_space(*byte) {
+                return Some(*byte);
+            }
+            self.position += 1;
+        }
+        None
+    }
+
+    /// Consumes `byte` if it is next.
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.position += usize::from(found);
+        found
+    }
+
+    /// Walks an object; `member` is called at each value and must consume it.
+    pub(crate) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Raw<'a>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.expect(b'{', "to start an object")?;
+        if self.take(b'}') {
+            return Ok(());
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(self.unexpected("double-quote to start field name"));
+            }
+            let name = self.string()?;
+            self.expect(b':', "a colon to separate field name and value")?;
+            member(self, name)?;
+            if !self.take(b',') {
+                return self.expect(b'}', "comma to separate Object entries");
+            }
+        }
+    }
+
+    /// Walks an array; `element` is called at each value and must consume it.
+    pub(crate) fn array(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.expect(b'[', "to start an array")?;
+        if self.take(b']') {
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            if !self.take(b',') {
+                return self.expect(b']', "comma to separate Array entries");
+            }
+        }
+    }
+
+    /// Any value, validated.
+    pub(crate) fn value(&mut self) -> Result<Raw<'a>, Malformed> {
+        self.peek();
+        let start = self.position;
+        let mut compact = true;
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            let before = self.position;
+            let next = self.peek();
+            compact &= before == self.position;
+            match next {
+                Some(b'{') => {
+                    self.position += 1;
+                    open.push(b'}');
+                    if open.len() > MAX_DEPTH {
+                        return Err(too_deep());
+                    }
+                    compact &= self.next_is_tight();
+                    if !self.take(b'}') {
+                        compact &= self.field_name()?;
+                        continue;
+                    }
+                    open.pop();
+                }
+                Some(b'[') => {
+                    self.position += 1;
+                    open.push(b']');
+                    if open.len() > MAX_DEPTH {
+                        return Err(too_deep());
+                    }
+                    compact &= self.next_is_tight();
+                    if !self.take(b']') {
+                        continue;
+                    }
+                    open.pop();
+                }
+                _ => {
+                    self.scalar()?;
+                }
+            }
+            // A value just ended: close what it ends, or go on to the next one.
+            loop {
+                let Some(close) = open.last().copied() else {
+                    let text = &self.bytes[start..self.position];
+                    return Ok(Raw { text, compact });
+                };
+                compact &= self.next_is_tight();
+                if self.take(close) {
+                    open.pop();
+                    continue;
+                }
+                self.expect(b',', "comma to separate entries")?;
+                if close == b'}' {
+                    compact &= self.next_is_tight();
+                    compact &= self.field_name()?;
+                }
+                break;
+            }
+        }
+    }
+
+    /// Nothing but white space is left.
+    pub(crate) fn end(&mut self) -> Result<(), Malformed> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.unexpected("end of input")),
+        }
+    }
+
+    fn next_is_tight(&self) -> bool {
+        self.bytes
+            .get(self.position)
+            .is_none_or(|byte| !is_space(*byte))
+    }
+
+    /// A field name and its colon; whether they were written without white space.
+    fn field_name(&mut self) -> Result<bool, Malformed> {
+        if self.peek() != Some(b'"') {
+            return Err(self.unexpected("double-quote to start field name"));
+        }
+        self.string()?;
+        let tight = self.next_is_tight();
+        self.expect(b':', "a colon to separate field name and value")?;
+        Ok(tight && self.next_is_tight())
+    }
+
+    fn scalar(&mut self) -> Result<(), Malformed> {
+        match self.peek() {
+            Some(b'"') => self.string().map(|_| ()),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(_) => {
+                for word in [b"true".as_slice(), b"false", b"null"] {
+                    if self.bytes[self.position..].starts_with(word) {
+                        let after = self.bytes.get(self.position + word.len());
+                        if !after.is_some_and(u8::is_ascii_alphanumeric) {
+                            self.position += word.len();
+                            return Ok(());
+                        }
+                    }
+                }
+                Err(self.unexpected("a value"))
+            }
+            None => Err(self.unexpected("a value")),
+        }
+    }
+
+    fn string(&mut self) -> Result<Raw<'a>, Malformed> {
+        let rest = &self.bytes[self.position..];
+        let end = string_end(rest)
+            .ok_or("Unexpected end-of-input: was expecting closing quote for a string value")?;
+        let text = &rest[..end];
+        if let Some(control) = text.iter().find(|byte| **byte < 0x20) {
+            return Err(format!(
+                "Illegal unquoted character ((CTRL-CHAR, code {control})): has to be escaped using backslash to be included in string value"
+            ));
+        }
+        escapes_are_valid(text)?;
+        self.position += end;
+        Ok(Raw {
+            text,
+            compact: true,
+        })
+    }
+
+    fn number(&mut self) -> Result<(), Malformed> {
+        let start = self.position;
+        let digits = |from: usize| {
+            self.bytes[from..]
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit())
+                .count()
+        };
+        let mut at = start + usize::from(self.bytes[start] == b'-');
+        let whole = digits(at);
+        let leading_zero = whole > 1 && self.bytes[at] == b'0';
+        at += whole;
+        let mut broken = whole == 0 || leading_zero;
+        if self.bytes.get(at) == Some(&b'.') {
+            let fraction = digits(at + 1);
+            broken |= fraction == 0;
+            at += 1 + fraction;
+        }
+        if matches!(self.bytes.get(at), Some(b'e' | b'E')) {
+            at += 1 + usize::from(matches!(self.bytes.get(at + 1), Some(b'+' | b'-')));
+            let exponent = digits(at);
+            broken |= exponent == 0;
+            at += exponent;
+        }
+        if broken {
+            return Err(
+                "Invalid numeric value: Leading zeroes not allowed, digits expected".into(),
+            );
+        }
+        if at - start > MAX_DIGITS {
+            let length = at - start;
+            return Err(format!(
+                "Number value length ({length}) exceeds the maximum allowed ({MAX_DIGITS}, from `StreamReadConstraints.getMaxNumberLength()`)"
+            ));
+        }
+        self.position = at;
+        Ok(())
+    }
+
+    fn expect(&mut self, byte: u8, what: &str) -> Result<(), Malformed> {
+        if self.take(byte) {
+            return Ok(());
+        }
+        Err(self.unexpected(what))
+    }
+
+    fn unexpected(&mut self, wanted: &str) -> Malformed {
+        let Some(found) = self.peek() else {
+            return format!("Unexpected end-of-input: was expecting {wanted}");
+        };
+        if found < 0x20 {
+            return format!(
+                "Illegal character ((CTRL-CHAR, code {found})): only regular white space (\\r, \\n, \\t) is allowed between tokens"
+            );
+        }
+        let rest = &self.bytes[self.position..];
+        let letters = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric());
+        match letters.count() {
+            0 => {
+                let found = String::from_utf8_lossy(&rest[..1]).into_owned();
+                format!(
+                    "Unexpected character ('{found}' (code {})): was expecting {wanted}",
+                    rest[0]
+                )
+            }
+            length => {
+                let token = String::from_utf8_lossy(&rest[..length]).into_owned();
+                format!(
+                    "Unrecognized token '{token}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+                )
+            }
+        }
+    }
+}
+
+fn too_deep() -> Malformed {
+    format!(
+        "Document nesting depth ({}) exceeds the maximum allowed ({MAX_DEPTH}, from `StreamReadConstraints.getMaxNestingDepth()`)",
+        MAX_DEPTH + 1
+    )
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Length of the string literal that starts `text`, quotes included.
+fn string_end(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        at += memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+fn escapes_are_valid(text: &[u8]) -> Result<(), Malformed> {
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let escape = rest.get(at + 1).copied().unwrap_or(b'"');
+        let length = match escape {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
+            b'u' if rest
+                .get(at + 2..at + 6)
+                .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) =>
+            {
+                6
+            }
+            _ => {
+                return Err(format!(
+                    "Unrecognized character escape '{}' (code {escape})",
+                    escape as char
+                ));
+            }
+        };
+        rest = &rest[at + length..];
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(text: &str) -> Result<Raw<'_>, Malformed> {
+        let mut scanner = Scanner::new(text.as_bytes());
+        let value = scanner.value()?;
+        scanner.end()?;
+        Ok(value)
+    }
+
+    #[test]
+    fn values_are_cut_out_and_compacted() {
+        for (text, stored, compact) in [
+            (r#"{"n":1}"#, r#"{"n":1}"#, true),
+            (r#"{ "n": 1 }"#, r#"{"n":1}"#, false),
+            (
+                r#"[1, 2 ,{"a b" : "c  d"}]"#,
+                r#"[1,2,{"a b":"c  d"}]"#,
+                false,
+            ),
+            (r#""a\"b \\""#, r#""a\"b \\""#, true),
+            ("[ ]", "[]", false),
+            ("{\"a\":[1,2],\"b\":{}}", "{\"a\":[1,2],\"b\":{}}", true),
+            ("{\"a\":1, \"b\":2}", "{\"a\":1,\"b\":2}", false),
+            ("{\"a\" :1}", "{\"a\":1}", false),
+            ("-0.5e+7", "-0.5e+7", true),
+            ("null", "null", true),
+        ] {
+            let raw = scan(text).unwrap();
+            assert_eq!(raw.compact, compact, "{text}");
+            assert_eq!(
+                String::from_utf8(raw.compacted().into_owned()).unwrap(),
+                stored
+            );
+        }
+    }
+
+    #[test]
+    fn it_agrees_with_serde_json_on_what_is_json() {
+        for text in [
+            "",
+            "{",
+            "[1,]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "01",
+            "1.",
+            "-",
+            "1e",
+            "tru",
+            "truex",
+            "nul",
+            "\"",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "\"a\nb\"",
+            "[1 2]",
+            "{\"a\":1 \"b\":2}",
+            "1 2",
+            "}",
+            "[}",
+            "{]",
+            "[[1],[2,[3]]]",
+            "{\"a\":{\"b\":[{}]}}",
+            "1e5",
+            "\"\\u00e9\"",
+            " [ 1 ] ",
+            "{\"a\":\"\\\\\"}",
+        ] {
+            let known = serde_json::from_str::<serde_json::Value>(text).is_ok();
+            assert_eq!(scan(text).is_ok(), known, "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_and_digits_are_bounded_as_on_the_real_server() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(scan(&nested(1000)).is_ok());
+        assert!(scan(&nested(1001)).is_err());
+        assert!(scan(&"9".repeat(1000)).is_ok());
+        assert!(scan(&"9".repeat(1001)).is_err());
+    }
+}

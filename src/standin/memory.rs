@@ -1,0 +1,500 @@
+//! The memory backend: topics and partitions that keep what was acknowledged, within a bound.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::backend::{
+    ApiError, Entry, NewTopic, PartitionInfo, Record, TopicInfo, topic_name_is_valid,
+};
+use super::partition::{Partition, Stored};
+use super::topic_configs;
+use crate::wire::code;
+
+/// The only broker there is.
+const BROKER: i32 = 1;
+/// Kafka's producer refuses a record larger than this (`max.request.size`).
+const MAX_RECORD_BYTES: usize = 1 << 20;
+/// Null keys stay on a partition for about this many bytes (`batch.size` of the sticky partitioner).
+const STICKY_BYTES_LOG2: u32 = 14;
+const LARGEST_SEGMENT: usize = 256 << 10;
+const CLUSTER_ID: &str = "a3J1c2gtc3RhbmQtaW4tMQ";
+
+/// What the store was asked to hold; see [`super::Settings`] for the flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryLimits {
+    /// Create a missing topic on produce.
+    pub auto_create: bool,
+    /// Partitions of a topic made without a count.
+    pub default_partitions: i32,
+    /// Bytes of records held in all; the oldest go first.
+    pub max_bytes: usize,
+    /// How long a record waits for a missing topic or partition.
+    pub max_block: Duration,
+}
+
+/// Records stored and dropped since the start, deleted topics included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Records acknowledged.
+    pub stored: u64,
+    /// Of these, records no longer held because of the memory bound.
+    pub dropped: u64,
+}
+
+#[derive(Debug)]
+struct Topic {
+    partitions: Vec<Arc<Partition>>,
+    configs: BTreeMap<String, String>,
+    /// Bytes of records without a key so far: decides their partition.
+    keyless_bytes: AtomicU64,
+}
+
+/// Topics kept in memory.
+#[derive(Debug)]
+pub struct Memory {
+    limits: MemoryLimits,
+    segment_bytes: usize,
+    topics: RwLock<BTreeMap<String, Arc<Topic>>>,
+    topic_made: Notify,
+    /// One token a segment, in the order they were made: whose oldest segment goes next.
+    order: Mutex<VecDeque<Arc<Partition>>>,
+    held_bytes: AtomicUsize,
+    /// Counts of deleted topics.
+    deleted: Mutex<Totals>,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new(limits: MemoryLimits) -> Self {
+        Self {
+            limits,
+            segment_bytes: (limits.max_bytes / 256).clamp(128, LARGEST_SEGMENT),
+            topics: RwLock::default(),
+            topic_made: Notify::new(),
+            order: Mutex::default(),
+            held_bytes: AtomicUsize::new(0),
+            deleted: Mutex::default(),
+        }
+    }
+
+    /// Every record still held of a topic, by partition and offset; empty for a missing topic.
+    pub fn records(&self, topic: &str) -> Vec<Stored> {
+        let mut records = Vec::new();
+        if let Some(topic) = self.find(topic) {
+            for partition in &topic.partitions {
+                partition.read(&mut records);
+            }
+        }
+        records
+    }
+
+    /// Counts over all topics, deleted ones included.
+    pub fn totals(&self) -> Totals {
+        let mut totals = *lock(&self.deleted);
+        for topic in read(&self.topics).values() {
+            count(topic, &mut totals);
+        }
+        totals
+    }
+
+    /// Counts of one topic; zero if it is missing.
+    pub fn topic_totals(&self, topic: &str) -> Totals {
+        let mut totals = Totals::default();
+        if let Some(topic) = self.find(topic) {
+            count(&topic, &mut totals);
+        }
+        totals
+    }
+
+    /// Bytes allocated for records.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes.load(Relaxed)
+    }
+
+    /// Stores records and says where each went, in request order.
+    ///
+    /// # Errors
+    /// 500 for a negative partition; the records before it are stored, as on the real server.
+    pub async fn produce(
+        &self,
+        name: &str,
+        records: Vec<Record<'_>>,
+    ) -> Result<Vec<Entry>, ApiError> {
+        if !topic_name_is_valid(name) {
+            let failed = || Entry::Failed {
+                code: code::KAFKA,
+                message: name.to_owned(),
+            };
+            return Ok(records.iter().map(|_| failed()).collect());
+        }
+        let known = match self.find(name) {
+            None if self.limits.auto_create => Some(self.add(name, None, BTreeMap::new())),
+            known => known,
+        };
+        if let Some(topic) = known
+            && records.iter().all(|record| topic.takes(record))
+        {
+            let mut entries = unset(records.len());
+            let all: Vec<u32> = (0..records.len() as u32).collect();
+            self.store(&topic, &records, &all, &mut entries);
+            return Ok(entries);
+        }
+        self.produce_one_by_one(name, &records).await
+    }
+
+    /// As the real producer: each record that cannot go out holds up the ones behind it.
+    async fn produce_one_by_one(
+        &self,
+        name: &str,
+        records: &[Record<'_>],
+    ) -> Result<Vec<Entry>, ApiError> {
+        let mut entries = unset(records.len());
+        for (index, record) in records.iter().enumerate() {
+            if record.partition.is_some_and(|partition| partition < 0) {
+                return Err(ApiError {
+                    status: 500,
+                    code: 500,
+                    message: "Internal Server Error".to_owned(),
+                });
+            }
+            let bytes = serialized_bytes(record);
+            if bytes > MAX_RECORD_BYTES {
+                entries[index] = Entry::Failed {
+                    code: code::KAFKA,
+                    message: format!(
+                        "The message is {bytes} bytes when serialized which is larger than {MAX_RECORD_BYTES}, which is the value of the max.request.size configuration."
+                    ),
+                };
+                continue;
+            }
+            match self.wait_for(name, record.partition).await {
+                Ok(topic) => self.store(&topic, records, &[index as u32], &mut entries),
+                Err(message) => {
+                    entries[index] = Entry::Failed {
+                        code: code::KAFKA_RETRIABLE,
+                        message,
+                    };
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The topic once it has the partition; after `max_block` the text that says what is missing.
+    async fn wait_for(&self, name: &str, partition: Option<i32>) -> Result<Arc<Topic>, String> {
+        let deadline = Instant::now() + self.limits.max_block;
+        loop {
+            let made = self.topic_made.notified();
+            let found = self.find(name);
+            if let Some(topic) = &found
+                && partition.is_none_or(|partition| partition < topic.partitions.len() as i32)
+            {
+                return Ok(Arc::clone(topic));
+            }
+            if tokio::time::timeout_at(deadline, made).await.is_err() {
+                let waited = self.limits.max_block.as_millis();
+                return Err(match (found, partition) {
+                    (Some(topic), Some(partition)) => format!(
+                        "Partition {partition} of topic {name} with partition count {} is not present in metadata after {waited} ms.",
+                        topic.partitions.len()
+                    ),
+                    _ => format!("Topic {name} not present in metadata after {waited} ms."),
+                });
+            }
+        }
+    }
+
+    fn store(&self, topic: &Topic, records: &[Record<'_>], which: &[u32], entries: &mut [Entry]) {
+        let targets = topic.assign(records, which);
+        for (partition, indices) in group(&targets, which, topic.partitions.len()) {
+            let partition = &topic.partitions[partition];
+            let grown = partition.append(records, &indices, self.segment_bytes, entries);
+            if grown.segments > 0 {
+                self.admit(partition, grown.segments, grown.bytes);
+            }
+        }
+    }
+
+    /// Counts new segments in and drops the oldest ones until the bound holds. One segment is always kept.
+    fn admit(&self, partition: &Arc<Partition>, segments: usize, bytes: usize) {
+        let mut held = self.held_bytes.fetch_add(bytes, Relaxed) + bytes;
+        let mut order = lock(&self.order);
+        order.extend(std::iter::repeat_n(Arc::clone(partition), segments));
+        while held > self.limits.max_bytes && order.len() > 1 {
+            let Some(oldest) = order.pop_front() else {
+                break;
+            };
+            let freed = oldest.drop_oldest();
+            held = self.held_bytes.fetch_sub(freed, Relaxed) - freed;
+        }
+    }
+
+    /// Names of all topics, sorted.
+    ///
+    /// # Errors
+    /// Never; the signature is shared with the Kafka backend.
+    pub fn topics(&self) -> Result<Vec<String>, ApiError> {
+        Ok(read(&self.topics).keys().cloned().collect())
+    }
+
+    /// A topic's partitions and configuration, `None` if it is missing.
+    ///
+    /// # Errors
+    /// Never; the signature is shared with the Kafka backend.
+    pub fn topic(&self, name: &str) -> Result<Option<TopicInfo>, ApiError> {
+        Ok(self.find(name).map(|topic| TopicInfo {
+            name: name.to_owned(),
+            configs: topic.configs.clone(),
+            partitions: (0..topic.partitions.len() as i32)
+                .map(|partition| PartitionInfo {
+                    partition,
+                    leader: BROKER,
+                    replicas: vec![BROKER],
+                    in_sync: vec![BROKER],
+                })
+                .collect(),
+        }))
+    }
+
+    /// First offset held and next offset of a partition, `None` if it is missing.
+    ///
+    /// # Errors
+    /// Never; the signature is shared with the Kafka backend.
+    pub fn offsets(&self, topic: &str, partition: i32) -> Result<Option<(i64, i64)>, ApiError> {
+        Ok(self.find(topic).and_then(|topic| {
+            let partition = topic.partitions.get(usize::try_from(partition).ok()?)?;
+            Some(partition.offsets())
+        }))
+    }
+
+    /// Creates a topic, or only checks that it could be.
+    ///
+    /// # Errors
+    /// What Kafka says of an existing topic, a bad name, count, replication factor or configuration key.
+    pub fn create_topic(&self, new: &NewTopic) -> Result<(), ApiError> {
+        let refused = |message: String| {
+            Err(ApiError {
+                status: 400,
+                code: code::KAFKA_BAD_REQUEST,
+                message,
+            })
+        };
+        if !topic_name_is_valid(&new.name) {
+            return refused(format!(
+                "Topic name is invalid: '{}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+                new.name
+            ));
+        }
+        if self.find(&new.name).is_some() {
+            return refused(format!("Topic '{}' already exists.", new.name));
+        }
+        if new.partitions.is_some_and(|count| count < 1) {
+            return refused(
+                "Number of partitions was set to an invalid non-positive value.".into(),
+            );
+        }
+        if let Some(factor) = new
+            .replication_factor
+            .filter(|factor| !matches!(*factor, -1 | 1))
+        {
+            return refused(format!(
+                "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached because only 1 broker(s) are registered."
+            ));
+        }
+        if let Some(key) = new.configs.keys().find(|key| !topic_configs::is_known(key)) {
+            return refused(format!("Unknown topic config name: {key}"));
+        }
+        if !new.validate_only {
+            self.add(&new.name, new.partitions, new.configs.clone());
+        }
+        Ok(())
+    }
+
+    /// Deletes a topic; `false` if it is missing.
+    ///
+    /// # Errors
+    /// Never; the signature is shared with the Kafka backend.
+    pub fn delete_topic(&self, name: &str) -> Result<bool, ApiError> {
+        let removed = self
+            .topics
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
+        let Some(topic) = removed else {
+            return Ok(false);
+        };
+        count(&topic, &mut lock(&self.deleted));
+        for partition in &topic.partitions {
+            loop {
+                match partition.drop_oldest() {
+                    0 => break,
+                    freed => self.held_bytes.fetch_sub(freed, Relaxed),
+                };
+            }
+        }
+        Ok(true)
+    }
+
+    /// Broker ids.
+    ///
+    /// # Errors
+    /// Never; the signature is shared with the Kafka backend.
+    pub fn brokers(&self) -> Result<Vec<i32>, ApiError> {
+        Ok(vec![BROKER])
+    }
+
+    /// The cluster id in v3 paths.
+    pub fn cluster_id(&self) -> String {
+        CLUSTER_ID.to_owned()
+    }
+
+    fn find(&self, name: &str) -> Option<Arc<Topic>> {
+        read(&self.topics).get(name).cloned()
+    }
+
+    fn add(
+        &self,
+        name: &str,
+        partitions: Option<i32>,
+        configs: BTreeMap<String, String>,
+    ) -> Arc<Topic> {
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        let topic = topics.entry(name.to_owned()).or_insert_with(|| {
+            let count = partitions
+                .filter(|count| *count > 0)
+                .unwrap_or(self.limits.default_partitions);
+            let mut all = topic_configs::defaults();
+            all.extend(configs);
+            Arc::new(Topic {
+                partitions: (0..count).map(|n| Arc::new(Partition::new(n))).collect(),
+                configs: all,
+                keyless_bytes: AtomicU64::new(0),
+            })
+        });
+        self.topic_made.notify_waiters();
+        Arc::clone(topic)
+    }
+}
+
+impl Topic {
+    /// Whether a record can be stored at once.
+    fn takes(&self, record: &Record<'_>) -> bool {
+        record
+            .partition
+            .is_none_or(|partition| (0..self.partitions.len() as i32).contains(&partition))
+            && serialized_bytes(record) <= MAX_RECORD_BYTES
+    }
+
+    /// The partition of each record: the one asked for, by key, or sticky.
+    fn assign(&self, records: &[Record<'_>], which: &[u32]) -> Vec<u32> {
+        let keyless = |record: &Record<'_>| record.partition.is_none() && record.key.is_none();
+        let chosen = || which.iter().map(|index| &records[*index as usize]);
+        let bytes: u64 = chosen()
+            .filter(|record| keyless(record))
+            .map(|record| serialized_bytes(record) as u64)
+            .sum();
+        let mut position = self.keyless_bytes.fetch_add(bytes, Relaxed);
+        let count = self.partitions.len() as u32;
+        chosen()
+            .map(|record| match (record.partition, &record.key) {
+                (Some(partition), _) => partition as u32,
+                (None, Some(key)) => (murmur2(key) & 0x7fff_ffff) % count,
+                (None, None) => {
+                    let target = (position >> STICKY_BYTES_LOG2) % u64::from(count);
+                    position += serialized_bytes(record) as u64;
+                    target as u32
+                }
+            })
+            .collect()
+    }
+}
+
+/// Indices by partition, each list in request order, so that every partition is locked once.
+fn group(targets: &[u32], which: &[u32], partitions: usize) -> Vec<(usize, Vec<u32>)> {
+    if let Some(first) = targets.first()
+        && targets.iter().all(|target| target == first)
+    {
+        return vec![(*first as usize, which.to_vec())];
+    }
+    let mut groups: Vec<Vec<u32>> = vec![Vec::new(); partitions];
+    for (target, index) in targets.iter().zip(which) {
+        groups[*target as usize].push(*index);
+    }
+    groups
+        .into_iter()
+        .enumerate()
+        .filter(|(_, indices)| !indices.is_empty())
+        .collect()
+}
+
+fn unset(count: usize) -> Vec<Entry> {
+    vec![
+        Entry::Stored {
+            partition: -1,
+            offset: -1
+        };
+        count
+    ]
+}
+
+/// Size of a batch with this one record, as Kafka's producer estimates it before sending.
+fn serialized_bytes(record: &Record<'_>) -> usize {
+    const BATCH_AND_RECORD_HEADERS: usize = 61 + 21;
+    const NO_HEADERS: usize = 1;
+    let part =
+        |bytes: Option<&[u8]>| bytes.map_or(1, |bytes| varint_bytes(bytes.len()) + bytes.len());
+    BATCH_AND_RECORD_HEADERS
+        + part(record.key.as_deref())
+        + part(record.value.as_deref())
+        + NO_HEADERS
+}
+
+/// Bytes of a zigzag varint.
+fn varint_bytes(value: usize) -> usize {
+    let zigzag = (value as u64) << 1;
+    (64 - (zigzag | 1).leading_zeros() as usize).div_ceil(7)
+}
+
+/// Kafka's hash of a record key, so that a key lands where Kafka would put it.
+fn murmur2(data: &[u8]) -> u32 {
+    const M: u32 = 0x5bd1_e995;
+    let mut hash = 0x9747_b28c ^ data.len() as u32;
+    let mut words = data.chunks_exact(4);
+    for word in &mut words {
+        let mut k = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+        k = k.wrapping_mul(M);
+        k ^= k >> 24;
+        hash = hash.wrapping_mul(M) ^ k.wrapping_mul(M);
+    }
+    let rest = words.remainder();
+    if !rest.is_empty() {
+        for (index, byte) in rest.iter().enumerate() {
+            hash ^= u32::from(*byte) << (8 * index);
+        }
+        hash = hash.wrapping_mul(M);
+    }
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(M);
+    hash ^ (hash >> 15)
+}
+
+fn count(topic: &Topic, totals: &mut Totals) {
+    for partition in &topic.partitions {
+        let (begin, end) = partition.offsets();
+        totals.stored += end as u64;
+        totals.dropped += begin as u64;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}

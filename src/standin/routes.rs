@@ -1,0 +1,181 @@
+//! Which resource a path names, and the methods each dialect has for it.
+
+use std::borrow::Cow;
+
+use crate::wire::Dialect;
+
+/// A resource of the API; names are decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    Root,
+    Topics,
+    Topic(Cow<'a, str>),
+    Partitions(Cow<'a, str>),
+    Partition(Cow<'a, str>, Cow<'a, str>),
+    Offsets(Cow<'a, str>, Cow<'a, str>),
+    Brokers,
+    Clusters,
+    Cluster(Cow<'a, str>),
+    ClusterTopics(Cow<'a, str>),
+    ClusterTopic(Cow<'a, str>, Cow<'a, str>),
+    ClusterPartitions(Cow<'a, str>, Cow<'a, str>),
+    /// Strimzi's topic creation.
+    AdminTopics,
+    /// Strimzi's `/healthy` and `/ready`.
+    Healthy,
+    /// Strimzi's `/metrics`, off by default.
+    Metrics,
+    /// Karapace's `/_health`.
+    Health,
+    /// Redpanda's `/status/ready`.
+    StatusReady,
+}
+
+impl<'a> Route<'a> {
+    /// The resource of a path (without query), if this dialect's server has it.
+    pub(crate) fn find(dialect: Dialect, path: &'a str) -> Option<Self> {
+        let segments: Vec<&'a str> = path.strip_prefix('/')?.split('/').collect();
+        let route = match segments.as_slice() {
+            [""] => Self::Root,
+            ["topics"] => Self::Topics,
+            ["topics", topic] => Self::Topic(decode(topic)),
+            ["topics", topic, "partitions"] => Self::Partitions(decode(topic)),
+            ["topics", topic, "partitions", number] => {
+                Self::Partition(decode(topic), decode(number))
+            }
+            ["topics", topic, "partitions", number, "offsets"] => {
+                Self::Offsets(decode(topic), decode(number))
+            }
+            ["brokers"] => Self::Brokers,
+            ["v3", "clusters"] => Self::Clusters,
+            ["v3", "clusters", id] => Self::Cluster(decode(id)),
+            ["v3", "clusters", id, "topics"] => Self::ClusterTopics(decode(id)),
+            ["v3", "clusters", id, "topics", topic] => {
+                Self::ClusterTopic(decode(id), decode(topic))
+            }
+            ["v3", "clusters", id, "topics", topic, "partitions"] => {
+                Self::ClusterPartitions(decode(id), decode(topic))
+            }
+            ["admin", "topics"] => Self::AdminTopics,
+            ["healthy" | "ready"] => Self::Healthy,
+            ["metrics"] => Self::Metrics,
+            ["_health"] => Self::Health,
+            ["status", "ready"] => Self::StatusReady,
+            _ => return None,
+        };
+        route.methods(dialect).first().map(|_| route.clone())
+    }
+
+    /// Methods in the order the server names them in `Allow`; empty: it has no such resource.
+    pub(crate) fn methods(&self, dialect: Dialect) -> &'static [&'static str] {
+        use Dialect::{Confluent, Karapace, Redpanda, Strimzi};
+        match (self, dialect) {
+            (Self::Topic(_) | Self::Partition(..), Confluent)
+            | (Self::ClusterTopics(_), Confluent) => &["HEAD", "POST", "GET", "OPTIONS"],
+            (Self::ClusterTopic(..), Confluent) => &["HEAD", "DELETE", "GET", "OPTIONS"],
+            (
+                Self::Root
+                | Self::Topics
+                | Self::Partitions(_)
+                | Self::Offsets(..)
+                | Self::Brokers
+                | Self::Clusters
+                | Self::Cluster(_)
+                | Self::ClusterPartitions(..),
+                Confluent,
+            ) => &["HEAD", "GET", "OPTIONS"],
+            (Self::Topic(_) | Self::Partition(..), Strimzi) => &["POST", "GET"],
+            (Self::AdminTopics, Strimzi) => &["POST"],
+            (
+                Self::Root
+                | Self::Topics
+                | Self::Partitions(_)
+                | Self::Offsets(..)
+                | Self::Healthy
+                | Self::Metrics,
+                Strimzi,
+            ) => &["GET"],
+            (Self::Topic(_) | Self::Partition(..), Karapace) => &["GET", "OPTIONS", "POST"],
+            (
+                Self::Root
+                | Self::Topics
+                | Self::Partitions(_)
+                | Self::Offsets(..)
+                | Self::Brokers
+                | Self::Health,
+                Karapace,
+            ) => &["GET", "OPTIONS"],
+            (Self::Topic(_), Redpanda) => &["POST"],
+            (Self::Root | Self::Topics | Self::Brokers | Self::StatusReady, Redpanda) => &["GET"],
+            _ => &[],
+        }
+    }
+}
+
+/// Percent-decodes one path segment.
+fn decode(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('%') {
+        return Cow::Borrowed(segment);
+    }
+    let bytes = segment.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let escaped = segment
+            .get(at + 1..at + 3)
+            .filter(|_| bytes[at] == b'%')
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(escaped.unwrap_or(bytes[at]));
+        at += if escaped.is_some() { 3 } else { 1 };
+    }
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// What Jetty finds suspicious in a path before any resource is asked.
+pub(crate) fn suspicion(path: &str) -> Option<&'static str> {
+    let lower = path.to_ascii_lowercase();
+    let mut segments = lower.split('/').skip(1);
+    if lower.contains('\\') || lower.contains("%5c") {
+        Some("Suspicious Path Character")
+    } else if segments
+        .any(|segment| segment.contains("%2e") && decode(segment).trim_matches('.').is_empty())
+    {
+        Some("Ambiguous URI path segment")
+    } else if lower.contains("%2f") {
+        Some("Ambiguous URI path separator")
+    } else if lower.contains("//") {
+        Some("Ambiguous URI empty segment")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_decoded_and_resources_depend_on_the_dialect() {
+        let find = |path| Route::find(Dialect::Confluent, path);
+        assert_eq!(find("/topics/a%20b"), Some(Route::Topic("a b".into())));
+        assert_eq!(find("/topics/t%C3%A9"), Some(Route::Topic("té".into())));
+        assert_eq!(find("/topics/a%zz"), Some(Route::Topic("a%zz".into())));
+        assert_eq!(find("/"), Some(Route::Root));
+        assert_eq!(find("/nosuch"), None);
+        assert_eq!(find("/_health"), None);
+        for dialect in [Dialect::Strimzi, Dialect::Karapace, Dialect::Redpanda] {
+            assert_eq!(Route::find(dialect, "/v3/clusters"), None);
+        }
+        assert_eq!(Route::find(Dialect::Strimzi, "/brokers"), None);
+        assert_eq!(Route::find(Dialect::Redpanda, "/topics/t/partitions"), None);
+    }
+
+    #[test]
+    fn jetty_refuses_suspicious_paths() {
+        assert_eq!(suspicion("/topics/wire"), None);
+        assert_eq!(suspicion("/topics/a.b"), None);
+        assert!(suspicion("/topics/a%5Cb").is_some());
+        assert!(suspicion("/topics/%2e%2E").is_some());
+        assert!(suspicion("/topics/a%2Fb").is_some());
+    }
+}

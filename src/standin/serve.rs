@@ -1,0 +1,240 @@
+//! From a request to its answer: what is refused before the body, who handles the rest, what a fault makes of it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use super::answer::{Answer, JSON, Voice, html};
+use super::backend::Backend;
+use super::faults::{Defect, Falsify, Plan, Script};
+use super::head::{Head, Length};
+use super::produce::{self, embedded};
+use super::routes::{Route, suspicion};
+use super::{metadata, strimzi, v3};
+use crate::wire::{ACCEPT_V2, Dialect};
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) dialect: Dialect,
+    pub(crate) backend: Backend,
+    pub(crate) script: Script,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) tls: bool,
+    pub(crate) started: Instant,
+    pub(crate) requests: Arc<AtomicU64>,
+    /// Told when a fault ends the server.
+    pub(crate) died: tokio::sync::Notify,
+}
+
+/// One request, read.
+pub(crate) struct Call<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) head: &'a Head<'a>,
+    pub(crate) plan: &'a Plan,
+    pub(crate) body: &'a [u8],
+}
+
+/// Finds the resource, or the answer that needs no body.
+pub(crate) fn route<'a>(dialect: Dialect, head: &Head<'a>) -> Result<Route<'a>, Answer> {
+    let path = head.path();
+    if dialect == Dialect::Confluent {
+        if head.minor == 1 && head.host.is_none() {
+            return Err(Answer::page(400, "No Host", path));
+        }
+        if head.length == Length::Conflict {
+            let message = "Transfer-Encoding and Content-Length";
+            return Err(Answer::page(400, message, path));
+        }
+        if let Some(message) = suspicion(path) {
+            return Err(Answer::page(400, message, "/badURI"));
+        }
+    }
+    if dialect == Dialect::Strimzi {
+        strimzi_path(path, head)?;
+    }
+    let Some(route) = Route::find(dialect, path) else {
+        return Err(not_found(dialect));
+    };
+    let methods = route.methods(dialect);
+    if dialect == Dialect::Confluent && head.method == "OPTIONS" {
+        let answer = Answer::ok(Vec::new());
+        return Err(answer.with("Allow", methods.join(",")));
+    }
+    if !methods.contains(&head.method) || head.method == "OPTIONS" {
+        return Err(wrong_method(dialect, methods, head));
+    }
+    if dialect == Dialect::Confluent {
+        confluent_types(&route, head)?;
+    }
+    Ok(route)
+}
+
+/// Vert.x resolves dots first, and cannot decode a quote in a parameter.
+fn strimzi_path(path: &str, head: &Head<'_>) -> Result<(), Answer> {
+    if head.minor == 1 && head.host.is_none() {
+        return Err(Answer::error(400, 400, ""));
+    }
+    if path.to_ascii_lowercase().contains("%2e%2e") {
+        return Err(wrong_method(Dialect::Strimzi, &["GET"], head));
+    }
+    if path.contains("%22") {
+        return Err(strimzi::invalid(
+            "The value of path parameter topicname can't be decoded.",
+        ));
+    }
+    Ok(())
+}
+
+fn not_found(dialect: Dialect) -> Answer {
+    match dialect {
+        Dialect::Confluent => Answer::plain(404).typed(None),
+        Dialect::Strimzi => Answer::error(404, 404, "Not Found"),
+        Dialect::Karapace => Answer::text(404, "404: Not Found"),
+        Dialect::Redpanda => Answer::error(404, 404, "Not found").typed(Some(JSON)),
+    }
+}
+
+fn wrong_method(dialect: Dialect, methods: &[&str], head: &Head<'_>) -> Answer {
+    let allow = methods.join(",");
+    match dialect {
+        Dialect::Confluent => Answer::plain(405).typed(None),
+        Dialect::Strimzi => Answer::bare(405).with("Allow", allow),
+        Dialect::Karapace if head.method == "OPTIONS" => {
+            Answer::text(400, "OPTIONS missing Origin")
+        }
+        Dialect::Karapace => Answer::text(405, "405: Method Not Allowed").with("Allow", allow),
+        Dialect::Redpanda => Answer::error(404, 404, "Not found").typed(Some(JSON)),
+    }
+}
+
+/// Jersey: the request's type first, then whether the answer's would be taken.
+fn confluent_types(route: &Route<'_>, head: &Head<'_>) -> Result<(), Answer> {
+    let v3 = matches!(
+        route,
+        Route::Clusters
+            | Route::Cluster(_)
+            | Route::ClusterTopics(_)
+            | Route::ClusterTopic(..)
+            | Route::ClusterPartitions(..)
+    );
+    if head.method == "POST" {
+        if v3 {
+            let given = head.content_type.unwrap_or(JSON);
+            if !given.starts_with(JSON) {
+                return Err(Answer::plain(415).typed(Some(JSON)));
+            }
+        } else {
+            embedded(Dialect::Confluent, head)?;
+        }
+    }
+    if !head.accepts(if v3 { JSON } else { ACCEPT_V2 }) {
+        return Err(Answer::plain(406).typed(None));
+    }
+    match route {
+        Route::Partition(_, number) | Route::Offsets(_, number)
+            if number.parse::<i32>().is_err() =>
+        {
+            Err(Answer::plain(404))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a head asks for records to be stored: faults count these.
+pub(crate) fn is_produce(head: &Head<'_>) -> bool {
+    head.method == "POST" && head.path().starts_with("/topics/")
+}
+
+/// The answer to a request that was read whole.
+pub(crate) async fn answer(call: &Call<'_>, route: &Route<'_>) -> Answer {
+    if let Some(status) = call.plan.refuse {
+        return refusal(call.shared.dialect, status);
+    }
+    let answer = handle(call, route).await;
+    falsified(call, answer)
+}
+
+async fn handle(call: &Call<'_>, route: &Route<'_>) -> Answer {
+    let shared = call.shared;
+    let posts = call.head.method == "POST";
+    let outcome = match route {
+        Route::Topic(name) if posts => Ok(produce::produce(call, name, None).await),
+        Route::Partition(name, number) if posts => {
+            Ok(produce::produce(call, name, Some(number)).await)
+        }
+        Route::Root => Ok(metadata::root(shared)),
+        Route::Topics => Ok(metadata::topics(shared).await),
+        Route::Topic(name) => Ok(metadata::topic(shared, name).await),
+        Route::Partitions(name) => Ok(metadata::partitions(shared, name).await),
+        Route::Partition(name, number) => Ok(metadata::partition(shared, name, number).await),
+        Route::Offsets(name, number) => Ok(metadata::offsets(shared, name, number).await),
+        Route::Brokers => Ok(metadata::brokers(shared).await),
+        Route::AdminTopics => Ok(metadata::create_topic(call).await),
+        Route::Healthy => Ok(Answer::new(204, None, Vec::new())),
+        Route::Metrics => Ok(Answer::bare(404)),
+        Route::Health => Ok(metadata::health(shared)),
+        Route::StatusReady => Ok(Answer::new(200, None, Vec::new())),
+        Route::Clusters => Ok(v3::clusters(call)),
+        Route::Cluster(id) => Ok(v3::cluster(call, id)),
+        Route::ClusterTopics(id) if posts => v3::create_topic(call, id).await,
+        Route::ClusterTopics(id) => v3::topics(call, id).await,
+        Route::ClusterTopic(id, name) if call.head.method == "DELETE" => {
+            v3::delete_topic(call, id, name).await
+        }
+        Route::ClusterTopic(id, name) => v3::topic(call, id, name).await,
+        Route::ClusterPartitions(id, name) => v3::partitions(call, id, name).await,
+    };
+    match outcome {
+        Ok(answer) | Err(answer) => answer,
+    }
+}
+
+/// A status for the whole request, in words a real server uses for it.
+fn refusal(dialect: Dialect, status: u16) -> Answer {
+    match status {
+        429 => Answer::error(
+            429,
+            429,
+            "Request rate limit exceeded: The rate limit of requests per second has been exceeded.",
+        ),
+        500 => Answer::error(500, 500, "Internal Server Error"),
+        503 if dialect == Dialect::Strimzi => {
+            Answer::error(503, 503, "Bridge is overloaded, please retry later")
+        }
+        status => Answer::plain(status),
+    }
+}
+
+fn falsified(call: &Call<'_>, mut answer: Answer) -> Answer {
+    match call.plan.falsify {
+        Some(Falsify::Status(status)) => return refusal(call.shared.dialect, status),
+        Some(Falsify::EmptyBody | Falsify::Defect(Defect::EmptyOk)) => answer.body.clear(),
+        Some(Falsify::BrokenJson) => {
+            let half = answer.body.len() / 2;
+            answer.body.truncate(half);
+        }
+        Some(Falsify::Defect(Defect::ServerError)) => return server_error(call.head),
+        Some(Falsify::Defect(Defect::HtmlBehind)) if call.head.accepts_html() => {
+            answer.behind = html(500, "Server Error", &absolute(call.head));
+        }
+        Some(Falsify::Defect(_)) => answer.body.clear(),
+        Some(Falsify::ExtraEntries(_)) | None => {}
+    }
+    answer
+}
+
+/// The defect's 500: a page for people, or nothing at all for a client that takes v2 only. The connection stays open.
+fn server_error(head: &Head<'_>) -> Answer {
+    let mut answer = Answer::page(500, "Server Error", &absolute(head));
+    answer.close = false;
+    answer.voice = Voice::WebServer;
+    if !head.accepts_html() {
+        answer.body.clear();
+        answer.content_type = None;
+    }
+    answer
+}
+
+fn absolute(head: &Head<'_>) -> String {
+    format!("http://{}{}", head.host.unwrap_or("localhost"), head.path())
+}
