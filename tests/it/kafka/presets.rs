@@ -1,0 +1,276 @@
+//! All presets through `krush serve --kafka`, and what Kafka's own tools find in the topic afterwards.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::{broker, topic_name, variable};
+
+const KRUSH: &str = env!("CARGO_BIN_EXE_krush");
+
+/// `krush serve --kafka` as a process of its own, stopped when dropped.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut child = Command::new(KRUSH)
+            .args(["serve", "--port", "0", "--kafka", &broker()])
+            .args(["--kafka-version", "4.3.1"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (lines, heard) = mpsc::channel();
+        let out = child.stdout.take().unwrap();
+        let err = child.stderr.take().unwrap();
+        // Both pipes are read to their ends, so that the server never blocks on a full one.
+        for pipe in [
+            Box::new(out) as Box<dyn std::io::Read + Send>,
+            Box::new(err),
+        ] {
+            let lines = lines.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                    // Nobody listens any more once the address is known.
+                    let _ = lines.send(line);
+                }
+            });
+        }
+        drop(lines);
+        let mut said = Vec::new();
+        let url = loop {
+            let Ok(line) = heard.recv_timeout(Duration::from_secs(30)) else {
+                // The process would outlive the test otherwise.
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("the server gave no address, only {said:?}");
+            };
+            let address = line.split_once("http://").map(|(_, rest)| {
+                let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c)));
+                format!("http://{}", &rest[..end.unwrap_or(rest.len())])
+            });
+            said.push(line);
+            if let Some(url) = address {
+                break url.trim_end_matches(['.', ':']).to_owned();
+            }
+        };
+        Self { child, url }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already gone is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One of Kafka's own command-line tools.
+fn kafka_tool(class: &str, arguments: &[&str]) -> String {
+    let libs = format!("{}/*", variable("KRUSH_TEST_KAFKA_LIBS"));
+    let output = Command::new("java")
+        .args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", &libs, class])
+        .args(["--bootstrap-server", &broker()])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{class}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Sum of the end offsets of all partitions, as Kafka's GetOffsetShell prints them (`topic:partition:offset`).
+fn end_offsets(topic: &str) -> (usize, u64) {
+    let said = kafka_tool("org.apache.kafka.tools.GetOffsetShell", &["--topic", topic]);
+    let offsets: Vec<u64> = said
+        .lines()
+        .map(|line| line.rsplit_once(':').unwrap().1.parse().unwrap())
+        .collect();
+    (offsets.len(), offsets.iter().sum())
+}
+
+/// Values of stored records, as Kafka's console consumer prints them.
+fn stored_values(topic: &str, records: usize) -> Vec<String> {
+    let said = kafka_tool(
+        "org.apache.kafka.tools.consumer.ConsoleConsumer",
+        &[
+            "--topic",
+            topic,
+            "--from-beginning",
+            "--max-messages",
+            &records.to_string(),
+            "--timeout-ms",
+            "20000",
+        ],
+    );
+    said.lines().map(str::to_owned).collect()
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
+
+fn count(report: &Value, pointer: &str) -> u64 {
+    report
+        .pointer(pointer)
+        .and_then(Value::as_u64)
+        .unwrap_or_else(|| panic!("no {pointer} in {report}"))
+}
+
+struct Preset {
+    name: &'static str,
+    records: u64,
+    /// Bytes of a record's value: 91 of the fixed parts and the payload text.
+    value_bytes: usize,
+    /// Records read back; for the small presets all of them.
+    read_back: usize,
+}
+
+const PRESETS: [Preset; 4] = [
+    Preset {
+        name: "basic",
+        records: 1_000,
+        value_bytes: 200,
+        read_back: 1_000,
+    },
+    Preset {
+        name: "optimized",
+        records: 50_000,
+        value_bytes: 200,
+        read_back: 5_000,
+    },
+    Preset {
+        name: "extreme",
+        records: 100_000,
+        value_bytes: 200,
+        read_back: 5_000,
+    },
+    Preset {
+        name: "64kb",
+        records: 1_000,
+        // 64 KiB as base64.
+        value_bytes: 91 + 87_384,
+        read_back: 100,
+    },
+];
+
+#[test]
+fn every_preset_stores_what_it_says_it_stored() {
+    let server = Server::start();
+    // One after another: the presets are the load, not each other's.
+    for preset in &PRESETS {
+        check(preset, &server);
+    }
+}
+
+fn check(preset: &Preset, server: &Server) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.json");
+    let topic = topic_name(preset.name);
+    let began = now_ms();
+    let output = Command::new(KRUSH)
+        .args([preset.name, "--url", &server.url, "--topic", &topic])
+        .arg("--output")
+        .arg(&file)
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let ended = now_ms();
+    let name = preset.name;
+    assert!(output.status.success(), "{name}: {}", text(&output));
+    let report: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+
+    assert_eq!(report["target"]["kind"], "stand-in-kafka", "{name}");
+    let named = "krush front on Apache Kafka 4.3.1";
+    assert_eq!(report["target"]["server"], named, "{name}");
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(shown.contains(named), "{name}: {shown}");
+    assert!(!shown.contains("REST Proxy,"), "{name}: {shown}");
+
+    let records = |key: &str| count(&report, &format!("/ledger/records/{key}"));
+    assert_eq!(records("scheduled"), preset.records, "{name}");
+    assert_eq!(
+        records("sent") + records("unsent"),
+        preset.records,
+        "{name}"
+    );
+    let ends = records("acked") + records("rejected") + records("unknown");
+    assert_eq!(ends, records("sent"), "{name}");
+    assert_eq!(
+        records("acked"),
+        preset.records,
+        "{name}: {}",
+        text(&output)
+    );
+    assert_eq!(end_offsets(&topic), (48, records("acked")), "{name}");
+
+    let values = stored_values(&topic, preset.read_back);
+    assert_eq!(values.len(), preset.read_back, "{name}");
+    let mut ids = BTreeSet::new();
+    let mut runs = BTreeSet::new();
+    for value in &values {
+        assert_eq!(value.len(), preset.value_bytes, "{name}");
+        let record: Value = serde_json::from_str(value).unwrap();
+        let keys: Vec<_> = record
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            BTreeSet::from_iter(keys),
+            BTreeSet::from(["id", "payload", "system", "timestamp"]),
+            "{name}"
+        );
+        assert_eq!(record["system"], "krush", "{name}");
+        let id = record["id"].as_str().unwrap().to_owned();
+        let parts: Vec<_> = id.split('-').collect();
+        assert_eq!(parts.len(), 4, "{name}: RUN-WORKER-REQUEST-INDEX, not {id}");
+        assert!(parts.iter().all(|part| !part.is_empty()), "{name}: {id}");
+        runs.insert(parts[0].to_owned());
+        assert!(ids.insert(id), "{name}: an id twice");
+        let stamped = record["timestamp"].as_u64().unwrap();
+        assert!((began..=ended).contains(&stamped), "{name}: {stamped}");
+    }
+    assert_eq!(runs.len(), 1, "{name}: one run, one name: {runs:?}");
+
+    kafka_tool(
+        "org.apache.kafka.tools.TopicCommand",
+        &["--delete", "--topic", &topic],
+    );
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+#[test]
+fn no_broker_is_exit_15_with_the_address() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let output = Command::new(KRUSH)
+        .args(["serve", "--port", "0", "--kafka", &address])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(15), "{}", text(&output));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(&address), "{said}");
+}
