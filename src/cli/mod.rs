@@ -56,12 +56,15 @@ pub struct RunArgs {
 }
 
 impl Command {
-    fn load_args_mut(&mut self) -> Option<&mut LoadArgs> {
+    /// Calls `fill` with the load flags; a verb without them gets an empty arm.
+    fn with_load_args(&mut self, fill: impl FnOnce(&mut LoadArgs)) {
         match self {
-            Self::Basic(args) | Self::Optimized(args) | Self::Extreme(args) => Some(args),
-            Self::SixtyFourKb(args) => Some(args),
-            Self::Run(args) => Some(&mut args.load),
-            Self::Serve(_) => None,
+            Self::Basic(args)
+            | Self::Optimized(args)
+            | Self::Extreme(args)
+            | Self::SixtyFourKb(args) => fill(args),
+            Self::Run(args) => fill(&mut args.load),
+            Self::Serve(_) => {}
         }
     }
 }
@@ -75,9 +78,9 @@ pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap
         .try_get_matches_from(words)
         .map_err(name_variable)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
-    let typed = matches.subcommand().map(|(_, matches)| matches);
-    if let (Some(args), Some(matches)) = (cli.command.load_args_mut(), typed) {
-        args.typed = Typed::of(args, matches);
+    if let Some((_, matches)) = matches.subcommand() {
+        cli.command
+            .with_load_args(|args| args.typed = Typed::of(args, matches));
     }
     Ok(cli)
 }

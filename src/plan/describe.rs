@@ -12,6 +12,27 @@ pub fn is_secret_header(name: &str) -> bool {
     parts.iter().any(|part| name.contains(part))
 }
 
+/// A rendered request with the values of secret headers replaced by `***`; the rest is as it would be sent.
+pub fn without_secrets(request: &[u8]) -> Vec<u8> {
+    const END: &[u8] = b"\r\n";
+    let head = request.windows(4).position(|four| four == b"\r\n\r\n");
+    let (head, rest) = request.split_at(head.unwrap_or(request.len()));
+    let mut shown = Vec::with_capacity(request.len());
+    for (index, line) in String::from_utf8_lossy(head).split("\r\n").enumerate() {
+        if index > 0 {
+            shown.extend_from_slice(END);
+        }
+        match line.split_once(':') {
+            Some((name, _)) if index > 0 && is_secret_header(name) => {
+                shown.extend_from_slice(format!("{name}: ***").as_bytes());
+            }
+            _ => shown.extend_from_slice(line.as_bytes()),
+        }
+    }
+    shown.extend_from_slice(rest);
+    shown
+}
+
 /// The plan as TOML, a key a line, each with a comment that says where its value comes from. Secrets are `***`.
 pub fn describe(plan: &Plan, origins: &Origins) -> String {
     let mut text = String::new();
@@ -59,33 +80,34 @@ fn threshold_origins(origins: &Origins) -> String {
     said.join(", ")
 }
 
-fn quoted(text: impl ToString) -> String {
+fn quoted(text: &(impl ToString + ?Sized)) -> String {
     toml::Value::String(text.to_string()).to_string()
 }
 
 fn list(items: impl IntoIterator<Item = String>) -> String {
-    let items: Vec<String> = items.into_iter().map(quoted).collect();
+    let items: Vec<String> = items.into_iter().map(|item| quoted(&item)).collect();
     format!("[{}]", items.join(", "))
 }
 
 /// A size as it can be written in a scenario.
 fn size(size: ByteSize) -> String {
-    quoted(size.to_string().replace([' ', ','], ""))
+    quoted(&size.to_string().replace([' ', ','], ""))
 }
 
 fn rate(per_sec: f64) -> String {
-    quoted(format!("{per_sec}/s"))
+    quoted(&format!("{per_sec}/s"))
 }
 
 fn share(ratio: f64) -> String {
-    quoted(format!("{}%", ratio * 100.0))
+    quoted(&format!("{}%", ratio * 100.0))
 }
 
 /// The value of a setting as TOML; `None` if the plan has none, or if the setting is no scenario key.
 fn value(plan: &Plan, key: &str) -> Option<String> {
     let (target, load, payload) = (&plan.target, &plan.load, &plan.payload);
     let reference = plan.reference.as_ref();
-    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| quoted(path.display()));
+    let path =
+        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| quoted(&path.display()));
     match key {
         "target.url" => (!target.embedded).then(|| {
             list(
@@ -97,7 +119,7 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
         }),
         "target.embedded" => Some(target.embedded.to_string()),
         "target.dialect" => Some(quoted(
-            target.dialect.map_or("auto", |dialect| dialect.name()),
+            &target.dialect.map_or("auto", |dialect| dialect.name()),
         )),
         "target.headers" => (!target.headers.is_empty()).then(|| {
             list(target.headers.iter().map(|(name, value)| {
@@ -106,11 +128,11 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
             }))
         }),
         "target.user" => match &target.auth {
-            Some(Auth::Basic { user, .. }) => Some(quoted(format!("{user}:***"))),
+            Some(Auth::Basic { user, .. }) => Some(quoted(&format!("{user}:***"))),
             _ => None,
         },
         "target.bearer" => match &target.auth {
-            Some(Auth::Bearer(_)) => Some(quoted("***")),
+            Some(Auth::Bearer(_)) => Some(quoted(&"***")),
             _ => None,
         },
         "target.ca_cert" => path(&target.tls.ca),
@@ -127,19 +149,19 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
         },
         "load.duration" => match load.stop {
             Stop::Messages(_) => None,
-            Stop::Duration(length) => Some(quoted(duration(length))),
+            Stop::Duration(length) => Some(quoted(&duration(length))),
         },
         "load.concurrency" => Some(load.concurrency.to_string()),
         "load.batch_size" => Some(load.batch_size.to_string()),
         "load.rate" => load.rate.map(|records| rate(records.0)),
-        "load.warmup" => Some(quoted(duration(load.warmup))),
-        "load.timeout" => Some(quoted(duration(load.timeout))),
-        "load.drain" => Some(quoted(duration(load.drain))),
+        "load.warmup" => Some(quoted(&duration(load.warmup))),
+        "load.timeout" => Some(quoted(&duration(load.timeout))),
+        "load.drain" => Some(quoted(&duration(load.drain))),
         "load.threads" => Some(load.threads.to_string()),
-        "payload.format" => Some(quoted(payload.format.name())),
+        "payload.format" => Some(quoted(&payload.format.name())),
         "payload.message_size" => Some(size(payload.message_size)),
-        "payload.content" => Some(quoted(payload.content.name())),
-        "payload.key" => Some(quoted(payload.key.kind().name())),
+        "payload.content" => Some(quoted(&payload.content.name())),
+        "payload.key" => Some(quoted(&payload.key.kind().name())),
         "payload.keys" => match payload.key {
             KeyMode::None | KeyMode::Sequence => None,
             KeyMode::Random { keys } | KeyMode::Hot { keys, .. } => Some(keys.to_string()),
@@ -152,10 +174,29 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
         "thresholds.fail_on" => (!plan.thresholds.is_empty())
             .then(|| list(plan.thresholds.iter().map(ToString::to_string))),
         "reference.throughput" => reference?.records_per_sec.map(rate),
-        "reference.p95" => reference?.p95.map(|p95| quoted(duration(p95))),
+        "reference.p95" => reference?.p95.map(|p95| quoted(&duration(p95))),
         "reference.success" => reference?.success_ratio.map(share),
         "reference.goal" => reference?.goal_records_per_sec.map(rate),
         "reference.source" => reference?.source.as_ref().map(quoted),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shown_request_keeps_everything_but_secrets() {
+        let request = b"POST /topics/key: HTTP/1.1\r\nHost: h\r\nAuthorization: Basic bWU=\r\nX-Api-Key:abc\r\nX-Run: 7\r\n\r\nAuthorization: body\xff\r\n";
+        let shown = without_secrets(request);
+        assert_eq!(
+            shown,
+            b"POST /topics/key: HTTP/1.1\r\nHost: h\r\nAuthorization: ***\r\nX-Api-Key: ***\r\nX-Run: 7\r\n\r\nAuthorization: body\xff\r\n"
+        );
+        assert_eq!(
+            without_secrets(b"GET / HTTP/1.1\r\nCookie: a=b"),
+            b"GET / HTTP/1.1\r\nCookie: ***"
+        );
     }
 }

@@ -11,7 +11,7 @@ mod target;
 mod threshold;
 mod value;
 
-pub use describe::{describe, is_secret_header};
+pub use describe::{describe, is_secret_header, without_secrets};
 pub use resolve::{Layers, Machine, Origin, Origins, resolve};
 pub use scenario::{PRESETS, Scenario};
 pub use settings::{EXCLUSIVE, Overrides, SETTINGS, Setting, setting};

@@ -231,6 +231,22 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_page_is_a_scenario() {
+        let page = include_str!("../../docs/scenario.md");
+        let example = page
+            .split("```toml")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next());
+        let scenario = Scenario::parse(Path::new("page.toml"), example.expect("an example"));
+        let overrides = scenario.expect("a scenario").overrides;
+        assert_eq!(overrides.urls.map(|urls| urls.len()), Some(2));
+        assert_eq!(
+            overrides.fail_on.map(|thresholds| thresholds.len()),
+            Some(2)
+        );
+    }
+
+    #[test]
     fn suggestions_name_what_was_probably_meant() {
         for (unknown, hint) in [
             ("laod", "did you mean [load]?"),

@@ -203,3 +203,70 @@ pub const EXCLUSIVE: [(&str, &str); 3] = [
 pub fn setting(key: &str) -> Option<Setting> {
     SETTINGS.iter().copied().find(|setting| setting.key == key)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_on_scenarios_has_a_row_for_every_setting() {
+        let page = include_str!("../../docs/scenario.md");
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with('|')).collect();
+        for setting in SETTINGS
+            .iter()
+            .filter(|setting| setting.key != "description")
+        {
+            let flag = setting
+                .flag
+                .map_or("none".to_owned(), |flag| format!("`{flag}`"));
+            let variable = setting
+                .variable()
+                .map_or("none".to_owned(), |name| format!("`{name}`"));
+            let of_this = |row: &&&str| {
+                let mut cells = row.split('|').map(str::trim);
+                let first = if setting.in_scenario() {
+                    format!("`{}`", setting.key)
+                } else {
+                    flag.clone()
+                };
+                cells
+                    .nth(1)
+                    .is_some_and(|cell| cell.split(", ").next() == Some(&first))
+            };
+            let row = rows.iter().find(of_this);
+            let row = row.unwrap_or_else(|| panic!("no row for {}", setting.key));
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            for wanted in [&flag, &variable] {
+                let found = cells
+                    .iter()
+                    .any(|cell| cell.split(", ").any(|part| part == wanted));
+                assert!(found, "{wanted} is not in the row of {}", setting.key);
+            }
+        }
+        let keys = rows
+            .iter()
+            .filter(|row| row.starts_with("| `") && row.contains('.'));
+        let unknown: Vec<&str> = keys
+            .filter_map(|row| row.split('`').nth(1))
+            .filter(|key| key.contains('.') && !key.contains(' ') && setting(key).is_none())
+            .collect();
+        assert!(
+            unknown.is_empty(),
+            "rows for keys that do not exist: {unknown:?}"
+        );
+    }
+
+    #[test]
+    fn no_setting_is_named_twice() {
+        for (index, setting) in SETTINGS.iter().enumerate() {
+            for other in &SETTINGS[..index] {
+                assert_ne!(setting.key, other.key);
+                assert!(
+                    setting.flag.is_none() || setting.flag != other.flag,
+                    "{}",
+                    setting.key
+                );
+            }
+        }
+    }
+}

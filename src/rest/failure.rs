@@ -187,20 +187,17 @@ pub(super) fn problem(error: &reqwest::Error, limit: Duration) -> Problem {
         if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
             return Problem::Tls(tls.to_string());
         }
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            if io.kind() == std::io::ErrorKind::ConnectionRefused {
-                return Problem::Refused;
-            }
-            // `source` of an io::Error skips the error inside it.
-            let within = io
-                .get_ref()
-                .and_then(|error| error.downcast_ref::<rustls::Error>());
-            if let Some(tls) = within {
-                return Problem::Tls(tls.to_string());
-            }
+        let io = inner.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {
+            return Problem::Refused;
         }
         last = inner.to_string();
-        cause = inner.source();
+        // `source` of an io::Error skips the error inside it.
+        let within = io.and_then(std::io::Error::get_ref);
+        cause = match within {
+            Some(within) => Some(within),
+            None => inner.source(),
+        };
     }
     Problem::Broken(last)
 }

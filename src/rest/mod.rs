@@ -10,6 +10,8 @@ pub(crate) mod scripted;
 #[cfg(test)]
 mod tests;
 mod tls;
+#[cfg(test)]
+mod tls_tests;
 
 pub use client::{Client, Offsets, Reply, Root, TopicSummary};
 pub use failure::{CallError, Problem};

@@ -151,15 +151,15 @@ async fn prompt_answer(
             Ok::<_, CallError>((root, topics))
         };
         tokio::pin!(both);
-        let answer = match tokio::time::timeout(patience.prompt, &mut both).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                if !std::mem::replace(&mut told, true) {
-                    // Nothing is left to do if standard error is closed.
-                    let _ = writeln!(say, "{}", waiting(client, patience));
-                }
-                both.await
+        let in_time = tokio::time::timeout(patience.prompt, &mut both).await;
+        let answer = if let Ok(answer) = in_time {
+            answer
+        } else {
+            if !std::mem::replace(&mut told, true) {
+                // Nothing is left to do if standard error is closed.
+                let _ = writeln!(say, "{}", waiting(client, patience));
             }
+            both.await
         };
         match answer {
             Ok(answer) if asked.elapsed() <= patience.prompt => return Ok(answer),
@@ -200,12 +200,12 @@ mod tests {
 
     #[test]
     fn servers_are_recognised_by_what_they_say_of_themselves() {
+        use Dialect::{Confluent, Karapace, Redpanda, Strimzi};
+        use TargetKind::{RestProxy, StandIn, StandInKafka};
         let root = |server: Option<&str>, bridge: Option<&str>| Root {
             server: server.map(str::to_owned),
             bridge_version: bridge.map(str::to_owned),
         };
-        use Dialect::{Confluent, Karapace, Redpanda, Strimzi};
-        use TargetKind::{RestProxy, StandIn, StandInKafka};
         for (root, redpanda, kind, name, dialect) in [
             (root(None, None), false, RestProxy, "REST Proxy", Confluent),
             (

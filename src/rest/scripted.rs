@@ -146,7 +146,8 @@ fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, String)> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.parse().ok()?,
             "authorization" | "x-run" | "content-type" => {
-                asked.push_str(&format!(" | {value}"));
+                asked.push_str(" | ");
+                asked.push_str(value);
             }
             _ => {}
         }
@@ -154,7 +155,8 @@ fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, String)> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     if length > 0 {
-        asked.push_str(&format!(" | {}", String::from_utf8_lossy(&body)));
+        asked.push_str(" | ");
+        asked.push_str(&String::from_utf8_lossy(&body));
     }
     Some((call, asked))
 }

@@ -279,16 +279,13 @@ fn a_slow_server_is_waited_for_until_it_is_prompt() {
     ]);
     let (found, said) = probed(&server);
     assert_eq!(found.expect("a server").dialect, Dialect::Confluent);
-    insta::assert_snapshot!(said, @r"
-    waiting for URL: no answer within 200ms (giving up after 2s)
-    waiting for URL: no answer within 200ms (giving up after 2s)
-    ");
+    insta::assert_snapshot!(said, @"waiting for URL: no answer within 200ms (giving up after 2s)");
     let topics = server
         .asked()
         .iter()
         .filter(|call| call.starts_with("GET /topics"))
         .count();
-    assert_eq!(topics, 3);
+    assert!(topics >= 3, "two slow answers are not enough: {topics}");
 }
 
 #[test]
@@ -296,7 +293,7 @@ fn a_server_that_stays_slow_is_given_up() {
     let slow = |text| json(200, text).after(Duration::from_millis(250));
     for (answer, what) in [
         (slow("[]"), "slow"),
-        (json(200, "[]").after(Duration::from_secs(60)), "silent"),
+        (json(200, "[]").after(Duration::from_mins(1)), "silent"),
     ] {
         let server = Scripted::start(&[("GET /", json(200, "{}")), ("GET /topics", answer)]);
         let start = Instant::now();

@@ -1,22 +1,24 @@
 //! Before the clock starts: the target answers, is recognised, has the topic, and takes what the plan would send.
 
+#[cfg(test)]
+mod tests;
+mod topic;
+
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::plan::{MAX_VALUE_BYTES, Plan, Topic, body_bytes, value_bytes};
+use crate::plan::{MAX_VALUE_BYTES, Plan, body_bytes, value_bytes};
 use crate::report::TargetFacts;
-use crate::rest::{CallError, Client, Patience, Server, probe};
+use crate::rest::{Client, Patience, probe};
 use crate::units::grouped;
 use crate::wire::Dialect;
 
 /// Largest body that Karapace takes (its own limit is about 1 MiB; 1,040,000 bytes were seen to pass).
 const KARAPACE_BODY_BYTES: u64 = 1_040_000;
-/// How long a created topic may take to be seen by GET.
-const TOPIC_APPEARS_WITHIN: Duration = Duration::from_secs(10);
 /// Limit for each call beside the first ones.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -124,7 +126,7 @@ async fn one(
 ) -> Result<TargetFacts> {
     let client = Client::new(&plan.target, url, CALL_TIMEOUT)?;
     let server = probe(&client, url, patience, say).await?;
-    let (partitions, topic_created) = ensure_topic(&client, &server, &plan.topic).await?;
+    let (partitions, topic_created) = topic::ensure(&client, &server, &plan.topic).await?;
     let mut apis = vec!["v2".to_owned()];
     apis.extend(server.cluster_id.as_ref().map(|_| "v3".to_owned()));
     Ok(TargetFacts {
@@ -168,84 +170,6 @@ fn joined(first: TargetFacts, next: TargetFacts, dialect_given: bool) -> Result<
         topic_created: first.topic_created || next.topic_created,
         ..first
     })
-}
-
-/// Partitions of the topic, if the server tells them, and whether it had to be created.
-async fn ensure_topic(
-    client: &Client,
-    server: &Server,
-    topic: &Topic,
-) -> Result<(Option<u32>, bool)> {
-    if let Some(partitions) = find(client, server, topic).await? {
-        return Ok((partitions, false));
-    }
-    let created = match (&server.cluster_id, server.dialect) {
-        _ if !topic.create => return Err(missing(client, topic, "and topic.create is false")),
-        (Some(cluster), _) => client.create_topic_v3(cluster, topic).await,
-        (None, Dialect::Strimzi) => client.create_topic_strimzi(topic).await,
-        (None, _) => return Err(missing(client, topic, "and this server cannot create it")),
-    };
-    let deadline = Instant::now() + TOPIC_APPEARS_WITHIN;
-    loop {
-        match (client.topic(&topic.name).await, &created) {
-            // If creating it failed, somebody else was quicker.
-            (Ok(summary), created) => return Ok((Some(summary.partitions), created.is_ok())),
-            (Err(error), Ok(())) if error.is_not_found() && Instant::now() < deadline => {}
-            (Err(error), _) if !error.is_not_found() => return Err(error.into()),
-            (Err(_), Err(refusal)) => return Err(not_created(client, topic, refusal)),
-            (Err(_), Ok(())) => {
-                let why = "though the server said that it created it";
-                return Err(missing(client, topic, why));
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// The topic's partitions: `None` if it is missing, `Some(None)` if the server does not tell them.
-async fn find(client: &Client, server: &Server, topic: &Topic) -> Result<Option<Option<u32>>> {
-    match client.topic(&topic.name).await {
-        Ok(summary) => Ok(Some(Some(summary.partitions))),
-        // Redpanda has no such call, but it has the list.
-        Err(error) if error.is_not_found() => {
-            Ok(server.topics.contains(&topic.name).then_some(None))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn missing(client: &Client, topic: &Topic, why: &str) -> Error {
-    let message = format!(
-        "topic {} does not exist at {}, {why}",
-        topic.name,
-        client.base()
-    );
-    Error::target(message, format!("create it: {}", command(topic)))
-}
-
-fn not_created(client: &Client, topic: &Topic, refusal: &CallError) -> Error {
-    Error::target(
-        format!(
-            "topic {} does not exist and was not created: {refusal}",
-            topic.name
-        ),
-        format!(
-            "create it: {} (at the Kafka behind {})",
-            command(topic),
-            client.base()
-        ),
-    )
-}
-
-fn command(topic: &Topic) -> String {
-    let replicas = topic
-        .replication_factor
-        .map(|replicas| format!(" --replication-factor {replicas}"))
-        .unwrap_or_default();
-    format!(
-        "kafka-topics --bootstrap-server localhost:9092 --create --topic {} --partitions {}{replicas}",
-        topic.name, topic.partitions
-    )
 }
 
 /// Refuses what the server is known to refuse, and warns of what its Kafka probably refuses.
