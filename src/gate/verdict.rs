@@ -115,8 +115,8 @@ fn void_reasons(validity: &Validity) -> Vec<String> {
     failed
         .map(|check| {
             format!(
-                "{}: no; saw {}, wanted {}. {}",
-                check.name,
+                "{}? No: saw {}, wanted {}. {}",
+                capitalised(&check.name),
                 check.saw,
                 check.wanted,
                 capitalised(&check.hint)
@@ -359,6 +359,10 @@ mod tests {
         fixture.plan.thresholds = vec![threshold("p95 > 1ms", 95.0, 1e3)];
         fixture.refuse_all(FailureKind::ServerError, Some(500));
         let missed = verdict(&fixture).reasons;
-        insta::assert_snapshot!([void, missed].concat().join("\n"), @"");
+        insta::assert_snapshot!([void, missed].concat().join("\n"), @r"
+        Enough samples for P99? No: saw 100 requests, wanted at least 200 requests, so that 2 lie beyond it. Raise --messages or --duration, or lower --batch-size
+        no record was acknowledged
+        p95 > 1ms: saw ≥ 195 ms
+        ");
     }
 }
