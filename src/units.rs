@@ -47,8 +47,8 @@ impl fmt::Display for ByteSize {
         let bytes = self.0;
         match bytes {
             0 => write!(f, "0 B"),
-            _ if bytes % (1 << 20) == 0 => write!(f, "{} MiB", bytes >> 20),
-            _ if bytes % (1 << 10) == 0 => write!(f, "{} KiB", bytes >> 10),
+            _ if bytes.is_multiple_of(1 << 20) => write!(f, "{} MiB", bytes >> 20),
+            _ if bytes.is_multiple_of(1 << 10) => write!(f, "{} KiB", bytes >> 10),
             _ => write!(f, "{} B", grouped(bytes)),
         }
     }

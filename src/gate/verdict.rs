@@ -95,9 +95,10 @@ pub fn decide(run: &Run, validity: &Validity, thresholds: &[ThresholdResult]) ->
         return Verdict {
             outcome: Outcome::Pass,
             exit_code: exit::PASS,
-            headline: match reasons.is_empty() {
-                true => "PASS".to_owned(),
-                false => "PASS (no threshold on success)".to_owned(),
+            headline: if reasons.is_empty() {
+                "PASS".to_owned()
+            } else {
+                "PASS (no threshold on success)".to_owned()
             },
             reasons,
         };
@@ -195,9 +196,10 @@ fn unjudged_failures(run: &Run) -> Option<String> {
     if run.plan.thresholds.iter().any(|t| judged(t.metric)) {
         return None;
     }
-    let set = match run.plan.thresholds.is_empty() {
-        true => "no threshold was set",
-        false => "no threshold on success was set",
+    let set = if run.plan.thresholds.is_empty() {
+        "no threshold was set"
+    } else {
+        "no threshold on success was set"
     };
     let failed = run.failed_records();
     let unsent = run.measured.unsent.records;

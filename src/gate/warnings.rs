@@ -20,7 +20,7 @@ const COMPARABLE_SECONDS: usize = 6;
 /// Characters of a server's text in a warning; the report has more.
 const SAMPLE_SHOWN: usize = 120;
 /// How long a REST Proxy may hold a request by its own defaults: max.block.ms.
-const PROXY_PATIENCE: Duration = Duration::from_secs(60);
+const PROXY_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Every warning that applies, the most important first.
 pub fn warnings(run: &Run) -> Vec<String> {
@@ -144,8 +144,10 @@ fn short_timeout(run: &Run) -> Option<String> {
     })
 }
 
+/// A closed loop that ended before it became one; in an open loop the schedule paces few requests as well as many.
 fn is_burst(run: &Run) -> bool {
-    run.measured.scheduled.requests < 2 * u64::from(run.plan.load.concurrency)
+    run.plan.load.rate.is_none()
+        && run.measured.scheduled.requests < 2 * u64::from(run.plan.load.concurrency)
 }
 
 fn burst(run: &Run) -> Option<String> {
@@ -201,8 +203,9 @@ struct Third {
 
 /// First and last third of the full seconds; `None` if there are too few to compare.
 fn thirds(timeline: &[SecondStats]) -> Option<(Third, Third)> {
-    // The last second is rarely a full one.
-    let full = &timeline[..timeline.len().saturating_sub(1)];
+    // Up to the last second in which a request was due: what follows is the drain. That second itself is rarely full.
+    let last = timeline.iter().rposition(|row| row.p50_us.is_some())?;
+    let full = &timeline[..last];
     if full.len() < COMPARABLE_SECONDS {
         return None;
     }
@@ -260,9 +263,10 @@ fn cold_jvm(run: &Run) -> Option<String> {
     (warmup < JVM_WARMUP && measured < JVM_MEASURED).then(|| {
         format!(
             "{} and {} of measuring say little about a JVM: {advice}.",
-            match warmup.is_zero() {
-                true => "no warm-up".to_owned(),
-                false => format!("{} of warm-up", duration(warmup)),
+            if warmup.is_zero() {
+                "no warm-up".to_owned()
+            } else {
+                format!("{} of warm-up", duration(warmup))
             },
             latency(measured.as_micros() as u64)
         )
@@ -366,6 +370,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table with a row a warning")]
     fn each_sign_gives_its_own_warning() {
         type Change = fn(&mut Fixture);
         let cases: [(&str, Change); 20] = [
@@ -426,7 +431,7 @@ mod tests {
                 );
             }),
             ("empty answers", |f| {
-                f.fail(FailureKind::EmptyAnswer, Some(200), None, 2, 2_000, "")
+                f.fail(FailureKind::EmptyAnswer, Some(200), None, 2, 2_000, "");
             }),
             ("one cause", |f| {
                 f.fail(
@@ -440,17 +445,17 @@ mod tests {
                 f.fail(FailureKind::Connect, None, None, 2, 0, "connection refused");
             }),
             ("cold, a little warm-up", |f| {
-                f.plan.load.warmup = Duration::from_secs(5)
+                f.plan.load.warmup = Duration::from_secs(5);
             }),
             ("cut answers", |f| {
-                f.fail(FailureKind::EofInAnswer, Some(200), None, 2, 0, "")
+                f.fail(FailureKind::EofInAnswer, Some(200), None, 2, 0, "");
             }),
             ("expired", |f| {
-                f.fail(FailureKind::RecordUnknown, Some(200), Some(50003), 0, 7, "")
+                f.fail(FailureKind::RecordUnknown, Some(200), Some(50003), 0, 7, "");
             }),
             ("reconnects", |f| f.measured.connections.reconnects = 4),
             ("connect failures", |f| {
-                f.measured.connections.connect_failures = 2
+                f.measured.connections.connect_failures = 2;
             }),
             ("clamped", |f| f.measured.targets[0].clamped = 2),
             ("debug", |f| f.debug_build = true),
@@ -463,15 +468,14 @@ mod tests {
                 f.record((0..999).map(|index| answered(index % 100)));
             }),
         ];
-        let mut text = String::new();
-        for (name, change) in cases {
+        let given = |(name, change): (&str, Change)| {
             let mut fixture = quiet();
             change(&mut fixture);
-            for warning in warnings(&fixture.run()) {
-                text.push_str(&format!("{name}: {warning}\n"));
-            }
-        }
-        insta::assert_snapshot!(text, @r"
+            let lines = warnings(&fixture.run());
+            let named: Vec<String> = lines.iter().map(|line| format!("{name}: {line}")).collect();
+            named.join("\n")
+        };
+        insta::assert_snapshot!(cases.map(given).join("\n"), @r"
         stand-in: the target is krush's built-in stand-in, in this process: figures are about this machine, not about a REST Proxy. Name a REST Proxy with --url.
         front: the target is krush's own HTTP front before a real Apache Kafka: figures are about this machine, not about a REST Proxy. Name a REST Proxy with --url.
         burst: 1,000 batches over 600 connections: a burst, not sustained load; 1 connection sent nothing. Try --duration 30s.
@@ -493,6 +497,34 @@ mod tests {
         few: 50 requests: P99, P99.9 are simply the slowest one (P99 needs 100 requests). Raise --messages or --duration, or lower --batch-size.
         not acked: 1,000 of 1,000,000 records were not acknowledged (0 rejected, 0 unknown, 1,000 never sent): success is 99.9 %.
         ");
+    }
+
+    #[test]
+    fn the_drain_is_no_part_of_the_trend() {
+        let mut fixture = quiet();
+        fixture.measured.timeline = seconds(&[(50, 10); 9]);
+        let steady = thirds(&fixture.measured.timeline).map(|(_, last)| last.records_per_sec);
+        let idle = SecondStats {
+            p50_us: None,
+            records_acked: 0,
+            ..fixture.measured.timeline[0]
+        };
+        fixture.measured.timeline.extend([idle; 60]);
+        let drained = thirds(&fixture.measured.timeline).map(|(_, last)| last.records_per_sec);
+        assert_eq!(drained, steady);
+        assert_eq!(steady, Some(50.0));
+        assert!(
+            thirds(&seconds(&[(50, 10); 6])).is_none(),
+            "too short to compare"
+        );
+    }
+
+    #[test]
+    fn few_requests_in_an_open_loop_are_no_burst() {
+        let mut fixture = Fixture::new();
+        assert!(burst(&fixture.run()).is_some());
+        fixture.plan.load.rate = Some(Rate(50_000.0));
+        assert_eq!(burst(&fixture.run()), None);
     }
 
     #[test]

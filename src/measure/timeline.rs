@@ -80,7 +80,7 @@ fn bucket(us: u64) -> usize {
     if us < SUB as u64 {
         return us as usize;
     }
-    let exponent = 63 - us.leading_zeros();
+    let exponent = us.ilog2();
     let sub = (us >> (exponent - SUB_BITS)) as usize & (SUB - 1);
     (exponent - SUB_BITS + 1) as usize * SUB + sub
 }

@@ -133,10 +133,8 @@ fn latency_table(report: &Report) -> Vec<String> {
         ),
     ];
     let mut lines = table(&head, rows);
-    let mut note = format!("{}.", capitalised(latency_words(report)));
-    if let Some(bounds) = bounds_words(summary) {
-        note.push_str(&format!(" {bounds}."));
-    }
+    let bounds = bounds_words(summary).map_or_else(String::new, |words| format!(" {words}."));
+    let note = format!("{}.{bounds}", capitalised(latency_words(report)));
     lines.extend([note, String::new()]);
     lines
 }

@@ -21,7 +21,7 @@ const FAILURES_SHOWN: usize = 8;
 /// Characters of a server's text shown.
 const SAMPLE_SHOWN: usize = 150;
 /// Column at which the values of labelled lines start.
-const LABEL: usize = 15;
+const LABEL: usize = 18;
 
 /// What is tested with what: the lines that are printed before load starts.
 pub fn header(plan: &Plan, facts: &TargetFacts) -> String {
@@ -97,9 +97,10 @@ fn columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
 
 /// A line as it is if it fits, else wrapped.
 fn fit(line: &str) -> Vec<String> {
-    match line.chars().count() <= WIDTH {
-        true => vec![line.to_owned()],
-        false => wrap("", 2, line),
+    if line.chars().count() <= WIDTH {
+        vec![line.to_owned()]
+    } else {
+        wrap("", 2, line)
     }
 }
 
@@ -141,7 +142,10 @@ fn latencies(report: &Report) -> Vec<String> {
             "of it service",
             latency_cells(&summary.service_time_us, None),
         ),
-        row("of it delay", latency_cells(&summary.send_delay_us, None)),
+        row(
+            "of it send delay",
+            latency_cells(&summary.send_delay_us, None),
+        ),
     ];
     let mut lines = columns(rows, false);
     lines.extend(wrap("", 0, latency_words(report)));

@@ -99,9 +99,10 @@ pub(super) fn shorten(text: &str, most: usize) -> String {
 
 /// `≥` before what is only a lower bound.
 pub(super) fn bounded(text: String, lower_bound: bool) -> String {
-    match lower_bound {
-        true => format!("≥ {text}"),
-        false => text,
+    if lower_bound {
+        format!("≥ {text}")
+    } else {
+        text
     }
 }
 
@@ -175,9 +176,10 @@ pub(super) fn secs_words(secs: f64) -> String {
 
 /// `REST Proxy, v2 + v3`
 pub(super) fn server_words(target: &TargetSection) -> String {
-    match target.apis.is_empty() {
-        true => target.server.clone(),
-        false => format!("{}, {}", target.server, target.apis.join(" + ")),
+    if target.apis.is_empty() {
+        target.server.clone()
+    } else {
+        format!("{}, {}", target.server, target.apis.join(" + "))
     }
 }
 
@@ -187,9 +189,10 @@ pub(super) fn topic_words(target: &TargetSection) -> String {
         None => "partitions unknown".to_owned(),
         Some(count) => counted(u64::from(count), "partition", "partitions"),
     };
-    let created = match target.topic_created {
-        true => ", created for this run",
-        false => "",
+    let created = if target.topic_created {
+        ", created for this run"
+    } else {
+        ""
     };
     format!("topic {}, {partitions}{created}", target.topic)
 }
@@ -245,14 +248,14 @@ fn scheduled(scheduled: u64, sent: u64, unsent: u64) -> String {
     )
 }
 
-/// `8.66 MB/s payload, 10.1 MB/s wire, 43.3 requests/s, over 2.31 s`
+/// `over 2.31 s: 8.66 MB/s payload, 10.1 MB/s wire, 43.3 requests/s`
 pub(super) fn volume_words(summary: &Summary) -> String {
     format!(
-        "{} payload, {} wire, {} requests/s, over {}",
+        "over {}: {} payload, {} wire, {} requests/s",
+        units::latency((summary.duration_secs * 1e6) as u64),
         units::megabytes_per_sec(summary.payload_bytes_per_sec),
         units::megabytes_per_sec(summary.wire_bytes_per_sec),
-        rate_digits(summary.requests_per_sec),
-        units::latency((summary.duration_secs * 1e6) as u64)
+        rate_digits(summary.requests_per_sec)
     )
 }
 
