@@ -167,7 +167,7 @@ fn plan() -> Plan {
             batch_size: 1_000,
             rate: None,
             warmup: Duration::ZERO,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             drain: Duration::from_secs(30),
             threads: 2,
         },

@@ -34,7 +34,7 @@ pub fn evaluate(run: &Run) -> Vec<ThresholdResult> {
 fn read(run: &Run, metric: Metric) -> Option<Reading> {
     let exact = |value| {
         Some(Reading {
-            us: value,
+            value,
             lower_bound: false,
         })
     };
@@ -55,25 +55,26 @@ fn judge(threshold: &Threshold, reading: Option<Reading>) -> ThresholdResult {
             false,
             Some("there is no sample to judge".to_owned()),
         ),
-        Some(Reading { us, lower_bound }) => {
-            let text = in_words(threshold.metric, us);
-            let holds = compare(threshold, us);
-            match lower_bound {
-                false => (text, !holds, None),
-                true => {
-                    let settled = settled_by_lower_bound(threshold, us);
-                    let reason = (!settled && !holds).then(|| {
-                        format!("it is at least {text}: requests without an answer may have taken longer")
-                    });
-                    (format!("≥ {text}"), settled && !holds, reason)
-                }
+        Some(Reading { value, lower_bound }) => {
+            let text = in_words(threshold.metric, value);
+            let holds = compare(threshold, value);
+            if lower_bound {
+                let settled = settled_by_lower_bound(threshold, value);
+                let reason = (!settled && !holds).then(|| {
+                    format!(
+                        "it is at least {text}: requests without an answer may have taken longer"
+                    )
+                });
+                (format!("≥ {text}"), settled && !holds, reason)
+            } else {
+                (text, !holds, None)
             }
         }
     };
     ThresholdResult {
         expression: threshold.expression.clone(),
         saw,
-        saw_value: reading.map(|reading| reading.us),
+        saw_value: reading.map(|reading| reading.value),
         passed,
         reason,
     }
@@ -142,7 +143,13 @@ mod tests {
             (Less, 2e6, 1.9e6, true, false),
             (LessOrEqual, 2e6, 2.1e6, true, true),
         ] {
-            let result = judge(&p95(fails_if, limit), Some(Reading { us, lower_bound }));
+            let result = judge(
+                &p95(fails_if, limit),
+                Some(Reading {
+                    value: us,
+                    lower_bound,
+                }),
+            );
             assert_eq!(
                 result.passed, passed,
                 "{fails_if:?} {limit} {us} {lower_bound}"
@@ -153,7 +160,7 @@ mod tests {
     #[test]
     fn a_lower_bound_under_the_limit_is_missed_and_says_why() {
         let reading = Reading {
-            us: 1.8e6,
+            value: 1.8e6,
             lower_bound: true,
         };
         let result = judge(&p95(Comparison::Greater, 2e6), Some(reading));

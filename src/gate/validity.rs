@@ -274,10 +274,10 @@ mod tests {
         let open_loop: Change = |f| f.plan.load.rate = Some(Rate(50_000.0));
         let cases: [(&str, Change); 11] = [
             ("ledger balances", |f| {
-                f.measured.targets[0].ledger.records.acked -= 1
+                f.measured.targets[0].ledger.records.acked -= 1;
             }),
             ("ledger balances", |f| {
-                f.measured.targets[0].ledger.requests.complete -= 1
+                f.measured.targets[0].ledger.requests.complete -= 1;
             }),
             ("ledger balances", |f| f.measured.unsent.records += 1),
             ("ledger balances", |f| f.measured.scheduled.requests += 1),

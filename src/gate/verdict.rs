@@ -95,9 +95,10 @@ pub fn decide(run: &Run, validity: &Validity, thresholds: &[ThresholdResult]) ->
         return Verdict {
             outcome: Outcome::Pass,
             exit_code: exit::PASS,
-            headline: match reasons.is_empty() {
-                true => "PASS".to_owned(),
-                false => "PASS (no threshold on success)".to_owned(),
+            headline: if reasons.is_empty() {
+                "PASS".to_owned()
+            } else {
+                "PASS (no threshold on success)".to_owned()
             },
             reasons,
         };
@@ -115,8 +116,8 @@ fn void_reasons(validity: &Validity) -> Vec<String> {
     failed
         .map(|check| {
             format!(
-                "{}: no; saw {}, wanted {}. {}",
-                check.name,
+                "{}? No: saw {}, wanted {}. {}",
+                capitalised(&check.name),
                 check.saw,
                 check.wanted,
                 capitalised(&check.hint)
@@ -195,9 +196,10 @@ fn unjudged_failures(run: &Run) -> Option<String> {
     if run.plan.thresholds.iter().any(|t| judged(t.metric)) {
         return None;
     }
-    let set = match run.plan.thresholds.is_empty() {
-        true => "no threshold was set",
-        false => "no threshold on success was set",
+    let set = if run.plan.thresholds.is_empty() {
+        "no threshold was set"
+    } else {
+        "no threshold on success was set"
     };
     let failed = run.failed_records();
     let unsent = run.measured.unsent.records;
@@ -359,6 +361,10 @@ mod tests {
         fixture.plan.thresholds = vec![threshold("p95 > 1ms", 95.0, 1e3)];
         fixture.refuse_all(FailureKind::ServerError, Some(500));
         let missed = verdict(&fixture).reasons;
-        insta::assert_snapshot!([void, missed].concat().join("\n"), @"");
+        insta::assert_snapshot!([void, missed].concat().join("\n"), @r"
+        Enough samples for P99? No: saw 100 requests, wanted at least 200 requests, so that 2 lie beyond it. Raise --messages or --duration, or lower --batch-size
+        no record was acknowledged
+        p95 > 1ms: saw ≥ 195 ms
+        ");
     }
 }

@@ -87,11 +87,11 @@ impl Distribution {
     }
 }
 
-/// A figure of the latency distribution, in µs.
+/// A figure that may be only a lower bound.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reading {
-    /// The value, or the least it can be.
-    pub us: f64,
+    /// The value, or the least it can be; in µs for a latency.
+    pub value: f64,
     /// The true value may be larger: it depends on requests that never got an answer.
     pub lower_bound: bool,
 }
@@ -136,7 +136,7 @@ impl Latency {
         let rank = rank(self.all.len(), percentile)?;
         let value = value_at_rank(&self.all, rank)?;
         Some(Reading {
-            us: value as f64,
+            value: value as f64,
             lower_bound: value_at_rank(&self.answered, rank) != Some(value),
         })
     }
@@ -153,7 +153,7 @@ impl Latency {
 
     fn reading(&self, us: f64) -> Option<Reading> {
         (!self.all.is_empty()).then_some(Reading {
-            us,
+            value: us,
             lower_bound: self.bounds() > 0,
         })
     }
@@ -266,9 +266,12 @@ mod tests {
         let at = |infinite: bool| {
             let mut values: Vec<u64> = samples
                 .iter()
-                .map(|&(us, bound)| match bound && infinite {
-                    true => u64::MAX,
-                    false => edges.highest_equivalent(us),
+                .map(|&(us, bound)| {
+                    if bound && infinite {
+                        u64::MAX
+                    } else {
+                        edges.highest_equivalent(us)
+                    }
                 })
                 .collect();
             values.sort_unstable();
@@ -289,9 +292,9 @@ mod tests {
             for (name, percentile) in PERCENTILES {
                 let reading = latency.percentile(percentile).expect("there are samples");
                 let (value, bound) = naive(&samples, percentile);
-                prop_assert_eq!(reading.us, value as f64, "{}", name);
+                prop_assert_eq!(reading.value as u64, value, "{}", name);
                 prop_assert_eq!(reading.lower_bound, bound, "{}", name);
-                prop_assert!(reading.us <= latency.max().expect("there are samples").us);
+                prop_assert!(reading.value <= latency.max().expect("there are samples").value);
             }
         }
 
@@ -320,17 +323,17 @@ mod tests {
         let summary = Summary::of_recorder(&recorder(&samples), Some(Duration::from_secs(1)), 100);
         assert_eq!(summary.lower_bounds, ["p99_9", "max", "mean"]);
         assert_eq!(summary.latency_us.p99, Some(1_000));
-        assert_eq!(summary.records_per_sec, 99.0);
-        assert_eq!(summary.success_ratio, 0.99);
+        assert_eq!(summary.records_per_sec.round() as u64, 99);
+        assert!((summary.success_ratio - 0.99).abs() < 1e-12);
     }
 
     #[test]
-    fn a_bound_that_waited_less_than_the_median_still_moves_it() {
-        // Two of four got no answer after 1 ms: the median is at least 2 ms, perhaps more.
+    fn a_bound_below_the_median_makes_the_median_a_bound() {
+        // Had the two without an answer taken for ever, the median would be 3 ms.
         let samples = [(1_000, true), (1_000, true), (2_000, false), (3_000, false)];
         let reading = Latency::of(&recorder(&samples)).percentile(50.0);
         let wanted = Reading {
-            us: 1_000.0,
+            value: 1_000.0,
             lower_bound: true,
         };
         assert_eq!(reading, Some(wanted));
@@ -341,7 +344,7 @@ mod tests {
         let summary = Summary::of_recorder(&Recorder::new(), None, 0);
         assert_eq!(summary.latency_us, Distribution::default());
         assert_eq!(summary.lower_bounds, Vec::<String>::new());
-        assert_eq!(summary.records_per_sec, 0.0);
+        assert!(summary.records_per_sec.abs() < f64::EPSILON);
     }
 
     #[test]

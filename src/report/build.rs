@@ -72,8 +72,10 @@ pub(super) fn build_on(
         failures: run.total.failures.rows().iter().map(failure_row).collect(),
         connections: measured.connections,
         generator: GeneratorSection {
-            thread_busy_ratios: measured.generator.thread_busy_ratios.clone(),
-            mean_in_flight: measured.generator.mean_in_flight,
+            thread_busy_ratios: (measured.generator.thread_busy_ratios.iter())
+                .map(|&ratio| finite(ratio))
+                .collect(),
+            mean_in_flight: finite(measured.generator.mean_in_flight),
             clock_skew_secs: measured.generator.clock_skew.as_secs_f64(),
             peak_rss_bytes: measured.generator.peak_rss_bytes,
             clamped: run.total.clamped,
@@ -90,6 +92,11 @@ pub(super) fn build_on(
         thresholds,
         verdict,
     }
+}
+
+/// JSON has no NaN; a share of no time at all is none.
+fn finite(value: f64) -> f64 {
+    if value.is_finite() { value } else { 0.0 }
 }
 
 fn rfc3339(time: SystemTime) -> String {
@@ -139,9 +146,10 @@ impl PlanSection {
 /// The value of a header as it may be shown.
 fn shown(name: &str, value: &str) -> String {
     let name = name.to_ascii_lowercase();
-    match SECRET_WORDS.iter().any(|word| name.contains(word)) {
-        true => "***".to_owned(),
-        false => value.to_owned(),
+    if SECRET_WORDS.iter().any(|word| name.contains(word)) {
+        "***".to_owned()
+    } else {
+        value.to_owned()
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::Report;
 use super::words::{
-    COLUMNS, clean, comparison, failures_by_weight, latency_cells, latency_words, load_words,
-    records_ledger, requests_ledger, server_words, stand_in_words, topic_words, volume_words,
-    warmup_words,
+    COLUMNS, bounds_words, clean, comparison, failures_by_weight, latency_cells, latency_words,
+    load_words, records_ledger, requests_ledger, server_words, stand_in_words, topic_words,
+    volume_words, warmup_words,
 };
 use crate::units::{self, grouped, rate_digits};
 
@@ -72,7 +72,7 @@ fn head(report: &Report) -> Vec<String> {
         lines.push(String::new());
     }
     if let Some(text) = stand_in_words(&report.target) {
-        lines.extend([format!("**The {}.**", safe(&text)), String::new()]);
+        lines.extend([format!("**Target: {}.**", safe(&text)), String::new()]);
     }
     let target = &report.target;
     let machine = &report.machine;
@@ -87,7 +87,7 @@ fn head(report: &Report) -> Vec<String> {
             safe(&server_words(target)),
             safe(&topic_words(target))
         ),
-        format!("- load: {}", load_words(&report.plan)),
+        format!("- load: {}", load_words(&report.plan).join(", ")),
         format!(
             "- started: {}, krush {}, on {} {} with {} CPUs{}",
             report.started_at,
@@ -133,14 +133,8 @@ fn latency_table(report: &Report) -> Vec<String> {
         ),
     ];
     let mut lines = table(&head, rows);
-    let mut note = format!("{}.", capitalised(latency_words(report)));
-    if summary.latency_bound_samples > 0 {
-        note.push_str(&format!(
-            " ≥: {} of {} requests got no answer; they count with the time they waited.",
-            grouped(summary.latency_bound_samples),
-            grouped(summary.latency_samples)
-        ));
-    }
+    let bounds = bounds_words(summary).map_or_else(String::new, |words| format!(" {words}."));
+    let note = format!("{}.{bounds}", capitalised(latency_words(report)));
     lines.extend([note, String::new()]);
     lines
 }
@@ -240,9 +234,6 @@ fn check_table(report: &Report) -> Vec<String> {
 }
 
 fn foot(report: &Report) -> Vec<String> {
-    report
-        .warnings
-        .iter()
-        .map(|warning| format!("> **warning** {}\n>", safe(warning)))
-        .collect()
+    let line = |warning: &String| format!("- **warning:** {}", safe(warning));
+    report.warnings.iter().map(line).collect()
 }

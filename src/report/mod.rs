@@ -20,4 +20,6 @@ pub use write::{check_outputs, write};
 pub use crate::measure::{Distribution, Summary, TargetFacts, TargetKind};
 
 #[cfg(test)]
+mod promises;
+#[cfg(test)]
 mod samples;

@@ -34,9 +34,10 @@ impl Style {
     }
 
     fn paint(self, code: &str, text: &str) -> String {
-        match self.color {
-            true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-            false => text.to_owned(),
+        if self.color {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
         }
     }
 }

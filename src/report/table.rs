@@ -7,9 +7,9 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style as Borders};
 
 use super::words::{
-    COLUMNS, WIDTH, bounded, clean, comparison, failures_by_weight, latency_cells, latency_words,
-    load_words, records_ledger, requests_ledger, server_words, shorten, stand_in_words,
-    topic_words, volume_words, warmup_words, wrap,
+    COLUMNS, WIDTH, bounded, bounds_words, clean, comparison, failures_by_weight, fill,
+    latency_cells, latency_words, load_words, records_ledger, requests_ledger, server_words,
+    shorten, stand_in_words, topic_words, volume_words, warmup_words, wrap,
 };
 use super::{PlanSection, Report, Style, Summary, TargetFacts, TargetSection};
 use crate::gate::Outcome;
@@ -21,7 +21,7 @@ const FAILURES_SHOWN: usize = 8;
 /// Characters of a server's text shown.
 const SAMPLE_SHOWN: usize = 150;
 /// Column at which the values of labelled lines start.
-const LABEL: usize = 15;
+const LABEL: usize = 18;
 
 /// What is tested with what: the lines that are printed before load starts.
 pub fn header(plan: &Plan, facts: &TargetFacts) -> String {
@@ -59,11 +59,13 @@ pub fn body(report: &Report, files: &[PathBuf], style: Style) -> String {
     out
 }
 
-/// The verdict alone, for `--quiet`.
+/// The verdict alone, for `--quiet`; still says if the target is no REST Proxy.
 pub fn verdict_lines(report: &Report, files: &[PathBuf], style: Style) -> String {
-    let mut text = verdict(report, files, style).join("\n");
-    text.push('\n');
-    text
+    let mut lines = verdict(report, files, style);
+    let words = stand_in_words(&report.target);
+    lines.extend(words.map_or_else(Vec::new, |text| wrap("  ", 4, &text)));
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 fn header_lines(plan: &PlanSection, target: &TargetSection) -> String {
@@ -71,28 +73,12 @@ fn header_lines(plan: &PlanSection, target: &TargetSection) -> String {
     let segments = [
         format!("krush {version}"),
         plan.scenario.clone(),
-        format!("→  {}", target.urls.join(", ")),
+        format!("→ {}", target.urls.join(", ")),
         format!("({})", server_words(target)),
         topic_words(target),
     ];
-    let mut lines = vec![String::new()];
-    for segment in segments {
-        let segment = clean(&segment);
-        let line = lines.last().map_or(0, |line| line.chars().count());
-        if line > 0 && line + 2 + segment.chars().count() <= WIDTH {
-            if let Some(line) = lines.last_mut() {
-                line.push_str("  ");
-                line.push_str(&segment);
-            }
-            continue;
-        }
-        if line == 0 {
-            lines.pop();
-        }
-        let start = if lines.is_empty() { "" } else { "  " };
-        lines.extend(wrap(start, 2, &segment));
-    }
-    lines.extend(wrap("", 2, &load_words(plan)));
+    let mut lines = fill(&segments.map(|segment| clean(&segment)), "  ");
+    lines.extend(fill(&load_words(plan), ", "));
     lines.extend(stand_in_words(target).map_or_else(Vec::new, |text| wrap("", 2, &text)));
     lines.push(String::new());
     lines.join("\n")
@@ -111,9 +97,10 @@ fn columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
 
 /// A line as it is if it fits, else wrapped.
 fn fit(line: &str) -> Vec<String> {
-    match line.chars().count() <= WIDTH {
-        true => vec![line.to_owned()],
-        false => wrap("", 2, line),
+    if line.chars().count() <= WIDTH {
+        vec![line.to_owned()]
+    } else {
+        wrap("", 2, line)
     }
 }
 
@@ -155,18 +142,15 @@ fn latencies(report: &Report) -> Vec<String> {
             "of it service",
             latency_cells(&summary.service_time_us, None),
         ),
-        row("of it delay", latency_cells(&summary.send_delay_us, None)),
+        row(
+            "of it send delay",
+            latency_cells(&summary.send_delay_us, None),
+        ),
     ];
     let mut lines = columns(rows, false);
     lines.extend(wrap("", 0, latency_words(report)));
-    if summary.latency_bound_samples > 0 {
-        let text = format!(
-            "≥: {} of {} requests got no answer; they count with the time they waited",
-            grouped(summary.latency_bound_samples),
-            grouped(summary.latency_samples)
-        );
-        lines.extend(wrap("", 3, &text));
-    }
+    let bounds = bounds_words(summary);
+    lines.extend(bounds.map_or_else(Vec::new, |text| wrap("", 3, &text)));
     lines
 }
 

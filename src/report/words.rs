@@ -53,6 +53,31 @@ pub(super) fn wrap(first: &str, indent: usize, text: &str) -> Vec<String> {
     lines
 }
 
+/// Joins pieces by `separator` into lines of at most [`WIDTH`], broken between pieces where possible; all lines but
+/// the first start with two spaces.
+pub(super) fn fill(pieces: &[String], separator: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for piece in pieces {
+        if let Some(line) = lines.last_mut() {
+            let length = line.chars().count() + separator.chars().count() + piece.chars().count();
+            line.push_str(separator.trim_end());
+            if length <= WIDTH {
+                let gap = separator.len() - separator.trim_end().len();
+                line.push_str(&separator[separator.len() - gap..]);
+                line.push_str(piece);
+                continue;
+            }
+        }
+        let start = if lines.is_empty() { "" } else { "  " };
+        if start.len() + piece.chars().count() <= WIDTH {
+            lines.push(format!("{start}{piece}"));
+        } else {
+            lines.extend(wrap(start, 2, piece));
+        }
+    }
+    lines
+}
+
 /// One line without control characters: a server's text must not steer the reader's terminal.
 pub(super) fn clean(text: &str) -> String {
     let plain: String = text
@@ -74,9 +99,10 @@ pub(super) fn shorten(text: &str, most: usize) -> String {
 
 /// `≥` before what is only a lower bound.
 pub(super) fn bounded(text: String, lower_bound: bool) -> String {
-    match lower_bound {
-        true => format!("≥ {text}"),
-        false => text,
+    if lower_bound {
+        format!("≥ {text}")
+    } else {
+        text
     }
 }
 
@@ -102,8 +128,8 @@ fn counted(count: u64, one: &str, many: &str) -> String {
     }
 }
 
-/// `100,000 records in 100 batches of 1,000, 500 connections, 200 B payload, closed loop`
-pub(super) fn load_words(plan: &PlanSection) -> String {
+/// `100,000 records in 100 batches of 1,000, 500 connections, 200 B payload, closed loop`, in pieces.
+pub(super) fn load_words(plan: &PlanSection) -> Vec<String> {
     let load = &plan.load;
     let batch = u64::from(load.batch_size);
     let amount = match (load.messages, load.duration_secs) {
@@ -125,17 +151,22 @@ pub(super) fn load_words(plan: &PlanSection) -> String {
         _ => format!("{size} payload"),
     };
     let key = match plan.payload.key.mode.as_str() {
-        "none" => String::new(),
-        mode => format!(", {mode} keys"),
+        "none" => None,
+        mode => Some(format!("{mode} keys")),
     };
     let pace = match load.rate_records_per_sec {
         None => "closed loop".to_owned(),
         Some(rate) => format!("open loop at {} rec/s", rate_digits(rate)),
     };
-    format!(
-        "{amount}, {}, {payload}{key}, {pace}",
-        counted(u64::from(load.concurrency), "connection", "connections")
-    )
+    let connections = counted(u64::from(load.concurrency), "connection", "connections");
+    let words = [
+        Some(amount),
+        Some(connections),
+        Some(payload),
+        key,
+        Some(pace),
+    ];
+    words.into_iter().flatten().collect()
 }
 
 /// Seconds as users write them.
@@ -145,9 +176,10 @@ pub(super) fn secs_words(secs: f64) -> String {
 
 /// `REST Proxy, v2 + v3`
 pub(super) fn server_words(target: &TargetSection) -> String {
-    match target.apis.is_empty() {
-        true => target.server.clone(),
-        false => format!("{}, {}", target.server, target.apis.join(" + ")),
+    if target.apis.is_empty() {
+        target.server.clone()
+    } else {
+        format!("{}, {}", target.server, target.apis.join(" + "))
     }
 }
 
@@ -157,9 +189,10 @@ pub(super) fn topic_words(target: &TargetSection) -> String {
         None => "partitions unknown".to_owned(),
         Some(count) => counted(u64::from(count), "partition", "partitions"),
     };
-    let created = match target.topic_created {
-        true => ", created for this run",
-        false => "",
+    let created = if target.topic_created {
+        ", created for this run"
+    } else {
+        ""
     };
     format!("topic {}, {partitions}{created}", target.topic)
 }
@@ -168,12 +201,12 @@ pub(super) fn topic_words(target: &TargetSection) -> String {
 pub(super) fn stand_in_words(target: &TargetSection) -> Option<String> {
     let what = match (target.kind, target.embedded) {
         (TargetKind::RestProxy, _) => return None,
-        (TargetKind::StandIn, true) => "krush's built-in stand-in, in this process",
+        (TargetKind::StandIn, true) => "stand-in inside this process",
         (TargetKind::StandIn, false) => "krush's built-in stand-in",
-        (TargetKind::StandInKafka, _) => "krush's own HTTP front before Apache Kafka",
+        (TargetKind::StandInKafka, _) => "krush's front on Apache Kafka",
     };
     Some(format!(
-        "target is {what}: figures are about this machine, not about a REST Proxy"
+        "{what}: figures are about this machine, not a REST Proxy"
     ))
 }
 
@@ -215,15 +248,26 @@ fn scheduled(scheduled: u64, sent: u64, unsent: u64) -> String {
     )
 }
 
-/// `8.66 MB/s of payload, 10.1 MB/s on the wire, 43.3 requests/s, over 2.31 s`
+/// `over 2.31 s: 8.66 MB/s payload, 10.1 MB/s wire, 43.3 requests/s`
 pub(super) fn volume_words(summary: &Summary) -> String {
     format!(
-        "{} of payload, {} on the wire, {} requests/s, over {}",
+        "over {}: {} payload, {} wire, {} requests/s",
+        units::latency((summary.duration_secs * 1e6) as u64),
         units::megabytes_per_sec(summary.payload_bytes_per_sec),
         units::megabytes_per_sec(summary.wire_bytes_per_sec),
-        rate_digits(summary.requests_per_sec),
-        units::latency((summary.duration_secs * 1e6) as u64)
+        rate_digits(summary.requests_per_sec)
     )
+}
+
+/// How many latencies are only lower bounds, if any are.
+pub(super) fn bounds_words(summary: &Summary) -> Option<String> {
+    (summary.latency_bound_samples > 0).then(|| {
+        format!(
+            "≥: {} of {} requests were never sent or not answered; they count with the time they waited",
+            grouped(summary.latency_bound_samples),
+            grouped(summary.latency_samples)
+        )
+    })
 }
 
 /// From where latency counts.
@@ -273,7 +317,8 @@ pub(super) fn comparison(report: &Report) -> Vec<[String; 5]> {
         text(speed, rate_digits),
         ratio(summary.records_per_sec, speed),
         goal.map_or_else(String::new, |goal| {
-            let share = summary.records_per_sec / goal * 100.0;
+            // Rounded down: a goal just missed must not read as reached.
+            let share = (summary.records_per_sec / goal * 100.0).floor();
             format!("{} ({share:.0} %)", rate_digits(goal))
         }),
     ];

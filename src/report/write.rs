@@ -148,3 +148,95 @@ fn try_folder(path: &Path) -> io::Result<()> {
     fs::File::create(&temp)?;
     fs::remove_file(&temp)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    fn report() -> Report {
+        samples::report(&samples::good())
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_second_run_in_the_same_second_gets_a_name_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let results = folder.path().join("results");
+        let first = write_default(&report(), &results).unwrap();
+        let text = fs::read_to_string(&first).unwrap();
+        fs::write(&first, "the first run").unwrap();
+        let second = write_default(&report(), &results).unwrap();
+        assert_eq!(
+            names(&results),
+            [
+                "2026-11-21T10-15-02-extreme-2.json",
+                "2026-11-21T10-15-02-extreme.json"
+            ]
+        );
+        assert_eq!(fs::read_to_string(&first).unwrap(), "the first run");
+        assert_eq!(fs::read_to_string(&second).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report());
+    }
+
+    #[test]
+    fn a_scenario_name_cannot_leave_the_folder() {
+        let mut report = report();
+        report.plan.scenario = "../my run: a/b".to_owned();
+        assert_eq!(stem(&report), "2026-11-21T10-15-02-..-my-run--a-b");
+    }
+
+    #[test]
+    fn the_format_goes_by_the_ending_and_old_files_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["a.json", "b.MD"].map(|name| folder.path().join(name));
+        fs::write(&files[0], "old").unwrap();
+        check_outputs(&files).unwrap();
+        assert_eq!(fs::read_to_string(&files[0]).unwrap(), "old");
+        assert_eq!(write(&report(), &files).unwrap(), files);
+        assert_eq!(fs::read_to_string(&files[0]).unwrap(), json(&report()));
+        assert_eq!(fs::read_to_string(&files[1]).unwrap(), markdown(&report()));
+        assert_eq!(names(folder.path()), ["a.json", "b.MD"]);
+    }
+
+    #[test]
+    fn errors_name_the_path_before_and_after_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let shown = |error: Error| {
+            let text = error
+                .to_string()
+                .replace(&folder.path().display().to_string(), "FOLDER");
+            format!(
+                "{} {text} [{}]",
+                error.exit_code(),
+                error.hint().unwrap_or("-")
+            )
+        };
+        let bad = folder.path().join("run.xlsx");
+        let missing = folder.path().join("none/run.json");
+        let good = folder.path().join("good.json");
+        fs::create_dir(folder.path().join("dir.json")).unwrap();
+        let lines = [
+            shown(check_outputs(std::slice::from_ref(&bad)).unwrap_err()),
+            shown(check_outputs(std::slice::from_ref(&missing)).unwrap_err()),
+            shown(check_outputs(&[folder.path().join("dir.json")]).unwrap_err()),
+            shown(write(&report(), &[missing, good.clone()]).unwrap_err()),
+        ];
+        assert!(good.exists(), "the other files are written all the same");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        2 --output: no format goes by the ending of `FOLDER/run.xlsx` [end the name in .json or .md]
+        2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [-]
+        2 cannot write FOLDER/dir.json: is a directory [-]
+        2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [-]
+        ");
+        assert_eq!(names(folder.path()), ["dir.json", "good.json"]);
+    }
+}
