@@ -84,7 +84,7 @@ where
             let bytes = std::mem::take(&mut self.head);
             let Some(head) = Head::parse(&bytes) else {
                 let page = Answer::page(400, "Bad Request", "/badURI");
-                self.send(&page, None, None).await?;
+                self.send(&page, None, &self.clock.date()).await?;
                 return self.finish().await;
             };
             let plan = self
@@ -109,12 +109,12 @@ where
             return Ok(false);
         }
         if let Some(refused) = self.expected(head, &routed).await? {
-            return self.send(&refused, Some(head), Some(&date)).await;
+            return self.send(&refused, Some(head), &date).await;
         }
         if let Err(refused) = &routed
             && refused.close
         {
-            return self.send(refused, Some(head), Some(&date)).await;
+            return self.send(refused, Some(head), &date).await;
         }
         let length = match self.read_body(head.length).await? {
             BodyRead::Ready(length) => length,
@@ -122,12 +122,12 @@ where
             BodyRead::Silent => {
                 let message = "Timeout while reading from inputStream";
                 let late = Answer::error(408, 408, message);
-                self.send(&late, Some(head), Some(&date)).await?;
+                self.send(&late, Some(head), &date).await?;
                 return Ok(false);
             }
             BodyRead::Broken => {
                 let page = Answer::page(400, "Bad chunk", head.path());
-                return self.send(&page, Some(head), Some(&date)).await;
+                return self.send(&page, Some(head), &date).await;
             }
         };
         if plan.die {
@@ -144,7 +144,7 @@ where
             Ok(found) => self.answer(head, plan, &found, length).await,
             Err(refused) => refused,
         };
-        let stays = self.send(&answer, Some(head), Some(&date)).await?;
+        let stays = self.send(&answer, Some(head), &date).await?;
         self.consume(length);
         Ok(stays)
     }
@@ -242,9 +242,8 @@ where
             };
             match self.read_more(missing.min(KEPT_BYTES)).await? {
                 Some(true) => {}
-                Some(false) => return Ok(BodyRead::Ended),
                 None if self.shared.dialect == Dialect::Confluent => return Ok(BodyRead::Silent),
-                None => return Ok(BodyRead::Ended),
+                Some(false) | None => return Ok(BodyRead::Ended),
             }
         }
     }
@@ -290,7 +289,7 @@ where
                 Answer::text(400, &text).closing()
             }
         };
-        self.send(&refusal, None, None).await?;
+        self.send(&refusal, None, &self.clock.date()).await?;
         self.finish().await
     }
 
@@ -299,16 +298,8 @@ where
         &mut self,
         answer: &Answer,
         head: Option<&Head<'_>>,
-        date: Option<&str>,
+        date: &str,
     ) -> io::Result<bool> {
-        let now;
-        let date = match date {
-            Some(date) => date,
-            None => {
-                now = self.clock.date();
-                &now
-            }
-        };
         let ends = frame(self.shared.dialect, answer, head, date, &mut self.wire);
         for piece in self.wire.writes() {
             self.stream.write_all(piece).await?;
