@@ -220,7 +220,8 @@ where
             if self.buffer.len() > MAX_HEAD_BYTES {
                 return Ok(Read::TooLong);
             }
-            if !self.read_more(READ_BYTES).await?.unwrap_or(false) {
+            let limit = self.shared.idle_timeout;
+            if !self.read_more(READ_BYTES, limit).await?.unwrap_or(false) {
                 return Ok(Read::Ended);
             }
         }
@@ -240,19 +241,26 @@ where
                 },
                 Length::Conflict => return Ok(BodyRead::Broken),
             };
-            match self.read_more(missing.min(KEPT_BYTES)).await? {
+            // Strimzi and Karapace wait for a body as long as it takes.
+            let confluent = self.shared.dialect == Dialect::Confluent;
+            let limit = self.shared.idle_timeout.filter(|_| confluent);
+            match self.read_more(missing.min(KEPT_BYTES), limit).await? {
                 Some(true) => {}
-                None if self.shared.dialect == Dialect::Confluent => return Ok(BodyRead::Silent),
-                Some(false) | None => return Ok(BodyRead::Ended),
+                Some(false) => return Ok(BodyRead::Ended),
+                None => return Ok(BodyRead::Silent),
             }
         }
     }
 
-    /// Reads once. `Some(false)`: the peer closed; `None`: it stayed silent for the idle time.
-    async fn read_more(&mut self, wanted: usize) -> io::Result<Option<bool>> {
+    /// Reads once. `Some(false)`: the peer closed; `None`: it stayed silent for longer than the limit.
+    async fn read_more(
+        &mut self,
+        wanted: usize,
+        limit: Option<Duration>,
+    ) -> io::Result<Option<bool>> {
         self.buffer.reserve(wanted);
         let read = self.stream.read_buf(&mut self.buffer);
-        let Some(limit) = self.shared.idle_timeout else {
+        let Some(limit) = limit else {
             return Ok(Some(read.await? > 0));
         };
         match tokio::time::timeout(limit, read).await {

@@ -18,6 +18,8 @@ mod answer;
 pub mod backend;
 mod body;
 mod clock;
+#[cfg(test)]
+mod conformance;
 mod connection;
 mod embedded;
 mod entries;
