@@ -84,7 +84,7 @@ where
             let bytes = std::mem::take(&mut self.head);
             let Some(head) = Head::parse(&bytes) else {
                 let page = Answer::page(400, "Bad Request", "/badURI");
-                self.send(&page, None, None).await?;
+                self.send(&page, None, &self.clock.date()).await?;
                 return self.finish().await;
             };
             let plan = self
@@ -109,12 +109,12 @@ where
             return Ok(false);
         }
         if let Some(refused) = self.expected(head, &routed).await? {
-            return self.send(&refused, Some(head), Some(&date)).await;
+            return self.send(&refused, Some(head), &date).await;
         }
         if let Err(refused) = &routed
             && refused.close
         {
-            return self.send(refused, Some(head), Some(&date)).await;
+            return self.send(refused, Some(head), &date).await;
         }
         let length = match self.read_body(head.length).await? {
             BodyRead::Ready(length) => length,
@@ -122,12 +122,12 @@ where
             BodyRead::Silent => {
                 let message = "Timeout while reading from inputStream";
                 let late = Answer::error(408, 408, message);
-                self.send(&late, Some(head), Some(&date)).await?;
+                self.send(&late, Some(head), &date).await?;
                 return Ok(false);
             }
             BodyRead::Broken => {
                 let page = Answer::page(400, "Bad chunk", head.path());
-                return self.send(&page, Some(head), Some(&date)).await;
+                return self.send(&page, Some(head), &date).await;
             }
         };
         if plan.die {
@@ -144,7 +144,7 @@ where
             Ok(found) => self.answer(head, plan, &found, length).await,
             Err(refused) => refused,
         };
-        let stays = self.send(&answer, Some(head), Some(&date)).await?;
+        let stays = self.send(&answer, Some(head), &date).await?;
         self.consume(length);
         Ok(stays)
     }
@@ -220,7 +220,8 @@ where
             if self.buffer.len() > MAX_HEAD_BYTES {
                 return Ok(Read::TooLong);
             }
-            if !self.read_more(READ_BYTES).await?.unwrap_or(false) {
+            let limit = self.shared.idle_timeout;
+            if !self.read_more(READ_BYTES, limit).await?.unwrap_or(false) {
                 return Ok(Read::Ended);
             }
         }
@@ -240,20 +241,26 @@ where
                 },
                 Length::Conflict => return Ok(BodyRead::Broken),
             };
-            match self.read_more(missing.min(KEPT_BYTES)).await? {
+            // Strimzi and Karapace wait for a body as long as it takes.
+            let confluent = self.shared.dialect == Dialect::Confluent;
+            let limit = self.shared.idle_timeout.filter(|_| confluent);
+            match self.read_more(missing.min(KEPT_BYTES), limit).await? {
                 Some(true) => {}
                 Some(false) => return Ok(BodyRead::Ended),
-                None if self.shared.dialect == Dialect::Confluent => return Ok(BodyRead::Silent),
-                None => return Ok(BodyRead::Ended),
+                None => return Ok(BodyRead::Silent),
             }
         }
     }
 
-    /// Reads once. `Some(false)`: the peer closed; `None`: it stayed silent for the idle time.
-    async fn read_more(&mut self, wanted: usize) -> io::Result<Option<bool>> {
+    /// Reads once. `Some(false)`: the peer closed; `None`: it stayed silent for longer than the limit.
+    async fn read_more(
+        &mut self,
+        wanted: usize,
+        limit: Option<Duration>,
+    ) -> io::Result<Option<bool>> {
         self.buffer.reserve(wanted);
         let read = self.stream.read_buf(&mut self.buffer);
-        let Some(limit) = self.shared.idle_timeout else {
+        let Some(limit) = limit else {
             return Ok(Some(read.await? > 0));
         };
         match tokio::time::timeout(limit, read).await {
@@ -290,7 +297,7 @@ where
                 Answer::text(400, &text).closing()
             }
         };
-        self.send(&refusal, None, None).await?;
+        self.send(&refusal, None, &self.clock.date()).await?;
         self.finish().await
     }
 
@@ -299,16 +306,8 @@ where
         &mut self,
         answer: &Answer,
         head: Option<&Head<'_>>,
-        date: Option<&str>,
+        date: &str,
     ) -> io::Result<bool> {
-        let now;
-        let date = match date {
-            Some(date) => date,
-            None => {
-                now = self.clock.date();
-                &now
-            }
-        };
         let ends = frame(self.shared.dialect, answer, head, date, &mut self.wire);
         for piece in self.wire.writes() {
             self.stream.write_all(piece).await?;

@@ -27,6 +27,10 @@ pub(crate) enum Expect {
 }
 
 /// A parsed head; borrows the bytes it was read from.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a header that is there or not, independent of the others"
+)]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head<'a> {
     pub(crate) method: &'a str,
@@ -78,10 +82,8 @@ impl<'a> Head<'a> {
                 4 if is("host") => head.host = Some(value),
                 6 if is("accept") => head.accept = Some(value),
                 6 if is("expect") => {
-                    head.expect = match value.eq_ignore_ascii_case("100-continue") {
-                        true => Expect::Continue,
-                        false => Expect::Other,
-                    }
+                    let known = value.eq_ignore_ascii_case("100-continue");
+                    head.expect = if known { Expect::Continue } else { Expect::Other };
                 }
                 10 if is("connection") => {
                     head.close |= has_token(value, "close");

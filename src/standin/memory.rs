@@ -192,7 +192,7 @@ impl Memory {
             let made = self.topic_made.notified();
             let found = self.find(name);
             if let Some(topic) = &found
-                && partition.is_none_or(|partition| partition < topic.partitions.len() as i32)
+                && partition.is_none_or(|partition| partition < topic.count())
             {
                 return Ok(Arc::clone(topic));
             }
@@ -250,7 +250,7 @@ impl Memory {
         Ok(self.find(name).map(|topic| TopicInfo {
             name: name.to_owned(),
             configs: topic.configs.clone(),
-            partitions: (0..topic.partitions.len() as i32)
+            partitions: (0..topic.count())
                 .map(|partition| PartitionInfo {
                     partition,
                     leader: BROKER,
@@ -382,11 +382,15 @@ impl Memory {
 }
 
 impl Topic {
+    fn count(&self) -> i32 {
+        self.partitions.last().map_or(0, |last| last.number() + 1)
+    }
+
     /// Whether a record can be stored at once.
     fn takes(&self, record: &Record<'_>) -> bool {
         record
             .partition
-            .is_none_or(|partition| (0..self.partitions.len() as i32).contains(&partition))
+            .is_none_or(|partition| (0..self.count()).contains(&partition))
             && serialized_bytes(record) <= MAX_RECORD_BYTES
     }
 

@@ -180,11 +180,11 @@ pub(crate) async fn create_topic(call: &Call<'_>) -> Answer {
         .as_object()
         .and_then(|object| object.keys().find(|key| !known.contains(&key.as_str())));
     if let Some(unknown) = unknown {
-        return strimzi::schema_error(vec![strimzi::no_additional(unknown)]);
+        return strimzi::schema_error(&[strimzi::no_additional(unknown)]);
     }
     let topic: AdminTopic = match serde_json::from_value(value) {
         Ok(topic) => topic,
-        Err(error) => return strimzi::schema_error(vec![error.to_string()]),
+        Err(error) => return strimzi::schema_error(&[error.to_string()]),
     };
     let new = NewTopic {
         name: topic.topic_name,

@@ -18,6 +18,8 @@ mod answer;
 pub mod backend;
 mod body;
 mod clock;
+#[cfg(test)]
+mod conformance;
 mod connection;
 mod embedded;
 mod entries;
@@ -76,7 +78,7 @@ impl Default for Settings {
             auto_create: true,
             default_partitions: 1,
             max_memory: ByteSize(64 << 20),
-            max_block: Duration::from_secs(60),
+            max_block: Duration::from_mins(1),
             idle_timeout: None,
             tls: None,
             faults: Faults::new(),

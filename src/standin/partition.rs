@@ -59,6 +59,10 @@ impl Partition {
         }
     }
 
+    pub(crate) fn number(&self) -> i32 {
+        self.number
+    }
+
     /// Appends `records[index]` for each index in order and writes the outcome to `entries[index]`.
     pub(crate) fn append(
         &self,

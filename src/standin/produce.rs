@@ -204,7 +204,7 @@ async fn path_partition(
         }
     }
     match number {
-        Some((_, None)) if shared.dialect == Dialect::Strimzi => Err(strimzi::schema_error(vec![
+        Some((_, None)) if shared.dialect == Dialect::Strimzi => Err(strimzi::schema_error(&[
             "Instance type string is invalid. Expected integer".to_owned(),
         ])),
         Some((_, None)) => Err(Answer::plain(404)),
@@ -238,13 +238,11 @@ fn partition(dialect: Dialect, raw: Option<Raw<'_>>) -> Result<Option<i32>, Answ
     let text = raw.string().unwrap_or_else(|| raw.display());
     let number = text.trim().parse::<i32>().ok();
     match dialect {
-        Dialect::Karapace => match number {
-            Some(number) => Ok(Some(number).filter(|number| *number >= 0)),
-            None => {
-                let message = format!("partition is not a valid int: {text}");
-                Err(Answer::error(500, 500, &message).typed(Some(JSON_V2)))
-            }
-        },
+        Dialect::Karapace if number.is_some() => Ok(number.filter(|number| *number >= 0)),
+        Dialect::Karapace => {
+            let message = format!("partition is not a valid int: {text}");
+            Err(Answer::error(500, 500, &message).typed(Some(JSON_V2)))
+        }
         Dialect::Strimzi if number.is_some_and(|number| number < 0) => {
             let message = format!(
                 "Invalid partition: {text}. Partition number should always be non-negative or null."
@@ -261,11 +259,11 @@ fn partition(dialect: Dialect, raw: Option<Raw<'_>>) -> Result<Option<i32>, Answ
     }
 }
 
-fn bytes<'a>(
+fn bytes(
     dialect: Dialect,
     format: Embedded,
-    raw: Option<Raw<'a>>,
-) -> Result<Option<Cow<'a, [u8]>>, Answer> {
+    raw: Option<Raw<'_>>,
+) -> Result<Option<Cow<'_, [u8]>>, Answer> {
     let Some(raw) = raw.filter(|raw| !raw.is_null()) else {
         return Ok(None);
     };
@@ -375,7 +373,8 @@ async fn store(
 async fn partition_count(shared: &Shared, topic: &str) -> Result<i32, Answer> {
     let info = shared.backend.topic(topic).await;
     let info = info.map_err(|error| Answer::api_error(&error))?;
-    Ok(info.map_or(0, |info| info.partitions.len() as i32))
+    let last = info.and_then(|info| info.partitions.last().map(|last| last.partition));
+    Ok(last.map_or(0, |last| last + 1))
 }
 
 async fn produced(

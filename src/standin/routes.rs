@@ -68,46 +68,45 @@ impl<'a> Route<'a> {
 
     /// Methods in the order the server names them in `Allow`; empty: it has no such resource.
     pub(crate) fn methods(&self, dialect: Dialect) -> &'static [&'static str] {
-        use Dialect::{Confluent, Karapace, Redpanda, Strimzi};
-        match (self, dialect) {
-            (Self::Topic(_) | Self::Partition(..), Confluent)
-            | (Self::ClusterTopics(_), Confluent) => &["HEAD", "POST", "GET", "OPTIONS"],
-            (Self::ClusterTopic(..), Confluent) => &["HEAD", "DELETE", "GET", "OPTIONS"],
-            (
-                Self::Root
-                | Self::Topics
-                | Self::Partitions(_)
-                | Self::Offsets(..)
-                | Self::Brokers
-                | Self::Clusters
-                | Self::Cluster(_)
-                | Self::ClusterPartitions(..),
-                Confluent,
-            ) => &["HEAD", "GET", "OPTIONS"],
-            (Self::Topic(_) | Self::Partition(..), Strimzi) => &["POST", "GET"],
-            (Self::AdminTopics, Strimzi) => &["POST"],
-            (
+        match dialect {
+            Dialect::Confluent => match self {
+                Self::Topic(_) | Self::Partition(..) | Self::ClusterTopics(_) => {
+                    &["HEAD", "POST", "GET", "OPTIONS"]
+                }
+                Self::ClusterTopic(..) => &["HEAD", "DELETE", "GET", "OPTIONS"],
+                Self::AdminTopics
+                | Self::Healthy
+                | Self::Metrics
+                | Self::Health
+                | Self::StatusReady => &[],
+                _ => &["HEAD", "GET", "OPTIONS"],
+            },
+            Dialect::Strimzi => match self {
+                Self::Topic(_) | Self::Partition(..) => &["POST", "GET"],
+                Self::AdminTopics => &["POST"],
                 Self::Root
                 | Self::Topics
                 | Self::Partitions(_)
                 | Self::Offsets(..)
                 | Self::Healthy
-                | Self::Metrics,
-                Strimzi,
-            ) => &["GET"],
-            (Self::Topic(_) | Self::Partition(..), Karapace) => &["GET", "OPTIONS", "POST"],
-            (
+                | Self::Metrics => &["GET"],
+                _ => &[],
+            },
+            Dialect::Karapace => match self {
+                Self::Topic(_) | Self::Partition(..) => &["GET", "OPTIONS", "POST"],
                 Self::Root
                 | Self::Topics
                 | Self::Partitions(_)
                 | Self::Offsets(..)
                 | Self::Brokers
-                | Self::Health,
-                Karapace,
-            ) => &["GET", "OPTIONS"],
-            (Self::Topic(_), Redpanda) => &["POST"],
-            (Self::Root | Self::Topics | Self::Brokers | Self::StatusReady, Redpanda) => &["GET"],
-            _ => &[],
+                | Self::Health => &["GET", "OPTIONS"],
+                _ => &[],
+            },
+            Dialect::Redpanda => match self {
+                Self::Topic(_) => &["POST"],
+                Self::Root | Self::Topics | Self::Brokers | Self::StatusReady => &["GET"],
+                _ => &[],
+            },
         }
     }
 }

@@ -208,7 +208,6 @@ fn refusal(dialect: Dialect, status: u16) -> Answer {
 fn falsified(call: &Call<'_>, mut answer: Answer) -> Answer {
     match call.plan.falsify {
         Some(Falsify::Status(status)) => return refusal(call.shared.dialect, status),
-        Some(Falsify::EmptyBody | Falsify::Defect(Defect::EmptyOk)) => answer.body.clear(),
         Some(Falsify::BrokenJson) => {
             let half = answer.body.len() / 2;
             answer.body.truncate(half);
@@ -217,7 +216,7 @@ fn falsified(call: &Call<'_>, mut answer: Answer) -> Answer {
         Some(Falsify::Defect(Defect::HtmlBehind)) if call.head.accepts_html() => {
             answer.behind = html(500, "Server Error", &absolute(call.head));
         }
-        Some(Falsify::Defect(_)) => answer.body.clear(),
+        Some(Falsify::EmptyBody | Falsify::Defect(_)) => answer.body.clear(),
         Some(Falsify::ExtraEntries(_)) | None => {}
     }
     answer

@@ -14,11 +14,11 @@ pub(crate) fn invalid(what: &str) -> Answer {
 }
 
 /// 400 with the validator's list of findings.
-pub(crate) fn schema_error(findings: Vec<String>) -> Answer {
+pub(crate) fn schema_error(findings: &[String]) -> Answer {
     let mut body = error_body(400, "Validation error on: Schema validation error");
     body.pop();
     body.extend_from_slice(b",\"validation_errors\":");
-    serde_json::to_writer(&mut body, &findings).expect("strings always serialize into memory");
+    serde_json::to_writer(&mut body, findings).expect("strings always serialize into memory");
     body.push(b'}');
     Answer::new(400, Some(crate::wire::ACCEPT_V2), body)
 }
@@ -40,9 +40,7 @@ pub(crate) fn accepts(body: &Body<'_>, format: Embedded) -> Result<(), Answer> {
         return Err(invalid("The request body can't be decoded"));
     }
     if body.mistyped.is_some() {
-        return Err(schema_error(vec![
-            "Property \"records\" does not match schema".to_owned(),
-        ]));
+        return Err(schema_error(&[no_match("records")]));
     }
     if let Some(field) = &body.unknown_to_strimzi {
         return Err(record_error(vec![no_additional(field)]));
@@ -96,7 +94,7 @@ fn record_error(findings: Vec<String>) -> Answer {
     ];
     all.extend(findings);
     all.push(no_additional("records"));
-    schema_error(all)
+    schema_error(&all)
 }
 
 fn no_match(name: &str) -> String {

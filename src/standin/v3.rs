@@ -118,10 +118,9 @@ pub(crate) async fn partitions(call: &Call<'_>, id: &str, name: &str) -> Result<
 pub(crate) async fn delete_topic(call: &Call<'_>, id: &str, name: &str) -> Result<Answer, Answer> {
     known_cluster(&Links::of(call), id)?;
     let deleted = call.shared.backend.delete_topic(name).await;
-    match deleted.map_err(|error| api(&error))? {
-        true => Ok(Answer::new(204, None, Vec::new())),
-        false => Err(missing()),
-    }
+    let existed = deleted.map_err(|error| api(&error))?;
+    let gone = Answer::new(204, None, Vec::new());
+    existed.then_some(gone).ok_or_else(missing)
 }
 
 #[derive(Deserialize)]
