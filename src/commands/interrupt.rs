@@ -10,7 +10,7 @@ use crate::engine::Control;
 use crate::error::{Error, Result};
 
 /// Watches for signals on a thread of its own as long as the process lives.
-pub struct Interrupts {
+pub(super) struct Interrupts {
     runtime: Runtime,
     first: Arc<Notify>,
 }
@@ -20,7 +20,7 @@ impl Interrupts {
     ///
     /// # Errors
     /// If the operating system gives no runtime or no signal handler.
-    pub fn watch(control: Arc<Control>) -> Result<Self> {
+    pub(super) fn watch(control: Arc<Control>) -> Result<Self> {
         let internal = |error: std::io::Error| Error::Internal(format!("signal handling: {error}"));
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -44,7 +44,7 @@ impl Interrupts {
     }
 
     /// The outcome of `work`, or `None` if a signal came first.
-    pub fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    pub(super) fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.runtime.block_on(async {
             tokio::select! {
                 outcome = work => Some(outcome),

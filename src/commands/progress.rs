@@ -15,7 +15,7 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 const RATE_OVER: Duration = Duration::from_secs(1);
 
 /// Shows progress on stderr.
-pub struct Display {
+pub(super) struct Display {
     bar: Option<ProgressBar>,
     log: bool,
     logged: Instant,
@@ -27,7 +27,7 @@ pub struct Display {
 
 impl Display {
     /// A display fit for where stderr goes; none if the plan is quiet.
-    pub fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = (terminal && !plan.output.quiet).then(|| {
             let bar = ProgressBar::with_draw_target(Some(1_000), ProgressDrawTarget::stderr());
@@ -47,7 +47,7 @@ impl Display {
     }
 
     /// Shows one look at the run.
-    pub fn show(&mut self, progress: Progress) {
+    pub(super) fn show(&mut self, progress: Progress) {
         let (share, text) = self.line(progress);
         if let Some(bar) = &self.bar {
             bar.set_position((share * 1_000.0) as u64);
@@ -60,7 +60,7 @@ impl Display {
     }
 
     /// Clears the line.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

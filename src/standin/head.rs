@@ -83,7 +83,11 @@ impl<'a> Head<'a> {
                 6 if is("accept") => head.accept = Some(value),
                 6 if is("expect") => {
                     let known = value.eq_ignore_ascii_case("100-continue");
-                    head.expect = if known { Expect::Continue } else { Expect::Other };
+                    head.expect = if known {
+                        Expect::Continue
+                    } else {
+                        Expect::Other
+                    };
                 }
                 10 if is("connection") => {
                     head.close |= has_token(value, "close");
