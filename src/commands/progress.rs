@@ -1,5 +1,6 @@
 //! What a person sees while a run goes on: a line on a terminal, a line every ten seconds in a log. Never on stdout.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -106,21 +107,22 @@ impl Display {
                     rate_digits(rate)
                 );
                 if let Some(p95_us) = p95_us {
-                    text.push_str(&format!("  P95 {}", latency(p95_us)));
+                    let _ = write!(text, "  P95 {}", latency(p95_us));
                 }
                 if records_failed > 0 {
-                    text.push_str(&format!("  {} FAILED", grouped(records_failed)));
+                    let _ = write!(text, "  {} FAILED", grouped(records_failed));
                 }
                 if open < u64::from(self.concurrency) {
-                    text.push_str(&format!("  {open} of {} connections", self.concurrency));
+                    let _ = write!(text, "  {open} of {} connections", self.concurrency);
                 }
                 if share >= 1.0 {
-                    text.push_str(&format!(
+                    let _ = write!(
+                        text,
                         "  draining {}",
                         grouped(records_sent.saturating_sub(done))
-                    ));
+                    );
                 } else if left.is_finite() {
-                    text.push_str(&format!("  {left:.0} s left"));
+                    let _ = write!(text, "  {left:.0} s left");
                 }
                 (share.min(1.0), text)
             }

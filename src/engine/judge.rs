@@ -216,8 +216,7 @@ impl Judge {
     fn scalar(&mut self, event: Event) {
         let entry = &mut self.entry;
         match (self.meaning, event) {
-            (Meaning::None | Meaning::RootCode | Meaning::RootText, Event::Null) => {}
-            (Meaning::Offset | Meaning::Code | Meaning::Text, Event::Null) => {}
+            (meaning, Event::Null) if meaning != Meaning::Offsets => {}
             (Meaning::Offset, Event::Integer(offset)) => entry.set_offset(offset),
             (Meaning::Code, Event::Integer(code)) => entry.set_code(code),
             (Meaning::Text, Event::Text) => entry.take_text(),

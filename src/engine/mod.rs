@@ -7,6 +7,7 @@
 mod clock;
 mod connection;
 mod control;
+mod harvest;
 mod http;
 mod judge;
 mod lexer;

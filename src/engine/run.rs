@@ -9,8 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 use super::Setup;
 use super::clock::Clock;
 use super::control::{Control, Handover, lock};
+use super::harvest::{Ending, Harvest};
 use super::schedule::Schedule;
-use super::worker::{Ending, Go, Harvest, Shared, Worker};
+use super::worker::{Go, Shared, Worker};
 use crate::measure::{Connections, Counts, End, Generator, Ledger, Measured, Recorder, Timeline};
 use crate::plan::Stop;
 

@@ -85,7 +85,7 @@ pub struct Rendering {
 fn index_width(batch_size: u32) -> u32 {
     batch_size
         .checked_sub(1)
-        .and_then(|last| last.checked_ilog10())
+        .and_then(u32::checked_ilog10)
         .map_or(0, |log| log + 1)
 }
 
@@ -113,30 +113,30 @@ impl Rendering {
         let mut slots = None;
         let (mut stride, mut value_bytes) = (0, 0);
         for index in 0..records {
-            let record_start = body.len();
+            let from = body.len();
             body.push(b'{');
-            let key = has_key(payload.key).then(|| open_key(&mut body, record_start, binary));
+            let key = has_key(payload.key).then(|| open_key(&mut body, from, binary));
             body.extend_from_slice(b"\"value\":");
             let text = payload_text(payload, &mut random);
             let mut record = value(&run, worker, index, width, &text, binary);
             if binary {
                 // Padding is JSON white space, so that every record's base64 has no `=` inside a slot's group.
                 body.push(b'"');
-                let value_at = body.len() - record_start;
+                let value_at = body.len() - from;
                 for slot in [&mut record.request, &mut record.timestamp] {
                     slot.offset = value_at + slot.offset / 3 * 4;
                 }
                 body.extend_from_slice(STANDARD.encode(&record.plain).as_bytes());
                 body.push(b'"');
             } else {
-                let value_at = body.len() - record_start;
+                let value_at = body.len() - from;
                 record.request.offset += value_at;
                 record.timestamp.offset += value_at;
                 body.extend_from_slice(&record.plain);
             }
             body.extend_from_slice(b"},");
             if slots.is_none() {
-                stride = body.len() - record_start;
+                stride = body.len() - from;
                 value_bytes = record.plain.len() as u64;
                 slots = Some(Slots {
                     request: record.request,
@@ -170,9 +170,9 @@ impl Rendering {
 }
 
 /// Writes the record's key: fifteen digits, in binary twenty characters of base64 without padding.
-fn open_key(body: &mut Vec<u8>, record_start: usize, binary: bool) -> Slot {
+fn open_key(body: &mut Vec<u8>, from: usize, binary: bool) -> Slot {
     body.extend_from_slice(b"\"key\":\"");
-    let offset = body.len() - record_start;
+    let offset = body.len() - from;
     let digits = if binary {
         KEY_DIGITS / 3 * 4
     } else {
@@ -210,7 +210,7 @@ fn value(run: &str, worker: u32, index: u32, width: usize, text: &str, aligned: 
     };
     let mut lead = format!("\"id\":\"{run}-{worker_digits}-");
     if aligned {
-        while (plain.len() + lead.len()) % 3 != 0 {
+        while !(plain.len() + lead.len()).is_multiple_of(3) {
             lead.insert(0, ' ');
         }
     }
@@ -223,7 +223,7 @@ fn value(run: &str, worker: u32, index: u32, width: usize, text: &str, aligned: 
     let request = slot(&mut plain, REQUEST_DIGITS, &behind);
     let mut lead = "\"timestamp\":".to_owned();
     if aligned {
-        while (plain.len() + lead.len()) % 3 != 0 {
+        while !(plain.len() + lead.len()).is_multiple_of(3) {
             lead.insert(0, ' ');
         }
     }

@@ -1,5 +1,7 @@
 //! The fixed-width places of a record that differ from request to request, and how they are written.
 
+use base64::Engine as _;
+
 use crate::plan::KeyMode;
 
 /// Digits of the request number in an id: enough for four days at 280,000 requests/s on one thread.
@@ -77,7 +79,6 @@ impl Slot {
                 length,
             };
         }
-        use base64::Engine as _;
         let mut bytes = [0; MAX_SLOT];
         let length = base64::engine::general_purpose::STANDARD
             .encode_slice(&plain[..length], &mut bytes)

@@ -1,0 +1,91 @@
+//! Putting an ended exchange in its one place: ledger, histograms, timeline, failures.
+
+use super::super::connection::Request;
+use super::super::verdict::Verdict;
+use super::Worker;
+use crate::measure::{Exchange, FailureKind, Outcome};
+
+impl Worker<'_> {
+    pub(super) fn record(
+        &mut self,
+        index: usize,
+        request: Request,
+        verdict: &Verdict,
+        done_us: u64,
+    ) {
+        let target = self.connections[index].target;
+        self.record_ledger(target, request, verdict, done_us);
+        if !request.measured {
+            return;
+        }
+        let recorder = &mut self.harvest.recorders[target];
+        recorder.wire_bytes_received += request.received;
+        recorder.acked_without_offset += u64::from(verdict.without_offset);
+        if verdict.acked > 0 {
+            let all = self.full.payload_bytes() / u64::from(self.full.records());
+            recorder.payload_bytes_acked += all * u64::from(verdict.acked);
+            self.harvest.last_ack_us = Some(
+                self.harvest
+                    .last_ack_us
+                    .map_or(done_us, |us| us.max(done_us)),
+            );
+        }
+        if verdict.rejected + verdict.unknown == 0 {
+            return;
+        }
+        let connection = &self.connections[index];
+        let status = connection.reader.status();
+        let seen = connection.judge.seen();
+        let records = u64::from(verdict.rejected + verdict.unknown);
+        if let Some(kind) = verdict.whole {
+            recorder
+                .failures
+                .add(kind, status, seen.error_code, 1, records, || {
+                    seen.error_text
+                        .clone()
+                        .unwrap_or_else(|| String::from_utf8_lossy(&seen.sample).into_owned())
+                });
+            return;
+        }
+        for row in &seen.failed {
+            let kind = if row.rejected {
+                FailureKind::RecordRejected
+            } else {
+                FailureKind::RecordUnknown
+            };
+            recorder
+                .failures
+                .add(kind, status, row.code, 1, u64::from(row.records), || {
+                    row.text.clone()
+                });
+        }
+    }
+
+    pub(super) fn record_ledger(
+        &mut self,
+        target: usize,
+        request: Request,
+        verdict: &Verdict,
+        done_us: u64,
+    ) {
+        let mut exchange = Exchange {
+            due_us: request.due.due_us,
+            sent_us: request.sent_us.unwrap_or(done_us),
+            done_us,
+            acked: u64::from(verdict.acked),
+            rejected: u64::from(verdict.rejected),
+            unknown: u64::from(verdict.unknown),
+            lower_bound: false,
+        };
+        exchange.lower_bound = exchange.outcome() == Outcome::Unknown;
+        if !request.measured {
+            self.harvest.warmup.ended(&exchange);
+            return;
+        }
+        self.harvest.recorders[target].ended(&exchange);
+        let failed = exchange.outcome() != Outcome::Complete;
+        let since_start = |us: u64| us.saturating_sub(self.start_us);
+        let (due_us, done_us) = (since_start(exchange.due_us), since_start(done_us));
+        self.timeline.ended(due_us, done_us, exchange.acked, failed);
+    }
+}

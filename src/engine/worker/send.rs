@@ -1,0 +1,102 @@
+//! Writing requests: stamped, resumed where the socket was full, counted as sent with their first byte.
+
+use std::io::{self, ErrorKind};
+
+use super::super::connection::{Request, State};
+use super::super::schedule::Due;
+use super::Worker;
+use crate::measure::FailureKind;
+use crate::payload::Stamp;
+
+impl Worker<'_> {
+    pub(super) fn start(&mut self, index: usize, due: Due, measured: bool, now_us: u64) {
+        self.assign(index, due, measured, now_us);
+        self.write(index);
+    }
+
+    pub(super) fn assign(&mut self, index: usize, due: Due, measured: bool, now_us: u64) {
+        let stamp = Stamp {
+            request: self.next_request,
+            timestamp_ms: self.clock.wall_ms(now_us),
+        };
+        self.next_request += 1;
+        let connection = &mut self.connections[index];
+        connection.request = Some(Request {
+            due,
+            measured,
+            stamp,
+            written: 0,
+            sent_us: None,
+            received: 0,
+        });
+        connection.reader.begin();
+        connection.judge.begin();
+    }
+
+    pub(super) fn write(&mut self, index: usize) {
+        let connection = &mut self.connections[index];
+        let (Some(request), Some(transport)) =
+            (connection.request.as_mut(), connection.transport.as_mut())
+        else {
+            return;
+        };
+        connection.state = State::Writing;
+        let template = match self.partial.as_mut() {
+            Some(partial) if partial.records() == request.due.records => partial,
+            _ => &mut self.full,
+        };
+        let recorder = &mut self.harvest.recorders[connection.target];
+        let length = template.request_len(connection.target);
+        while request.written < length {
+            let now_us = if request.sent_us.is_none() {
+                self.clock.now_us()
+            } else {
+                0
+            };
+            let bytes = template.bytes(connection.target, request.stamp, request.written);
+            let asked = bytes.len();
+            let written = match transport.write(bytes) {
+                Ok(written) => written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                // Not a byte is out: the connection was closed while idle, the request loses nothing by another one.
+                Err(_) if request.sent_us.is_none() => return self.reopen(index),
+                // The peer stopped reading; it may have answered before it did.
+                Err(error) => return self.write_failed(index, &error),
+            };
+            if request.sent_us.is_none() {
+                request.sent_us = Some(now_us);
+                self.in_flight += 1;
+                if request.measured {
+                    recorder.sent(u64::from(request.due.records));
+                    connection.requests_sent += 1;
+                    self.harvest.first_sent_us = Some(
+                        self.harvest
+                            .first_sent_us
+                            .map_or(now_us, |us| us.min(now_us)),
+                    );
+                } else {
+                    self.harvest.warmup.sent(u64::from(request.due.records));
+                }
+            }
+            request.written += written;
+            if request.measured {
+                recorder.wire_bytes_sent += written as u64;
+            }
+            if written < asked {
+                // A socket that takes less than it was given is full: readiness will tell when it is not.
+                return;
+            }
+        }
+        connection.state = State::Reading;
+    }
+
+    pub(super) fn write_failed(&mut self, index: usize, error: &io::Error) {
+        self.connections[index].peer_closed = true;
+        self.connections[index].state = State::Reading;
+        self.read(index);
+        if self.connections[index].state == State::Reading && self.connections[index].in_flight() {
+            self.fail(index, FailureKind::Write, || error.to_string());
+        }
+    }
+}
