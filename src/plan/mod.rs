@@ -15,7 +15,7 @@ pub use describe::{describe, is_secret_header, without_secrets};
 pub use resolve::{Layers, Machine, Origin, Origins, resolve};
 pub use scenario::{PRESETS, Scenario};
 pub use settings::{EXCLUSIVE, Overrides, SETTINGS, Setting, setting};
-pub use size::{MAX_VALUE_BYTES, VALUE_TEMPLATE, body_bytes, value_bytes};
+pub use size::{MAX_VALUE_BYTES, VALUE_TEMPLATE, body_bytes, request_body_bytes, value_bytes};
 pub use target::DEFAULT_URL;
 pub use value::{FromSetting, Secret, Share};
 
