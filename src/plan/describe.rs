@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::threshold::share;
 use super::{Auth, KeyMode, Origin, Origins, Plan, SETTINGS, Stop};
 use crate::units::{ByteSize, duration};
 
@@ -41,12 +42,20 @@ pub fn describe(plan: &Plan, origins: &Origins) -> String {
         let Some(value) = value(plan, setting.key) else {
             continue;
         };
+        // What is no scenario key goes into comments, so that the text stays a scenario.
         let (of, name) = setting.key.split_once('.').unwrap_or(("", setting.key));
         if of != table {
             // Writing to a String cannot fail.
-            let _ = write!(text, "\n[{of}]\n");
+            let _ = match of {
+                "" => writeln!(text),
+                of => write!(text, "\n[{of}]\n"),
+            };
             table = of;
         }
+        let name = match of {
+            "" => format!("# {name}"),
+            _ => name.to_owned(),
+        };
         let origin = match setting.key {
             "thresholds.fail_on" => threshold_origins(origins),
             key => origin(origins.of(key)),
@@ -98,11 +107,7 @@ fn rate(per_sec: f64) -> String {
     quoted(&format!("{per_sec}/s"))
 }
 
-fn share(ratio: f64) -> String {
-    quoted(&format!("{}%", ratio * 100.0))
-}
-
-/// The value of a setting as TOML; `None` if the plan has none, or if the setting is no scenario key.
+/// The value of a setting as TOML; `None` if the plan has none.
 fn value(plan: &Plan, key: &str) -> Option<String> {
     let (target, load, payload) = (&plan.target, &plan.load, &plan.payload);
     let reference = plan.reference.as_ref();
@@ -167,7 +172,7 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
             KeyMode::Random { keys } | KeyMode::Hot { keys, .. } => Some(keys.to_string()),
         },
         "payload.hot_ratio" => match payload.key {
-            KeyMode::Hot { hot_ratio, .. } => Some(share(hot_ratio)),
+            KeyMode::Hot { hot_ratio, .. } => Some(quoted(&share(hot_ratio))),
             KeyMode::None | KeyMode::Sequence | KeyMode::Random { .. } => None,
         },
         "payload.seed" => Some(payload.seed.to_string()),
@@ -175,9 +180,18 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
             .then(|| list(plan.thresholds.iter().map(ToString::to_string))),
         "reference.throughput" => reference?.records_per_sec.map(rate),
         "reference.p95" => reference?.p95.map(|p95| quoted(&duration(p95))),
-        "reference.success" => reference?.success_ratio.map(share),
+        "reference.success" => reference?.success_ratio.map(|ratio| quoted(&share(ratio))),
         "reference.goal" => reference?.goal_records_per_sec.map(rate),
         "reference.source" => reference?.source.as_ref().map(quoted),
+        "output" if plan.output.files.is_empty() => {
+            Some(list(["results/TIME-SCENARIO.json".to_owned()]))
+        }
+        "output" => {
+            let files = plan.output.files.iter();
+            Some(list(files.map(|file| file.display().to_string())))
+        }
+        "quiet" => Some(plan.output.quiet.to_string()),
+        "no_color" => Some((!plan.output.color).to_string()),
         _ => None,
     }
 }

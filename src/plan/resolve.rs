@@ -141,7 +141,11 @@ fn merge(layers: Layers) -> Result<(Overrides, Origins)> {
     })?;
     add(&mut settings, &mut origins, environment, |key, _| {
         let variable = setting(key).and_then(|setting| setting.variable());
-        Origin::Environment(variable.unwrap_or_default())
+        Origin::Environment(match (key, variable) {
+            // Of all settings, this one has a second variable, the convention of no-color.org.
+            ("no_color", Some(variable)) => format!("{variable} or NO_COLOR"),
+            (_, variable) => variable.unwrap_or_default(),
+        })
     })?;
     add(&mut settings, &mut origins, flags, |_, flag| {
         Origin::Flag(flag.unwrap_or_default())
@@ -306,7 +310,7 @@ fn payload(settings: &Overrides, origins: &Origins) -> Result<Payload> {
         KeyKind::Random => KeyMode::Random { keys },
         KeyKind::Hot => KeyMode::Hot { keys, hot_ratio },
     };
-    let message_size = settings.message_size.unwrap_or(ByteSize(109));
+    let message_size = settings.message_size.unwrap_or(ByteSize(110));
     at_least_one(message_size.0, "payload.message_size", origins)?;
     Ok(Payload {
         format: settings.format.unwrap_or(Format::Json),

@@ -123,7 +123,10 @@ fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let hex = text.get(at + 1..at + 3);
+        // from_str_radix alone would take a sign for a digit.
+        let hex = text
+            .get(at + 1..at + 3)
+            .filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let decoded = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
         match (bytes[at], decoded) {
             (b'%', Some(byte)) => {
@@ -234,4 +237,34 @@ fn tls(settings: &Overrides, origins: &Origins) -> Result<Tls> {
     };
     let hint = format!("give {lacks} too; both may name the same PEM file");
     Err(origins.error(has, "certificate and key only work together", hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn passwords_may_contain_anything_that_a_url_can_escape() {
+        for (written, meant) in [
+            ("p%40ss", "p@ss"),
+            ("100%", "100%"),
+            ("%+1%4", "%+1%4"),
+            ("%C3%BC", "ü"),
+        ] {
+            assert_eq!(percent_decoded(written), meant);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_url_makes_a_message_that_shows_its_password(
+            scheme in "(http|https|ftp|x|)(:|://|)", user in "[a-z:]{0,3}", host in "\\PC{0,12}",
+        ) {
+            let text = format!("{scheme}{user}:s3cr3t@{host}");
+            if let Err((message, _)) = base_url(&text) {
+                prop_assert!(!message.contains("s3cr3t"), "{}", message);
+            }
+        }
+    }
 }

@@ -80,6 +80,12 @@ impl fmt::Display for Threshold {
     }
 }
 
+/// A share as it is written, exactly: `99.9%`. Digits beyond the tenth are those of binary fractions.
+pub(super) fn share(ratio: f64) -> String {
+    let digits = format!("{:.10}", ratio * 100.0);
+    format!("{}%", digits.trim_end_matches('0').trim_end_matches('.'))
+}
+
 impl Threshold {
     /// The run fails below this throughput (`--min-throughput`).
     pub fn min_throughput(rate: Rate) -> Self {
@@ -104,7 +110,7 @@ impl Threshold {
 
     fn min_success(ratio: f64) -> Self {
         Self {
-            expression: format!("success < {}", units::percent(ratio)),
+            expression: format!("success < {}", share(ratio)),
             metric: Metric::Success,
             fails_if: Comparison::Less,
             value: ratio,
@@ -155,6 +161,14 @@ mod tests {
     }
 
     #[test]
+    fn shares_are_written_as_they_are_read() {
+        for text in ["100%", "99.853%", "7%", "0.001%", "0%", "55.5%"] {
+            let ratio = units::parse_ratio(text).expect(text);
+            assert_eq!(share(ratio), text);
+        }
+    }
+
+    #[test]
     fn wrong_expressions_say_what_is_wrong() {
         for (text, part) in [
             ("", "is not a threshold"),
@@ -189,7 +203,7 @@ mod tests {
             .collect();
         assert_eq!(
             expressions,
-            ["throughput < 42284/s", "p95 > 2s 160ms", "success < 100 %"]
+            ["throughput < 42284/s", "p95 > 2s 160ms", "success < 100%"]
         );
     }
 }

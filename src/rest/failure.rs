@@ -56,9 +56,15 @@ pub enum Problem {
 }
 
 impl CallError {
-    /// Whether the server answered that there is no such thing.
+    /// Whether the server answered that there is no such thing, or no such call.
     pub fn is_not_found(&self) -> bool {
-        matches!(self.problem, Problem::Status { status: 404, .. })
+        matches!(
+            self.problem,
+            Problem::Status {
+                status: 404 | 405 | 501,
+                ..
+            }
+        )
     }
 
     /// Whether the server answered at all, though not as wanted.

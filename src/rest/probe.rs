@@ -62,11 +62,18 @@ pub async fn probe(
     look_up(client, url, patience.give_up).await?;
     let (root, topics) = prompt_answer(client, patience, say).await?;
     let cluster_id = optional(client.cluster_id().await)?;
-    let redpanda = cluster_id.is_none()
-        && root.server.is_none()
-        && root.bridge_version.is_none()
-        && client.has("/status/ready").await?;
-    let (kind, name, dialect) = recognise(&root, redpanda);
+    let (kind, name, dialect) = match recognise(&root) {
+        Some(known) => known,
+        None if cluster_id.is_none() && client.has("/status/ready").await? => {
+            let name = "Redpanda pandaproxy".to_owned();
+            (TargetKind::RestProxy, name, Dialect::Redpanda)
+        }
+        // A REST Proxy says nothing of itself, and old ones have no v3 either.
+        None => {
+            let name = "REST Proxy".to_owned();
+            (TargetKind::RestProxy, name, Dialect::Confluent)
+        }
+    };
     Ok(Server {
         kind,
         name,
@@ -85,28 +92,23 @@ fn optional<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
     }
 }
 
-/// Which server it is, by what `GET /` said.
-fn recognise(root: &Root, redpanda: bool) -> (TargetKind, String, Dialect) {
+/// Which server it is, if `GET /` says so. Redpanda and Confluent do not.
+fn recognise(root: &Root) -> Option<(TargetKind, String, Dialect)> {
     let header = root.server.as_deref().unwrap_or_default();
-    let proxy = |name: &str, dialect| (TargetKind::RestProxy, name.to_owned(), dialect);
     if header.starts_with("krush") {
         let kind = if header.contains("front on Apache Kafka") {
             TargetKind::StandInKafka
         } else {
             TargetKind::StandIn
         };
-        return (kind, header.to_owned(), Dialect::Confluent);
+        return Some((kind, header.to_owned(), Dialect::Confluent));
     }
     if header.starts_with("Karapace") {
-        return proxy(header, Dialect::Karapace);
+        return Some((TargetKind::RestProxy, header.to_owned(), Dialect::Karapace));
     }
-    if let Some(version) = &root.bridge_version {
-        return proxy(&format!("Strimzi bridge {version}"), Dialect::Strimzi);
-    }
-    if redpanda {
-        return proxy("Redpanda pandaproxy", Dialect::Redpanda);
-    }
-    proxy("REST Proxy", Dialect::Confluent)
+    let version = root.bridge_version.as_ref()?;
+    let name = format!("Strimzi bridge {version}");
+    Some((TargetKind::RestProxy, name, Dialect::Strimzi))
 }
 
 /// The name is looked up apart from the first call, so that "no such host" is not mistaken for another failure.
@@ -200,62 +202,35 @@ mod tests {
 
     #[test]
     fn servers_are_recognised_by_what_they_say_of_themselves() {
-        use Dialect::{Confluent, Karapace, Redpanda, Strimzi};
+        use Dialect::{Confluent, Karapace, Strimzi};
         use TargetKind::{RestProxy, StandIn, StandInKafka};
-        let root = |server: Option<&str>, bridge: Option<&str>| Root {
-            server: server.map(str::to_owned),
-            bridge_version: bridge.map(str::to_owned),
-        };
-        for (root, redpanda, kind, name, dialect) in [
-            (root(None, None), false, RestProxy, "REST Proxy", Confluent),
+        let front = "krush front on Apache Kafka 4.3.1";
+        for (server, bridge, known) in [
+            (None, None, None),
+            (Some("Seastar httpd"), None, None),
             (
-                root(None, Some("0.33.1")),
-                false,
-                RestProxy,
-                "Strimzi bridge 0.33.1",
-                Strimzi,
+                Some("nginx"),
+                Some("0.33.1"),
+                Some((RestProxy, "Strimzi bridge 0.33.1", Strimzi)),
             ),
             (
-                root(Some("Karapace/6.2.0"), None),
-                false,
-                RestProxy,
-                "Karapace/6.2.0",
-                Karapace,
+                Some("Karapace/6.2.0"),
+                None,
+                Some((RestProxy, "Karapace/6.2.0", Karapace)),
             ),
             (
-                root(None, None),
-                true,
-                RestProxy,
-                "Redpanda pandaproxy",
-                Redpanda,
+                Some("krush 0.1.0 stand-in"),
+                None,
+                Some((StandIn, "krush 0.1.0 stand-in", Confluent)),
             ),
-            (
-                root(Some("krush 0.1.0 stand-in"), None),
-                false,
-                StandIn,
-                "krush 0.1.0 stand-in",
-                Confluent,
-            ),
-            (
-                root(Some("krush front on Apache Kafka 4.3.1"), None),
-                false,
-                StandInKafka,
-                "krush front on Apache Kafka 4.3.1",
-                Confluent,
-            ),
-            (
-                root(Some("nginx/1.27"), None),
-                false,
-                RestProxy,
-                "REST Proxy",
-                Confluent,
-            ),
+            (Some(front), None, Some((StandInKafka, front, Confluent))),
         ] {
-            assert_eq!(
-                recognise(&root, redpanda),
-                (kind, name.to_owned(), dialect),
-                "{root:?}"
-            );
+            let root = Root {
+                server: server.map(str::to_owned),
+                bridge_version: bridge.map(str::to_owned),
+            };
+            let known = known.map(|(kind, name, dialect)| (kind, name.to_owned(), dialect));
+            assert_eq!(recognise(&root), known, "{root:?}");
         }
     }
 }

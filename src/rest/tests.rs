@@ -258,6 +258,7 @@ fn real_servers_are_recognised() {
 #[test]
 fn redpanda_is_recognised_by_its_health_check() {
     let server = Scripted::start(&[
+        ("GET /", with_head(404, "Server: Seastar httpd\r\n", "{}")),
         ("GET /topics", json(200, r#"["a"]"#)),
         ("GET /status/ready", json(200, r#"{"status":"ready"}"#)),
     ]);

@@ -49,8 +49,14 @@ fn scenario(text: &str) -> String {
 /// First byte of a TLS client.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// A server that gives each connection the same bytes once its request head is in; port 0 on loopback, ends with the test.
+/// A server that gives each connection the same bytes; see [`scripted`].
 fn canned(answer: &'static str) -> String {
+    scripted(vec![("", answer)])
+}
+
+/// A server that answers each connection once its request head is in, by how that head begins, and closes it; port 0 on
+/// loopback, ends with the test.
+fn scripted(answers: Vec<(&'static str, &'static str)>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("port 0 is free");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     std::thread::spawn(move || {
@@ -64,11 +70,23 @@ fn canned(answer: &'static str) -> String {
                     break;
                 }
             }
+            let asked = String::from_utf8_lossy(&head).into_owned();
+            let found = answers.iter().find(|(call, _)| asked.starts_with(call));
+            let (_, answer) = found.expect("the script ends with an answer to everything");
             // A client that has gone is the client's affair.
             let _ = stream.write_all(answer.as_bytes());
         }
     });
     url
+}
+
+/// Up to where a dry run begins to show the request, which differs from run to run.
+fn plan_of(text: &str) -> &str {
+    let plan = text.split("\nFirst request").next().unwrap_or_default();
+    plan.split("--- stderr")
+        .next()
+        .unwrap_or_default()
+        .trim_end()
 }
 
 /// The last figures of threads and ports differ from machine to machine.
@@ -165,7 +183,7 @@ fn help_of_a_load_command_names_units_and_defaults() {
 
     Records:
           --message-size <SIZE>  Length of a record's payload text, such as 200B, 1kB (1000) or 64KiB
-                                 [default: 109B] [env: KRUSH_MESSAGE_SIZE]
+                                 [default: 110B] [env: KRUSH_MESSAGE_SIZE]
           --format <NAME>        How records are embedded in a request: json or binary [default: json]
                                  [env: KRUSH_FORMAT]
           --key <MODE>           Record keys: none, sequence, random or hot [default: none] [env:
@@ -222,7 +240,7 @@ fn every_load_command_has_the_same_flags() {
 
 #[test]
 fn dry_run_of_the_small_presets_shows_every_value_and_its_origin() {
-    shows!(krush(&["basic", "--dry-run"]), @r#"
+    shows!(plan_of(&krush(&["basic", "--dry-run"])), @r#"
     code: 0
     --- stdout
     [target]
@@ -247,7 +265,7 @@ fn dry_run_of_the_small_presets_shows_every_value_and_its_origin() {
 
     [payload]
     format = "json"                                    # scenarios/basic.toml:15
-    message_size = "109B"                              # scenarios/basic.toml:16
+    message_size = "112B"                              # scenarios/basic.toml:16
     content = "text"                                   # default
     key = "none"                                       # default
     seed = 1                                           # default
@@ -257,9 +275,12 @@ fn dry_run_of_the_small_presets_shows_every_value_and_its_origin() {
     p95 = "800ms"                                      # scenarios/basic.toml:21
     success = "100%"                                   # scenarios/basic.toml:22
     source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/basic.toml:23
-    --- stderr
+
+    # output = ["results/TIME-SCENARIO.json"]          # default
+    # quiet = false                                    # default
+    # no_color = false                                 # default
     "#);
-    shows!(krush(&["optimized", "--dry-run"]), @r#"
+    shows!(plan_of(&krush(&["optimized", "--dry-run"])), @r#"
     code: 0
     --- stdout
     [target]
@@ -284,7 +305,7 @@ fn dry_run_of_the_small_presets_shows_every_value_and_its_origin() {
 
     [payload]
     format = "json"                                    # scenarios/optimized.toml:15
-    message_size = "109B"                              # scenarios/optimized.toml:16
+    message_size = "110B"                              # scenarios/optimized.toml:16
     content = "text"                                   # default
     key = "none"                                       # default
     seed = 1                                           # default
@@ -294,13 +315,16 @@ fn dry_run_of_the_small_presets_shows_every_value_and_its_origin() {
     p95 = "1s 850ms"                                   # scenarios/optimized.toml:21
     success = "100%"                                   # scenarios/optimized.toml:22
     source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/optimized.toml:23
-    --- stderr
+
+    # output = ["results/TIME-SCENARIO.json"]          # default
+    # quiet = false                                    # default
+    # no_color = false                                 # default
     "#);
 }
 
 #[test]
 fn dry_run_of_the_large_presets_shows_every_value_and_its_origin() {
-    shows!(krush(&["extreme", "--dry-run"]), @r#"
+    shows!(plan_of(&krush(&["extreme", "--dry-run"])), @r#"
     code: 0
     --- stdout
     [target]
@@ -325,7 +349,7 @@ fn dry_run_of_the_large_presets_shows_every_value_and_its_origin() {
 
     [payload]
     format = "json"                                    # scenarios/extreme.toml:15
-    message_size = "109B"                              # scenarios/extreme.toml:16
+    message_size = "110B"                              # scenarios/extreme.toml:16
     content = "text"                                   # default
     key = "none"                                       # default
     seed = 1                                           # default
@@ -336,9 +360,12 @@ fn dry_run_of_the_large_presets_shows_every_value_and_its_origin() {
     success = "100%"                                   # scenarios/extreme.toml:23
     goal = "50000/s"                                   # scenarios/extreme.toml:24
     source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/extreme.toml:25
-    --- stderr
+
+    # output = ["results/TIME-SCENARIO.json"]          # default
+    # quiet = false                                    # default
+    # no_color = false                                 # default
     "#);
-    shows!(krush(&["64kb", "--dry-run"]), @r#"
+    shows!(plan_of(&krush(&["64kb", "--dry-run"])), @r#"
     code: 0
     --- stdout
     [target]
@@ -373,7 +400,10 @@ fn dry_run_of_the_large_presets_shows_every_value_and_its_origin() {
     p95 = "3s 200ms"                                   # scenarios/64kb.toml:23
     success = "100%"                                   # scenarios/64kb.toml:24
     source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/64kb.toml:25
-    --- stderr
+
+    # output = ["results/TIME-SCENARIO.json"]          # default
+    # quiet = false                                    # default
+    # no_color = false                                 # default
     "#);
 }
 
@@ -384,6 +414,7 @@ fn flags_beat_variables_beat_the_scenario() {
         "KRUSH_CONCURRENCY=3",
         "KRUSH_TOPIC=from-variable",
         "KRUSH_GATE=true",
+        "NO_COLOR=1",
     ];
     let args = [
         "extreme",
@@ -407,7 +438,7 @@ fn flags_beat_variables_beat_the_scenario() {
         "--output",
         "b.md",
     ];
-    shows!(krush_in(folder.path(), &env, &args), @r#"
+    shows!(plan_of(&krush_in(folder.path(), &env, &args)), @r#"
     code: 0
     --- stdout
     [target]
@@ -433,7 +464,7 @@ fn flags_beat_variables_beat_the_scenario() {
 
     [payload]
     format = "json"                                    # scenarios/extreme.toml:15
-    message_size = "109B"                              # scenarios/extreme.toml:16
+    message_size = "110B"                              # scenarios/extreme.toml:16
     content = "text"                                   # default
     key = "hot"                                        # --key
     keys = 10000                                       # default
@@ -441,7 +472,7 @@ fn flags_beat_variables_beat_the_scenario() {
     seed = 1                                           # default
 
     [thresholds]
-    fail_on = ["p95 > 500ms", "throughput < 42284/s", "p95 > 2s 160ms", "success < 100 %"] # --max-p95, KRUSH_GATE
+    fail_on = ["p95 > 500ms", "throughput < 42284/s", "p95 > 2s 160ms", "success < 100%"] # --max-p95, KRUSH_GATE
 
     [reference]
     throughput = "42284/s"                             # scenarios/extreme.toml:21
@@ -449,7 +480,10 @@ fn flags_beat_variables_beat_the_scenario() {
     success = "100%"                                   # scenarios/extreme.toml:23
     goal = "50000/s"                                   # scenarios/extreme.toml:24
     source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/extreme.toml:25
-    --- stderr
+
+    # output = ["a.json", "b.md"]                      # --output
+    # quiet = false                                    # default
+    # no_color = true                                  # KRUSH_NO_COLOR or NO_COLOR
     "#);
 }
 
@@ -663,7 +697,7 @@ fn a_body_or_a_result_that_makes_no_sense() {
     code: 2
     --- stdout
     --- stderr
-    error: --message-size: a request of 10 records would be 671,089,694 bytes, and 256 MiB is the limit
+    error: --message-size: a request of 10 records would be 671,089,744 bytes, and 256 MiB is the limit
     hint: make --batch-size or --message-size smaller
     ");
     shows!(krush(&["basic", "--output", "result.xlsx"]), @r"
@@ -825,12 +859,9 @@ fn a_plan_printed_by_a_dry_run_is_a_scenario() {
         .enumerate()
     {
         let values = |text: &str| -> Vec<String> {
-            let lines = text
-                .lines()
-                .skip(2)
-                .take_while(|line| !line.starts_with("---"));
-            let lines = lines.take_while(|line| !line.starts_with("# first request"));
+            let lines = plan_of(text).lines().skip(2);
             lines
+                .take_while(|line| !line.starts_with("---"))
                 .map(|line| {
                     line.split(" # ")
                         .next()
@@ -932,6 +963,31 @@ fn targets_that_cannot_be_used() {
     --- stderr
     error: TLS with https://127.0.0.1:[PORT] failed: received corrupt message of type InvalidContentType
     hint: it seems to speak plain HTTP: write http:// in --url
+    ");
+}
+
+#[test]
+fn a_topic_that_is_missing_and_cannot_be_created() {
+    let url = scripted(vec![
+        (
+            "GET / ",
+            "HTTP/1.1 200 OK\r\nServer: Karapace/6.2.0\r\nConnection: close\r\n\r\n{}",
+        ),
+        (
+            "GET /topics ",
+            "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[]",
+        ),
+        (
+            "",
+            "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n{\"error_code\":40403,\"message\":\"Topic performance-test not found\"}",
+        ),
+    ]);
+    shows!(krush(&["basic", "--url", &url]), @r"
+    code: 15
+    --- stdout
+    --- stderr
+    error: topic performance-test does not exist at http://127.0.0.1:[PORT], and this server cannot create it
+    hint: create it: kafka-topics --bootstrap-server localhost:9092 --create --topic performance-test --partitions 48
     ");
 }
 

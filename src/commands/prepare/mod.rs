@@ -11,7 +11,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::plan::{MAX_VALUE_BYTES, Plan, body_bytes, value_bytes};
+use crate::plan::{MAX_VALUE_BYTES, Plan, body_bytes, request_body_bytes, value_bytes};
 use crate::report::TargetFacts;
 use crate::rest::{Client, Patience, probe};
 use crate::units::grouped;
@@ -69,7 +69,7 @@ pub async fn prepare<S>(
         warnings.push(format!(
             "topic {} has {}, the plan asks for {}: it existed already, and krush never alters a topic. Try another --topic.",
             plan.topic.name,
-            counted(partitions),
+            counted(partitions, "partition"),
             plan.topic.partitions
         ));
     }
@@ -80,10 +80,10 @@ pub async fn prepare<S>(
     })
 }
 
-fn counted(partitions: u32) -> String {
-    match partitions {
-        1 => "1 partition".to_owned(),
-        n => format!("{n} partitions"),
+fn counted(number: u32, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        n => format!("{} {noun}s", grouped(u64::from(n))),
     }
 }
 
@@ -176,11 +176,16 @@ fn joined(first: TargetFacts, next: TargetFacts, dialect_given: bool) -> Result<
 fn sizes(plan: &Plan, facts: &TargetFacts, warnings: &mut Vec<String>) -> Result<()> {
     let body = body_bytes(plan);
     if facts.dialect == Dialect::Karapace && body > KARAPACE_BODY_BYTES {
-        let fits = KARAPACE_BODY_BYTES * u64::from(plan.load.batch_size) / body;
+        let batch = u64::from(plan.load.batch_size);
+        let about = u32::try_from(KARAPACE_BODY_BYTES * batch / body).unwrap_or(u32::MAX);
+        let fits = [about, about.saturating_sub(1)]
+            .into_iter()
+            .find(|batch| request_body_bytes(&plan.payload, *batch) <= KARAPACE_BODY_BYTES)
+            .unwrap_or(0);
         return Err(Error::Usage {
             message: format!(
-                "a request of {} records is {} bytes, and Karapace refuses bodies over {}",
-                grouped(u64::from(plan.load.batch_size)),
+                "a request of {} is {} bytes, and Karapace refuses bodies over {}",
+                counted(plan.load.batch_size, "record"),
                 grouped(body),
                 grouped(KARAPACE_BODY_BYTES)
             ),
