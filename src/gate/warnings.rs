@@ -245,7 +245,7 @@ fn growing_latency(run: &Run) -> Option<String> {
 
 fn cold_jvm(run: &Run) -> Option<String> {
     let jvm = matches!(run.facts.dialect, Dialect::Confluent | Dialect::Strimzi);
-    if run.facts.kind != TargetKind::RestProxy || !jvm {
+    if run.facts.kind != TargetKind::RestProxy || !jvm || run.total.ledger.records.acked == 0 {
         return None;
     }
     let (warmup, measured) = (run.plan.load.warmup, run.measured.elapsed);
@@ -298,23 +298,18 @@ fn few_samples(run: &Run) -> Option<String> {
 fn reconnects(run: &Run) -> Option<String> {
     let connections = &run.measured.connections;
     let (again, failed) = (connections.reconnects, connections.connect_failures);
-    let what = match (again, failed) {
-        (0, 0) => return None,
-        (_, 0) => format!(
-            "connections were lost or closed and opened again {} times",
-            grouped(again)
-        ),
-        (0, _) => format!("{} attempts to connect failed", grouped(failed)),
-        _ => format!(
-            "connections were lost or closed and opened again {} times, and {} attempts to connect failed",
-            grouped(again),
-            grouped(failed)
-        ),
-    };
-    Some(format!(
-        "{what}: the latency contains that. Confluent closes a connection after 30 s without a request; a proxy or \
-         load balancer between may close them too."
-    ))
+    let refused = format!("{} attempts to connect failed", grouped(failed));
+    let reopened = format!("connections were opened again {} times", grouped(again));
+    let idle = "the latency contains that. Confluent closes a connection after 30 s without a request; what stands \
+                between may close them too";
+    match (again, failed) {
+        (0, 0) => None,
+        (_, 0) => Some(format!("{reopened}: {idle}.")),
+        (0, _) => Some(format!(
+            "{refused}: look at the target's log and at its limit of connections, or try fewer with --concurrency."
+        )),
+        _ => Some(format!("{reopened}, and {refused}: {idle}.")),
+    }
 }
 
 fn clamped(run: &Run) -> Option<String> {
@@ -490,8 +485,8 @@ mod tests {
         cold, a little warm-up: 5s of warm-up and 2.05 s of measuring say little about a JVM: a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.
         cut answers: 2 answers were empty, cut, not JSON or had rubbish behind them: Confluent REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). The 0 records in them are unknown, and mostly stored. Update the proxy; if it is newer, look at what stands between.
         expired: 7 records came back as failed but may be stored (expired in the proxy's buffer, or an unclear error): they count as unknown. Compare the topic's end offsets before calling them lost, or sending them again.
-        reconnects: connections were lost or closed and opened again 4 times: the latency contains that. Confluent closes a connection after 30 s without a request; a proxy or load balancer between may close them too.
-        connect failures: 2 attempts to connect failed: the latency contains that. Confluent closes a connection after 30 s without a request; a proxy or load balancer between may close them too.
+        reconnects: connections were opened again 4 times: the latency contains that. Confluent closes a connection after 30 s without a request; what stands between may close them too.
+        connect failures: 2 attempts to connect failed: look at the target's log and at its limit of connections, or try fewer with --concurrency.
         clamped: 2 latencies above one hour are recorded as one hour: the maximum is at least that.
         debug: unoptimised build: the client may be the limit; use cargo run --release.
         few: 50 requests: P99, P99.9 are simply the slowest one (P99 needs 100 requests). Raise --messages or --duration, or lower --batch-size.
@@ -517,6 +512,25 @@ mod tests {
             thirds(&seconds(&[(50, 10); 6])).is_none(),
             "too short to compare"
         );
+    }
+
+    #[test]
+    fn latency_may_grow_with_throughput() {
+        let grown = |rate| {
+            let mut fixture = quiet();
+            fixture.measured.timeline = seconds(&[
+                (50, 10),
+                (50, 10),
+                (50, 12),
+                (rate, 14),
+                (rate, 16),
+                (rate, 20),
+                (1, 9),
+            ]);
+            growing_latency(&fixture.run()).is_some()
+        };
+        assert!(grown(54));
+        assert!(!grown(60));
     }
 
     #[test]
