@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::Run;
 use crate::measure::{
     Connections, Counts, End, Exchange, FailureKind, Generator, Ledger, Measured, Recorder,
-    TargetFacts, TargetKind,
+    SecondStats, TargetFacts, TargetKind,
 };
 use crate::plan::{
     Comparison, Content, KeyMode, Load, Metric, Output, Payload, Plan, Reference, Stop, Target,
@@ -43,7 +43,34 @@ pub(crate) fn answered(index: u64) -> Exchange {
     }
 }
 
+/// Timeline rows from records acked and median latency in µs.
+pub(crate) fn seconds(rows: &[(u64, u64)]) -> Vec<SecondStats> {
+    let row = |(second, &(records_acked, p50_us)): (usize, &(u64, u64))| SecondStats {
+        second: second as u64,
+        records_acked,
+        requests: records_acked / 1_000,
+        failures: 0,
+        p50_us: Some(p50_us),
+        p95_us: Some(p50_us * 2),
+        max_us: Some(p50_us * 3),
+    };
+    rows.iter().enumerate().map(row).collect()
+}
+
 impl Fixture {
+    /// A run with nothing to warn about: sustained, warmed up, 1,000 requests over 10 connections.
+    pub(crate) fn quiet() -> Self {
+        let mut fixture = Self::new();
+        fixture.plan.load.concurrency = 10;
+        fixture.plan.load.warmup = Duration::from_secs(15);
+        fixture.measured.scheduled = Counts {
+            requests: 1_000,
+            records: 1_000_000,
+        };
+        fixture.record((0..1_000).map(|index| answered(index % 100)));
+        fixture
+    }
+
     pub(crate) fn new() -> Self {
         let mut fixture = Self {
             plan: plan(),

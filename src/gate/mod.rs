@@ -3,6 +3,7 @@
 //! Pure: everything is judged from a [`Run`]. It does not format tables and knows nothing of the engine.
 
 mod threshold;
+mod trend;
 mod validity;
 mod verdict;
 mod warnings;

@@ -8,6 +8,9 @@ use crate::measure::{End, FailureKind};
 use crate::plan::Metric;
 use crate::units;
 
+/// The threshold that every run has.
+const NOTHING_ACKED: &str = "no record was acknowledged";
+
 /// How the run is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -78,13 +81,14 @@ pub fn decide(run: &Run, validity: &Validity, thresholds: &[ThresholdResult]) ->
     let void = void_reasons(validity);
     let mut missed = missed_reasons(thresholds);
     if acked == 0 {
-        missed.insert(0, "no record was acknowledged".to_owned());
+        missed.insert(0, NOTHING_ACKED.to_owned());
     }
     let (outcome, reasons) = if run.interrupted() {
         let first = interrupted_reason(run);
         (Outcome::Interrupted, [vec![first], void, missed].concat())
     } else if let Some(reason) = target_reason(run) {
-        (Outcome::Target, [vec![reason], void, missed].concat())
+        // What is void or missed follows from it, and would only bury the cause.
+        (Outcome::Target, vec![reason])
     } else if validity.void {
         // Thresholds of a void run are not looked at: neither met nor missed would mean anything.
         (Outcome::Void, void)

@@ -3,20 +3,15 @@
 use std::time::Duration;
 
 use super::Run;
-use crate::measure::{Failure, FailureKind, PERCENTILES, SecondStats, TargetKind};
-use crate::units::{duration, grouped, latency, percent, rate_digits};
+use super::trend::{cold_jvm, growing_latency};
+use crate::measure::{Failure, FailureKind, PERCENTILES, TargetKind};
+use crate::units::{duration, grouped, latency, percent};
 use crate::wire::Dialect;
 
 /// Median latency over smallest service time from which most of the latency is queueing.
 const QUEUEING: u64 = 8;
 /// A closed loop with no more connections than this is not called queueing.
 const FEW_CONNECTIONS: u32 = 8;
-/// A JVM proxy was seen to be slow for this long.
-const JVM_WARMUP: Duration = Duration::from_secs(10);
-/// Measured for longer than this, a cold start is a small part of the run.
-const JVM_MEASURED: Duration = Duration::from_secs(15);
-/// Seconds of timeline from which thirds are compared.
-const COMPARABLE_SECONDS: usize = 6;
 /// Characters of a server's text in a warning; the report has more.
 const SAMPLE_SHOWN: usize = 120;
 /// How long a REST Proxy may hold a request by its own defaults: max.block.ms.
@@ -195,84 +190,6 @@ fn queueing(run: &Run) -> Option<String> {
     })
 }
 
-/// One third of the timeline.
-struct Third {
-    records_per_sec: f64,
-    p50_us: Option<u64>,
-}
-
-/// First and last third of the full seconds; `None` if there are too few to compare.
-fn thirds(timeline: &[SecondStats]) -> Option<(Third, Third)> {
-    // Up to the last second in which a request was due: what follows is the drain. That second itself is rarely full.
-    let last = timeline.iter().rposition(|row| row.p50_us.is_some())?;
-    let full = &timeline[..last];
-    if full.len() < COMPARABLE_SECONDS {
-        return None;
-    }
-    let third = |rows: &[SecondStats]| {
-        let mut medians: Vec<u64> = rows.iter().filter_map(|row| row.p50_us).collect();
-        medians.sort_unstable();
-        let acked: u64 = rows.iter().map(|row| row.records_acked).sum();
-        Third {
-            records_per_sec: acked as f64 / rows.len() as f64,
-            p50_us: medians.get(medians.len() / 2).copied(),
-        }
-    };
-    let n = full.len() / 3;
-    Some((third(&full[..n]), third(&full[full.len() - n..])))
-}
-
-fn growing_latency(run: &Run) -> Option<String> {
-    let (first, last) = thirds(&run.measured.timeline)?;
-    let (from, to) = (first.p50_us?, last.p50_us?);
-    let grew = to as f64 >= 1.5 * from as f64;
-    let gained = last.records_per_sec > 1.1 * first.records_per_sec;
-    let advice = match run.plan.load.rate {
-        Some(_) => "the target does not keep up with the rate: try a lower --rate",
-        None => "the target is slowing down: look at its disks, heap and garbage collection",
-    };
-    (grew && !gained).then(|| {
-        format!(
-            "latency grew over the run with no gain in throughput: P50 {} in the first third, {} in the last, at {} \
-             and {} rec/s; {advice}.",
-            latency(from),
-            latency(to),
-            rate_digits(first.records_per_sec),
-            rate_digits(last.records_per_sec)
-        )
-    })
-}
-
-fn cold_jvm(run: &Run) -> Option<String> {
-    let jvm = matches!(run.facts.dialect, Dialect::Confluent | Dialect::Strimzi);
-    if run.facts.kind != TargetKind::RestProxy || !jvm {
-        return None;
-    }
-    let (warmup, measured) = (run.plan.load.warmup, run.measured.elapsed);
-    let advice = "a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s";
-    let speeds = thirds(&run.measured.timeline);
-    if let Some((first, last)) = speeds
-        && last.records_per_sec > 1.3 * first.records_per_sec
-    {
-        return Some(format!(
-            "the proxy was still getting faster: {} rec/s in the first third, {} in the last; {advice}.",
-            rate_digits(first.records_per_sec),
-            rate_digits(last.records_per_sec)
-        ));
-    }
-    (warmup < JVM_WARMUP && measured < JVM_MEASURED).then(|| {
-        format!(
-            "{} and {} of measuring say little about a JVM: {advice}.",
-            if warmup.is_zero() {
-                "no warm-up".to_owned()
-            } else {
-                format!("{} of warm-up", duration(warmup))
-            },
-            latency(measured.as_micros() as u64)
-        )
-    })
-}
-
 fn few_samples(run: &Run) -> Option<String> {
     let samples = run.latency.samples();
     let beyond = |percentile: f64| samples as f64 * (100.0 - percentile) / 100.0 < 1.0 - 1e-9;
@@ -298,23 +215,18 @@ fn few_samples(run: &Run) -> Option<String> {
 fn reconnects(run: &Run) -> Option<String> {
     let connections = &run.measured.connections;
     let (again, failed) = (connections.reconnects, connections.connect_failures);
-    let what = match (again, failed) {
-        (0, 0) => return None,
-        (_, 0) => format!(
-            "connections were lost or closed and opened again {} times",
-            grouped(again)
-        ),
-        (0, _) => format!("{} attempts to connect failed", grouped(failed)),
-        _ => format!(
-            "connections were lost or closed and opened again {} times, and {} attempts to connect failed",
-            grouped(again),
-            grouped(failed)
-        ),
-    };
-    Some(format!(
-        "{what}: the latency contains that. Confluent closes a connection after 30 s without a request; a proxy or \
-         load balancer between may close them too."
-    ))
+    let refused = format!("{} attempts to connect failed", grouped(failed));
+    let reopened = format!("connections were opened again {} times", grouped(again));
+    let idle = "the latency contains that. Confluent closes a connection after 30 s without a request; what stands \
+                between may close them too";
+    match (again, failed) {
+        (0, 0) => None,
+        (_, 0) => Some(format!("{reopened}: {idle}.")),
+        (0, _) => Some(format!(
+            "{refused}: look at the target's log and at its limit of connections, or try fewer with --concurrency."
+        )),
+        _ => Some(format!("{reopened}, and {refused}: {idle}.")),
+    }
 }
 
 fn clamped(run: &Run) -> Option<String> {
@@ -335,38 +247,14 @@ fn unoptimised(run: &Run) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fixture, answered};
+    use super::super::fixture::{Fixture, answered, seconds};
     use super::*;
     use crate::measure::Exchange;
     use crate::units::Rate;
 
-    fn seconds(rows: &[(u64, u64)]) -> Vec<SecondStats> {
-        let row = |(second, &(records_acked, p50_us)): (usize, &(u64, u64))| SecondStats {
-            second: second as u64,
-            records_acked,
-            requests: records_acked / 1_000,
-            failures: 0,
-            p50_us: Some(p50_us),
-            p95_us: Some(p50_us * 2),
-            max_us: Some(p50_us * 3),
-        };
-        rows.iter().enumerate().map(row).collect()
-    }
-
-    /// A run with nothing to warn about: sustained, warmed up, 100 requests over 10 connections.
-    fn quiet() -> Fixture {
-        let mut fixture = Fixture::new();
-        fixture.plan.load.concurrency = 10;
-        fixture.plan.load.warmup = Duration::from_secs(15);
-        fixture.measured.scheduled.requests = 1_000;
-        fixture.measured.scheduled.records = 1_000_000;
-        fixture.record((0..1_000).map(|index| answered(index % 100)));
-        fixture
-    }
-
     #[test]
     fn a_quiet_run_gives_no_warning() {
-        assert_eq!(warnings(&quiet().run()), Vec::<String>::new());
+        assert_eq!(warnings(&Fixture::quiet().run()), Vec::<String>::new());
     }
 
     #[test]
@@ -469,7 +357,7 @@ mod tests {
             }),
         ];
         let given = |(name, change): (&str, Change)| {
-            let mut fixture = quiet();
+            let mut fixture = Fixture::quiet();
             change(&mut fixture);
             let lines = warnings(&fixture.run());
             let named: Vec<String> = lines.iter().map(|line| format!("{name}: {line}")).collect();
@@ -490,33 +378,13 @@ mod tests {
         cold, a little warm-up: 5s of warm-up and 2.05 s of measuring say little about a JVM: a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.
         cut answers: 2 answers were empty, cut, not JSON or had rubbish behind them: Confluent REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). The 0 records in them are unknown, and mostly stored. Update the proxy; if it is newer, look at what stands between.
         expired: 7 records came back as failed but may be stored (expired in the proxy's buffer, or an unclear error): they count as unknown. Compare the topic's end offsets before calling them lost, or sending them again.
-        reconnects: connections were lost or closed and opened again 4 times: the latency contains that. Confluent closes a connection after 30 s without a request; a proxy or load balancer between may close them too.
-        connect failures: 2 attempts to connect failed: the latency contains that. Confluent closes a connection after 30 s without a request; a proxy or load balancer between may close them too.
+        reconnects: connections were opened again 4 times: the latency contains that. Confluent closes a connection after 30 s without a request; what stands between may close them too.
+        connect failures: 2 attempts to connect failed: look at the target's log and at its limit of connections, or try fewer with --concurrency.
         clamped: 2 latencies above one hour are recorded as one hour: the maximum is at least that.
         debug: unoptimised build: the client may be the limit; use cargo run --release.
         few: 50 requests: P99, P99.9 are simply the slowest one (P99 needs 100 requests). Raise --messages or --duration, or lower --batch-size.
         not acked: 1,000 of 1,000,000 records were not acknowledged (0 rejected, 0 unknown, 1,000 never sent): success is 99.9 %.
         ");
-    }
-
-    #[test]
-    fn the_drain_is_no_part_of_the_trend() {
-        let mut fixture = quiet();
-        fixture.measured.timeline = seconds(&[(50, 10); 9]);
-        let steady = thirds(&fixture.measured.timeline).map(|(_, last)| last.records_per_sec);
-        let idle = SecondStats {
-            p50_us: None,
-            records_acked: 0,
-            ..fixture.measured.timeline[0]
-        };
-        fixture.measured.timeline.extend([idle; 60]);
-        let drained = thirds(&fixture.measured.timeline).map(|(_, last)| last.records_per_sec);
-        assert_eq!(drained, steady);
-        assert_eq!(steady, Some(50.0));
-        assert!(
-            thirds(&seconds(&[(50, 10); 6])).is_none(),
-            "too short to compare"
-        );
     }
 
     #[test]
@@ -530,7 +398,7 @@ mod tests {
     #[test]
     fn the_keep_alive_defect_is_only_named_where_it_can_be() {
         let named = |kind, dialect| {
-            let mut fixture = quiet();
+            let mut fixture = Fixture::quiet();
             fixture.facts.kind = kind;
             fixture.facts.dialect = dialect;
             fixture.fail(FailureKind::EmptyAnswer, Some(200), None, 1, 0, "");
@@ -540,13 +408,5 @@ mod tests {
         assert!(named(TargetKind::StandIn, Dialect::Confluent));
         assert!(!named(TargetKind::RestProxy, Dialect::Strimzi));
         assert!(!named(TargetKind::StandInKafka, Dialect::Confluent));
-    }
-
-    #[test]
-    fn servers_without_a_jvm_need_no_warming() {
-        let mut fixture = quiet();
-        fixture.plan.load.warmup = Duration::ZERO;
-        fixture.facts.dialect = Dialect::Karapace;
-        assert_eq!(warnings(&fixture.run()), Vec::<String>::new());
     }
 }

@@ -212,10 +212,9 @@ impl Summary {
     }
 }
 
-/// Nearest rank, from 1; `None` without samples. The margin keeps 99.9 % of 1,000 at rank 999 in floating point.
+/// Nearest rank, from 1; `None` without samples. Dividing last keeps 99.9 % of 1,000 at rank 999 in floating point.
 fn rank(samples: u64, percentile: f64) -> Option<u64> {
-    let exact = samples as f64 * percentile / 100.0;
-    let rank = (exact * (1.0 - 1e-12)).ceil() as u64;
+    let rank = (samples as f64 * percentile / 100.0).ceil() as u64;
     (samples > 0).then(|| rank.clamp(1, samples))
 }
 
@@ -337,6 +336,21 @@ mod tests {
             lower_bound: true,
         };
         assert_eq!(reading, Some(wanted));
+    }
+
+    #[test]
+    fn ranks_are_those_of_integer_arithmetic() {
+        for hundredths in [
+            700, 1_430, 5_000, 9_000, 9_500, 9_900, 9_990, 9_995, 9_999_u64,
+        ] {
+            for samples in 1..20_000 {
+                assert_eq!(
+                    rank(samples, hundredths as f64 / 100.0),
+                    Some((samples * hundredths).div_ceil(10_000)),
+                    "{hundredths} of {samples}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The report as Markdown, for pull requests and notes.
 
 use super::Report;
+use super::text::clean;
 use super::words::{
-    COLUMNS, bounds_words, clean, comparison, failures_by_weight, latency_cells, latency_words,
+    COLUMNS, bounds_words, comparison, failures_by_weight, latency_cells, latency_words,
     load_words, records_ledger, requests_ledger, server_words, stand_in_words, topic_words,
     volume_words, warmup_words,
 };

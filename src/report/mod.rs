@@ -7,6 +7,7 @@ mod markdown;
 mod model;
 mod style;
 pub mod table;
+mod text;
 mod words;
 mod write;
 

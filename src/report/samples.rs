@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::build::build_on;
 use super::{Machine, Report, Style, json, markdown, table};
 use crate::gate::fixture::{Fixture, answered, threshold};
-use crate::measure::{End, Exchange, FailureKind, SecondStats, TargetKind};
-use crate::plan::{Comparison, Metric, Threshold};
-use crate::units::Rate;
+use crate::measure::{Counts, End, Exchange, FailureKind, SecondStats, TargetKind};
+use crate::plan::{Comparison, Content, KeyMode, Metric, Stop, Threshold};
+use crate::units::{ByteSize, Rate};
 
 pub(super) fn report(fixture: &Fixture) -> Report {
     let machine = Machine {
@@ -130,12 +130,33 @@ pub(super) fn several() -> Fixture {
     let mut first = first;
     first.latency_bounds.clear();
     fixture.measured.targets = vec![first, second];
-    fixture.measured.unsent = crate::measure::Counts::default();
+    fixture.measured.unsent = Counts::default();
     let urls = [
         "http://user:pw@proxy-one.example:8082",
         "http://proxy-two.example:8082/",
     ];
     fixture.facts.urls = urls.map(str::to_owned).to_vec();
+    fixture
+}
+
+/// Nothing listened any more when the clock started; by time, without reference figures, with keys.
+fn gone() -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.nothing_sent();
+    fixture.measured.targets[0].latency_bounds.clear();
+    fixture.measured.scheduled = Counts::default();
+    fixture.measured.unsent = Counts::default();
+    fixture.measured.connections.connect_failures = 12;
+    fixture.measured.end = End::TargetGone;
+    fixture.plan.reference = None;
+    fixture.plan.load.stop = Stop::Duration(Duration::from_secs(30));
+    fixture.plan.load.concurrency = 1;
+    fixture.plan.payload.key = KeyMode::Random { keys: 100 };
+    fixture.plan.payload.content = Content::Base64;
+    fixture.plan.payload.message_size = ByteSize(65_536);
+    fixture.facts.partitions = None;
+    let text = "connect to 127.0.0.1:8082: connection refused";
+    fixture.fail(FailureKind::Connect, None, None, 12, 0, text);
     fixture
 }
 
@@ -237,9 +258,9 @@ fn table_of_a_run_with_failures_and_lower_bounds() {
       proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.
     warning: 100 requests: P99.9 is simply the slowest one (P99.9 needs 1,000
       requests). Raise --messages or --duration, or lower --batch-size.
-    warning: connections were lost or closed and opened again 7 times: the latency
-      contains that. Confluent closes a connection after 30 s without a request; a
-      proxy or load balancer between may close them too.
+    warning: connections were opened again 7 times: the latency contains that.
+      Confluent closes a connection after 30 s without a request; what stands
+      between may close them too.
     FAIL  (exit 10)  results/2026-11-21T10-15-02-extreme.json
       p95 > 15s: saw ≥ 10.0 s; it is at least 10.0 s: requests without an answer may
         have taken longer
@@ -328,6 +349,42 @@ fn table_of_an_interrupted_run() {
     INTERRUPTED  (exit 130)  results/2026-11-21T10-15-02-extreme.json
       stopped by Ctrl-C after 2.05 s; requests in flight were waited for; the
         figures are those of the part that ran
+    ");
+}
+
+#[test]
+fn table_of_a_run_whose_target_was_gone() {
+    insta::assert_snapshot!(shown(&gone()), @r"
+    krush 0.1.0  extreme  → http://localhost:8082  (REST Proxy, v2 + v3)
+      topic performance-test, partitions unknown
+    30s of batches of 1,000, 1 connection, payload base64 of 64 KiB, random keys,
+      closed loop
+
+                      this run
+    throughput        0 rec/s
+    P95               -
+    success           0 %
+
+    latency           P50  P90  P95  P99  P99.9  max
+    batch             -    -    -    -    -      -
+    of it service     -    -    -    -    -      -
+    of it send delay  -    -    -    -    -      -
+    closed loop: latency counts from when the connection was free
+
+    records           scheduled 0 = sent 0 + unsent 0
+                      sent = acked 0 + rejected 0 + unknown 0
+    requests          scheduled 0 = sent 0 + unsent 0
+                      sent = complete 0 + partial 0 + rejected 0 + unknown 0
+    volume            over 0 µs: 0 MB/s payload, 0 MB/s wire, 0 requests/s
+
+    failures  status  code  requests  records
+    connect        -     -        12        0
+      connect: connect to 127.0.0.1:8082: connection refused
+
+    warning: 12 attempts to connect failed: look at the target's log and at its
+      limit of connections, or try fewer with --concurrency.
+    FAIL (target)  (exit 15)  results/2026-11-21T10-15-02-extreme.json
+      the target took no connection any more at the end of the run
     ");
 }
 
@@ -421,7 +478,7 @@ fn markdown_of_a_run_with_failures() {
     - **warning:** 5 requests got no answer within 10s. A REST Proxy by default waits 60 s for metadata and 120 s for delivery before it answers with the reason; try --timeout 130s to see it.
     - **warning:** 5s of warm-up and 2.05 s of measuring say little about a JVM: a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.
     - **warning:** 100 requests: P99.9 is simply the slowest one (P99.9 needs 1,000 requests). Raise --messages or --duration, or lower --batch-size.
-    - **warning:** connections were lost or closed and opened again 7 times: the latency contains that. Confluent closes a connection after 30 s without a request; a proxy or load balancer between may close them too.
+    - **warning:** connections were opened again 7 times: the latency contains that. Confluent closes a connection after 30 s without a request; what stands between may close them too.
     ");
 }
 

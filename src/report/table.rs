@@ -6,10 +6,11 @@ use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style as Borders};
 
+use super::text::{WIDTH, clean, fill, shorten, wrap};
 use super::words::{
-    COLUMNS, WIDTH, bounded, bounds_words, clean, comparison, failures_by_weight, fill,
-    latency_cells, latency_words, load_words, records_ledger, requests_ledger, server_words,
-    shorten, stand_in_words, topic_words, volume_words, warmup_words, wrap,
+    COLUMNS, bounded, bounds_words, comparison, failures_by_weight, latency_cells, latency_words,
+    load_words, records_ledger, requests_ledger, server_words, stand_in_words, topic_words,
+    volume_words, warmup_words,
 };
 use super::{PlanSection, Report, Style, Summary, TargetFacts, TargetSection};
 use crate::gate::Outcome;

@@ -31,7 +31,7 @@ pub fn write(report: &Report, files: &[PathBuf]) -> Result<Vec<PathBuf>> {
     failed.map_or_else(|| Ok(files.to_vec()), Err)
 }
 
-/// Finds out before the load starts whether [`write`] will be able to.
+/// Finds out before the load starts whether [`write()`] will be able to.
 ///
 /// # Errors
 /// An extension without a format, or a folder that cannot be written to.
