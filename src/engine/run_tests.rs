@@ -127,6 +127,11 @@ fn serve(
         if dead.load(Ordering::SeqCst) == 1 {
             return;
         }
+        let answers = matches!(
+            act,
+            Act::Answer | Act::AnswerIn(_) | Act::AnswerAndClose | Act::AnswerInPieces
+        );
+        records.fetch_add(if answers { count as u64 } else { 0 }, Ordering::SeqCst);
         let text = match act {
             Act::Answer => answer("200 OK", "", &good),
             Act::AnswerIn(delay) => {
@@ -164,7 +169,6 @@ fn serve(
                 return;
             }
         };
-        records.fetch_add(count as u64, Ordering::SeqCst);
         if stream.write_all(text.as_bytes()).is_err()
             || matches!(act, Act::AnswerAndClose | Act::AnswerEarly)
         {

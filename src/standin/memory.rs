@@ -12,6 +12,7 @@ use super::backend::{
     ApiError, Entry, NewTopic, PartitionInfo, Record, TopicInfo, topic_name_is_valid,
 };
 use super::partition::{Partition, Stored};
+use super::partitioner::{assign, group, serialized_bytes};
 use super::topic_configs;
 use crate::wire::code;
 
@@ -19,8 +20,6 @@ use crate::wire::code;
 const BROKER: i32 = 1;
 /// Kafka's producer refuses a record larger than this (`max.request.size`).
 const MAX_RECORD_BYTES: usize = 1 << 20;
-/// Null keys stay on a partition for about this many bytes (`batch.size` of the sticky partitioner).
-const STICKY_BYTES_LOG2: u32 = 14;
 const LARGEST_SEGMENT: usize = 256 << 10;
 const CLUSTER_ID: &str = "a3J1c2gtc3RhbmQtaW4tMQ";
 
@@ -210,7 +209,12 @@ impl Memory {
     }
 
     fn store(&self, topic: &Topic, records: &[Record<'_>], which: &[u32], entries: &mut [Entry]) {
-        let targets = topic.assign(records, which);
+        let targets = assign(
+            records,
+            which,
+            topic.partitions.len() as u32,
+            &topic.keyless_bytes,
+        );
         for (partition, indices) in group(&targets, which, topic.partitions.len()) {
             let partition = &topic.partitions[partition];
             let grown = partition.append(records, &indices, self.segment_bytes, entries);
@@ -393,47 +397,6 @@ impl Topic {
             .is_none_or(|partition| (0..self.count()).contains(&partition))
             && serialized_bytes(record) <= MAX_RECORD_BYTES
     }
-
-    /// The partition of each record: the one asked for, by key, or sticky.
-    fn assign(&self, records: &[Record<'_>], which: &[u32]) -> Vec<u32> {
-        let keyless = |record: &Record<'_>| record.partition.is_none() && record.key.is_none();
-        let chosen = || which.iter().map(|index| &records[*index as usize]);
-        let bytes: u64 = chosen()
-            .filter(|record| keyless(record))
-            .map(|record| serialized_bytes(record) as u64)
-            .sum();
-        let mut position = self.keyless_bytes.fetch_add(bytes, Relaxed);
-        let count = self.partitions.len() as u32;
-        chosen()
-            .map(|record| match (record.partition, &record.key) {
-                (Some(partition), _) => partition as u32,
-                (None, Some(key)) => (murmur2(key) & 0x7fff_ffff) % count,
-                (None, None) => {
-                    let target = (position >> STICKY_BYTES_LOG2) % u64::from(count);
-                    position += serialized_bytes(record) as u64;
-                    target as u32
-                }
-            })
-            .collect()
-    }
-}
-
-/// Indices by partition, each list in request order, so that every partition is locked once.
-fn group(targets: &[u32], which: &[u32], partitions: usize) -> Vec<(usize, Vec<u32>)> {
-    if let Some(first) = targets.first()
-        && targets.iter().all(|target| target == first)
-    {
-        return vec![(*first as usize, which.to_vec())];
-    }
-    let mut groups: Vec<Vec<u32>> = vec![Vec::new(); partitions];
-    for (target, index) in targets.iter().zip(which) {
-        groups[*target as usize].push(*index);
-    }
-    groups
-        .into_iter()
-        .enumerate()
-        .filter(|(_, indices)| !indices.is_empty())
-        .collect()
 }
 
 fn unset(count: usize) -> Vec<Entry> {
@@ -444,47 +407,6 @@ fn unset(count: usize) -> Vec<Entry> {
         };
         count
     ]
-}
-
-/// Size of a batch with this one record, as Kafka's producer estimates it before sending.
-fn serialized_bytes(record: &Record<'_>) -> usize {
-    const BATCH_AND_RECORD_HEADERS: usize = 61 + 21;
-    const NO_HEADERS: usize = 1;
-    let part =
-        |bytes: Option<&[u8]>| bytes.map_or(1, |bytes| varint_bytes(bytes.len()) + bytes.len());
-    BATCH_AND_RECORD_HEADERS
-        + part(record.key.as_deref())
-        + part(record.value.as_deref())
-        + NO_HEADERS
-}
-
-/// Bytes of a zigzag varint.
-fn varint_bytes(value: usize) -> usize {
-    let zigzag = (value as u64) << 1;
-    (64 - (zigzag | 1).leading_zeros() as usize).div_ceil(7)
-}
-
-/// Kafka's hash of a record key, so that a key lands where Kafka would put it.
-fn murmur2(data: &[u8]) -> u32 {
-    const M: u32 = 0x5bd1_e995;
-    let mut hash = 0x9747_b28c ^ data.len() as u32;
-    let mut words = data.chunks_exact(4);
-    for word in &mut words {
-        let mut k = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
-        k = k.wrapping_mul(M);
-        k ^= k >> 24;
-        hash = hash.wrapping_mul(M) ^ k.wrapping_mul(M);
-    }
-    let rest = words.remainder();
-    if !rest.is_empty() {
-        for (index, byte) in rest.iter().enumerate() {
-            hash ^= u32::from(*byte) << (8 * index);
-        }
-        hash = hash.wrapping_mul(M);
-    }
-    hash ^= hash >> 13;
-    hash = hash.wrapping_mul(M);
-    hash ^ (hash >> 15)
 }
 
 fn count(topic: &Topic, totals: &mut Totals) {
@@ -501,4 +423,172 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(max_bytes: usize, auto_create: bool) -> Memory {
+        Memory::new(MemoryLimits {
+            auto_create,
+            default_partitions: 2,
+            max_bytes,
+            max_block: Duration::from_millis(20),
+        })
+    }
+
+    fn record(partition: Option<i32>, value: &[u8]) -> Record<'_> {
+        Record {
+            partition,
+            key: None,
+            value: Some(value.into()),
+        }
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(future)
+    }
+
+    #[test]
+    fn what_is_acknowledged_is_held_in_order() {
+        let memory = memory(1 << 20, true);
+        let values: Vec<Vec<u8>> = (0..100)
+            .map(|n| format!("value {n}").into_bytes())
+            .collect();
+        let records = values.iter().enumerate();
+        let records = records
+            .map(|(n, value)| record(Some((n % 2) as i32), value))
+            .collect();
+        let entries = block_on(memory.produce("t", records)).unwrap();
+        for (n, entry) in entries.iter().enumerate() {
+            let (partition, offset) = ((n % 2) as i32, (n / 2) as i64);
+            assert_eq!(*entry, Entry::Stored { partition, offset });
+        }
+        let held = memory.records("t");
+        assert_eq!(held.len(), 100);
+        for stored in held {
+            let n = stored.offset as usize * 2 + stored.partition as usize;
+            assert_eq!(stored.value.as_deref(), Some(values[n].as_slice()));
+            assert_eq!(stored.key, None);
+        }
+        assert_eq!(memory.offsets("t", 1), Ok(Some((0, 50))));
+        assert_eq!(memory.offsets("t", 2), Ok(None));
+        assert_eq!(
+            memory.totals(),
+            Totals {
+                stored: 100,
+                dropped: 0
+            }
+        );
+    }
+
+    #[test]
+    fn nulls_are_kept_apart_from_empty_bytes() {
+        let memory = memory(1 << 20, true);
+        let both = |key: Option<&'static [u8]>, value: Option<&'static [u8]>| Record {
+            partition: Some(0),
+            key: key.map(Into::into),
+            value: value.map(Into::into),
+        };
+        let records = vec![
+            both(None, None),
+            both(Some(b""), Some(b"")),
+            both(Some(b"k"), None),
+        ];
+        block_on(memory.produce("t", records)).unwrap();
+        let held = memory.records("t").into_iter();
+        let held: Vec<_> = held.map(|stored| (stored.key, stored.value)).collect();
+        assert_eq!(
+            held,
+            [
+                (None, None),
+                (Some(vec![]), Some(vec![])),
+                (Some(b"k".to_vec()), None)
+            ]
+        );
+    }
+
+    #[test]
+    fn the_oldest_go_when_memory_is_full_and_offsets_go_on() {
+        let memory = memory(8 << 10, true);
+        for n in 0..1000_u32 {
+            let value = format!("{n:0100}").into_bytes();
+            block_on(memory.produce("t", vec![record(None, &value)])).unwrap();
+            assert!(
+                memory.held_bytes() <= (8 << 10) + 128,
+                "{} bytes held",
+                memory.held_bytes()
+            );
+        }
+        let totals = memory.totals();
+        let held = memory.records("t");
+        assert_eq!(totals.stored, 1000);
+        assert_eq!(totals.dropped, 1000 - held.len() as u64);
+        assert!(held.len() > 40, "{} held", held.len());
+        let ends: i64 = (0..2)
+            .map(|p| memory.offsets("t", p).unwrap().unwrap().1)
+            .sum();
+        assert_eq!(ends, 1000);
+        let (begin, _) = memory.offsets("t", 0).unwrap().unwrap();
+        assert_eq!(
+            held.iter()
+                .find(|stored| stored.partition == 0)
+                .unwrap()
+                .offset,
+            begin
+        );
+        assert!(memory.delete_topic("t").unwrap());
+        assert_eq!(memory.held_bytes(), 0);
+        assert_eq!(memory.totals(), totals, "a deleted topic still counts");
+    }
+
+    #[test]
+    fn a_record_waits_for_its_topic_until_it_is_made() {
+        let memory = memory(1 << 20, false);
+        let new = NewTopic {
+            name: "t".to_owned(),
+            partitions: Some(1),
+            replication_factor: None,
+            configs: BTreeMap::new(),
+            validate_only: false,
+        };
+        let (entries, ()) = block_on(async {
+            tokio::join!(memory.produce("t", vec![record(None, b"1")]), async {
+                memory.create_topic(&new).unwrap();
+            })
+        });
+        assert_eq!(
+            entries,
+            Ok(vec![Entry::Stored {
+                partition: 0,
+                offset: 0
+            }])
+        );
+        let entries = block_on(memory.produce("u", vec![record(None, b"1")])).unwrap();
+        let message = "Topic u not present in metadata after 20 ms.".to_owned();
+        assert_eq!(
+            entries,
+            [Entry::Failed {
+                code: code::KAFKA_RETRIABLE,
+                message
+            }]
+        );
+    }
+
+    #[test]
+    fn records_before_a_negative_partition_are_stored() {
+        let memory = memory(1 << 20, true);
+        let records = vec![
+            record(Some(0), b"1"),
+            record(Some(-1), b"2"),
+            record(Some(0), b"3"),
+        ];
+        let refused = block_on(memory.produce("t", records)).unwrap_err();
+        assert_eq!((refused.status, refused.code), (500, 500));
+        assert_eq!(memory.totals().stored, 1);
+    }
 }

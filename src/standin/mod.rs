@@ -31,6 +31,7 @@ pub mod kafka;
 pub mod memory;
 mod metadata;
 mod partition;
+mod partitioner;
 mod produce;
 mod routes;
 mod serve;
