@@ -209,7 +209,12 @@ impl Memory {
     }
 
     fn store(&self, topic: &Topic, records: &[Record<'_>], which: &[u32], entries: &mut [Entry]) {
-        let targets = assign(records, which, topic.partitions.len() as u32, &topic.keyless_bytes);
+        let targets = assign(
+            records,
+            which,
+            topic.partitions.len() as u32,
+            &topic.keyless_bytes,
+        );
         for (partition, indices) in group(&targets, which, topic.partitions.len()) {
             let partition = &topic.partitions[partition];
             let grown = partition.append(records, &indices, self.segment_bytes, entries);
@@ -392,7 +397,6 @@ impl Topic {
             .is_none_or(|partition| (0..self.count()).contains(&partition))
             && serialized_bytes(record) <= MAX_RECORD_BYTES
     }
-
 }
 
 fn unset(count: usize) -> Vec<Entry> {
@@ -443,19 +447,27 @@ mod tests {
     }
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         runtime.unwrap().block_on(future)
     }
 
     #[test]
     fn what_is_acknowledged_is_held_in_order() {
         let memory = memory(1 << 20, true);
-        let values: Vec<Vec<u8>> = (0..100).map(|n| format!("value {n}").into_bytes()).collect();
-        let records = values.iter().enumerate();
-        let records = records.map(|(n, value)| record(Some((n % 2) as i32), value)).collect();
+        let values: Vec<Vec<u8>> = (0..100)
+            .map(|n| format!("value {n}").into_bytes())
+            .collect();
+        let places: Vec<(i32, i64)> = (0..50)
+            .flat_map(|offset| [(0, offset), (1, offset)])
+            .collect();
+        let records = values.iter().zip(&places);
+        let records = records
+            .map(|(value, (p, _))| record(Some(*p), value))
+            .collect();
         let entries = block_on(memory.produce("t", records)).unwrap();
-        for (n, entry) in entries.iter().enumerate() {
-            let (partition, offset) = ((n % 2) as i32, (n / 2) as i64);
+        for (entry, (partition, offset)) in entries.iter().zip(places) {
             assert_eq!(*entry, Entry::Stored { partition, offset });
         }
         let held = memory.records("t");
@@ -467,7 +479,13 @@ mod tests {
         }
         assert_eq!(memory.offsets("t", 1), Ok(Some((0, 50))));
         assert_eq!(memory.offsets("t", 2), Ok(None));
-        assert_eq!(memory.totals(), Totals { stored: 100, dropped: 0 });
+        assert_eq!(
+            memory.totals(),
+            Totals {
+                stored: 100,
+                dropped: 0
+            }
+        );
     }
 
     #[test]
@@ -478,11 +496,22 @@ mod tests {
             key: key.map(Into::into),
             value: value.map(Into::into),
         };
-        let records = vec![both(None, None), both(Some(b""), Some(b"")), both(Some(b"k"), None)];
+        let records = vec![
+            both(None, None),
+            both(Some(b""), Some(b"")),
+            both(Some(b"k"), None),
+        ];
         block_on(memory.produce("t", records)).unwrap();
         let held = memory.records("t").into_iter();
         let held: Vec<_> = held.map(|stored| (stored.key, stored.value)).collect();
-        assert_eq!(held, [(None, None), (Some(vec![]), Some(vec![])), (Some(b"k".to_vec()), None)]);
+        assert_eq!(
+            held,
+            [
+                (None, None),
+                (Some(vec![]), Some(vec![])),
+                (Some(b"k".to_vec()), None)
+            ]
+        );
     }
 
     #[test]
@@ -491,17 +520,29 @@ mod tests {
         for n in 0..1000_u32 {
             let value = format!("{n:0100}").into_bytes();
             block_on(memory.produce("t", vec![record(None, &value)])).unwrap();
-            assert!(memory.held_bytes() <= (8 << 10) + 128, "{} bytes held", memory.held_bytes());
+            assert!(
+                memory.held_bytes() <= (8 << 10) + 128,
+                "{} bytes held",
+                memory.held_bytes()
+            );
         }
         let totals = memory.totals();
         let held = memory.records("t");
         assert_eq!(totals.stored, 1000);
         assert_eq!(totals.dropped, 1000 - held.len() as u64);
         assert!(held.len() > 40, "{} held", held.len());
-        let ends: i64 = (0..2).map(|p| memory.offsets("t", p).unwrap().unwrap().1).sum();
+        let ends: i64 = (0..2)
+            .map(|p| memory.offsets("t", p).unwrap().unwrap().1)
+            .sum();
         assert_eq!(ends, 1000);
         let (begin, _) = memory.offsets("t", 0).unwrap().unwrap();
-        assert_eq!(held.iter().find(|stored| stored.partition == 0).unwrap().offset, begin);
+        assert_eq!(
+            held.iter()
+                .find(|stored| stored.partition == 0)
+                .unwrap()
+                .offset,
+            begin
+        );
         assert!(memory.delete_topic("t").unwrap());
         assert_eq!(memory.held_bytes(), 0);
         assert_eq!(memory.totals(), totals, "a deleted topic still counts");
@@ -522,16 +563,32 @@ mod tests {
                 memory.create_topic(&new).unwrap();
             })
         });
-        assert_eq!(entries, Ok(vec![Entry::Stored { partition: 0, offset: 0 }]));
+        assert_eq!(
+            entries,
+            Ok(vec![Entry::Stored {
+                partition: 0,
+                offset: 0
+            }])
+        );
         let entries = block_on(memory.produce("u", vec![record(None, b"1")])).unwrap();
         let message = "Topic u not present in metadata after 20 ms.".to_owned();
-        assert_eq!(entries, [Entry::Failed { code: code::KAFKA_RETRIABLE, message }]);
+        assert_eq!(
+            entries,
+            [Entry::Failed {
+                code: code::KAFKA_RETRIABLE,
+                message
+            }]
+        );
     }
 
     #[test]
     fn records_before_a_negative_partition_are_stored() {
         let memory = memory(1 << 20, true);
-        let records = vec![record(Some(0), b"1"), record(Some(-1), b"2"), record(Some(0), b"3")];
+        let records = vec![
+            record(Some(0), b"1"),
+            record(Some(-1), b"2"),
+            record(Some(0), b"3"),
+        ];
         let refused = block_on(memory.produce("t", records)).unwrap_err();
         assert_eq!((refused.status, refused.code), (500, 500));
         assert_eq!(memory.totals().stored, 1);

@@ -101,7 +101,6 @@ fn murmur2(data: &[u8]) -> u32 {
     hash ^ (hash >> 15)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +113,10 @@ mod tests {
             ("foobar", -790_332_482),
             ("a-little-bit-long-string", -985_981_536),
             ("a-little-bit-longer-string", -1_486_304_829),
-            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
+            (
+                "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
+                -58_897_971,
+            ),
         ] {
             assert_eq!(murmur2(key.as_bytes()).cast_signed(), hash, "{key}");
         }
@@ -134,9 +136,15 @@ mod tests {
         let position = AtomicU64::new(0);
         let targets = assign(&records, &which, 3, &position);
         let moves = targets.windows(2).filter(|pair| pair[0] != pair[1]).count();
-        assert_eq!(moves, 6, "100 records of 1,008 bytes are 6.2 batches of 16 KiB");
+        assert_eq!(
+            moves, 6,
+            "100 records of 1,008 bytes are 6.2 batches of 16 KiB"
+        );
         let next = assign(&records[..1], &which[..1], 3, &position);
-        assert_eq!(next[0], targets[99], "the next request goes on where this one ended");
+        assert_eq!(
+            next[0], targets[99],
+            "the next request goes on where this one ended"
+        );
     }
 
     #[test]
