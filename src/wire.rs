@@ -60,6 +60,32 @@ impl Dialect {
             Self::Redpanda => "redpanda",
         }
     }
+
+    /// Every dialect.
+    pub const ALL: [Self; 4] = [
+        Self::Confluent,
+        Self::Strimzi,
+        Self::Karapace,
+        Self::Redpanda,
+    ];
+
+    /// A stand-in's name with the manners it was told to have: Confluent's need no mention.
+    pub fn with_manners(self, name: &str) -> String {
+        match self {
+            Self::Confluent => name.to_owned(),
+            other => format!("{name} ({} manners)", other.name()),
+        }
+    }
+
+    /// The manners that a stand-in's name tells of.
+    pub fn of_manners(name: &str) -> Self {
+        let told = |dialect: &&Self| name.ends_with(&format!("({} manners)", dialect.name()));
+        Self::ALL
+            .iter()
+            .find(told)
+            .copied()
+            .unwrap_or(Self::Confluent)
+    }
 }
 
 /// Error codes of the v2 API, as Confluent's proxy uses them.

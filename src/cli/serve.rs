@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
 
-use crate::standin::Fault;
 use crate::units::{ByteSize, parse_duration};
 use crate::wire::Dialect;
 
@@ -26,6 +26,7 @@ pub struct ServeArgs {
     pub partitions: i32,
     /// Do not create a missing topic on produce: its records fail after --max-block.
     #[arg(long, env = "KRUSH_SERVE_NO_AUTO_CREATE")]
+    #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
     pub no_auto_create: bool,
     /// Memory for stored records; the oldest are dropped and counted.
     #[arg(long, default_value = "64MiB", env = "KRUSH_SERVE_MAX_MEMORY")]
@@ -47,7 +48,7 @@ pub struct ServeArgs {
     pub tls_client_ca: Option<PathBuf>,
     /// Misbehave on purpose, such as stall=1s@5s, fail=10%:50002, status=503@1%; repeatable, see docs/serve.md.
     #[arg(long = "fault", env = "KRUSH_SERVE_FAULT", value_delimiter = ';')]
-    pub faults: Vec<Fault>,
+    pub faults: Vec<String>,
     /// Put the same front before a real Apache Kafka, HOST:PORT (needs the cargo feature `kafka`).
     #[arg(long, value_name = "HOST:PORT", env = "KRUSH_SERVE_KAFKA")]
     pub kafka: Option<String>,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::cli::ServeArgs;
 use crate::error::{Error, Result, exit};
-use crate::standin::{Backend, Memory, Served, Settings, Totals, base_url, serve as run, tls};
+use crate::standin::{
+    Backend, Faults, Memory, Served, Settings, Totals, base_url, serve as run, tls,
+};
 use crate::units::grouped;
 
 /// Listens, prints the URL and what it is, runs until Ctrl-C, SIGTERM or a fault that ends it, prints totals.
@@ -76,6 +78,8 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
         )?),
         _ => None,
     };
+    let faults = args.faults.iter().map(|fault| fault.parse());
+    let faults = faults.collect::<Result<Faults, String>>();
     let defaults = Settings::default();
     Ok(Settings {
         dialect: args.dialect,
@@ -85,7 +89,7 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
         max_block: args.max_block,
         idle_timeout: None,
         tls,
-        faults: args.faults.clone(),
+        faults: faults.map_err(|why| Error::usage(format!("--fault: {why}")))?,
         threads: args.threads.unwrap_or(defaults.threads),
     })
 }

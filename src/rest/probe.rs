@@ -101,7 +101,7 @@ fn recognise(root: &Root) -> Option<(TargetKind, String, Dialect)> {
         } else {
             TargetKind::StandIn
         };
-        return Some((kind, header.to_owned(), Dialect::Confluent));
+        return Some((kind, header.to_owned(), Dialect::of_manners(header)));
     }
     if header.starts_with("Karapace") {
         return Some((TargetKind::RestProxy, header.to_owned(), Dialect::Karapace));
@@ -224,6 +224,11 @@ mod tests {
                 Some((StandIn, "krush 0.1.0 stand-in", Confluent)),
             ),
             (Some(front), None, Some((StandInKafka, front, Confluent))),
+            (
+                Some("krush 0.1.0 stand-in (strimzi manners)"),
+                Some("0.33.1"),
+                Some((StandIn, "krush 0.1.0 stand-in (strimzi manners)", Strimzi)),
+            ),
         ] {
             let root = Root {
                 server: server.map(str::to_owned),

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use super::answer::{Answer, Wire, frame};
 use super::clock::Clock;
 use super::faults::{Defect, Falsify, Plan};
-use super::head::{Expect, Head, Length, MAX_HEAD_BYTES, decode_chunked};
+use super::head::{Chunked, Expect, Head, Length, MAX_HEAD_BYTES};
 use super::routes::Route;
 use super::serve::{Call, Shared, answer, is_produce, route};
 use crate::wire::Dialect;
@@ -44,8 +44,7 @@ struct Connection<'a, S> {
     buffer: Vec<u8>,
     /// The current head, apart from the buffer so that both can be used at once.
     head: Vec<u8>,
-    /// A chunked body without its framing.
-    unchunked: Vec<u8>,
+    chunked: Chunked,
     wire: Wire,
 }
 
@@ -60,7 +59,7 @@ where
         clock,
         buffer: Vec::new(),
         head: Vec::new(),
-        unchunked: Vec::new(),
+        chunked: Chunked::default(),
         wire: Wire::default(),
     };
     // A broken connection is the client's affair; there is nobody to tell.
@@ -157,7 +156,7 @@ where
         length: usize,
     ) -> Answer {
         let body = match head.length {
-            Length::Chunked => self.unchunked.as_slice(),
+            Length::Chunked => self.chunked.body.as_slice(),
             Length::Fixed(_) | Length::Conflict => &self.buffer[..length],
         };
         let inflated = match (self.shared.dialect, head.sends_gzip) {
@@ -228,13 +227,14 @@ where
     }
 
     async fn read_body(&mut self, length: Length) -> io::Result<BodyRead> {
+        self.chunked.reset();
         loop {
             let missing = match length {
                 Length::Fixed(length) if self.buffer.len() >= length => {
                     return Ok(BodyRead::Ready(length));
                 }
                 Length::Fixed(length) => length - self.buffer.len(),
-                Length::Chunked => match decode_chunked(&self.buffer, &mut self.unchunked) {
+                Length::Chunked => match self.chunked.decode(&self.buffer) {
                     Ok(Some(used)) => return Ok(BodyRead::Ready(used)),
                     Ok(None) => READ_BYTES,
                     Err(()) => return Ok(BodyRead::Broken),

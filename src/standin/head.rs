@@ -149,34 +149,50 @@ fn has_token(value: &str, token: &str) -> bool {
     })
 }
 
-/// Decodes a chunked body from the front of `bytes` into `body`.
-///
-/// Returns the bytes used once the last chunk and its trailers are there, `None` if more are needed.
-///
-/// # Errors
-/// If the framing is broken.
-pub(crate) fn decode_chunked(bytes: &[u8], body: &mut Vec<u8>) -> Result<Option<usize>, ()> {
-    body.clear();
-    let mut at = 0;
-    loop {
-        let (line, size) = match httparse::parse_chunk_size(&bytes[at..]) {
-            Ok(httparse::Status::Complete((line, size))) => (line, size as usize),
-            Ok(httparse::Status::Partial) => return Ok(None),
-            Err(_) => return Err(()),
-        };
-        at += line;
-        if size == 0 {
-            return Ok(trailers_end(&bytes[at..]).map(|end| at + end));
-        }
-        let Some(chunk) = bytes.get(at..at.saturating_add(size)) else {
-            return Ok(None);
-        };
-        body.extend_from_slice(chunk);
-        at += size;
-        match bytes.get(at..at + 2) {
-            Some(b"\r\n") => at += 2,
-            Some(_) => return Err(()),
-            None => return Ok(None),
+/// A chunked body on its way: decoded as far as whole chunks are there.
+#[derive(Debug, Default)]
+pub(crate) struct Chunked {
+    /// The body without its framing.
+    pub(crate) body: Vec<u8>,
+    /// Bytes decoded.
+    at: usize,
+}
+
+impl Chunked {
+    /// Ready for the next body.
+    pub(crate) fn reset(&mut self) {
+        self.body.clear();
+        self.at = 0;
+    }
+
+    /// Goes on decoding; `bytes` starts where the body starts, with more behind each time.
+    ///
+    /// Returns the bytes used once the last chunk and its trailers are there, `None` if more are needed.
+    ///
+    /// # Errors
+    /// If the framing is broken.
+    pub(crate) fn decode(&mut self, bytes: &[u8]) -> Result<Option<usize>, ()> {
+        loop {
+            let rest = &bytes[self.at..];
+            let (line, size) = match httparse::parse_chunk_size(rest) {
+                Ok(httparse::Status::Complete((line, size))) => (line, size as usize),
+                Ok(httparse::Status::Partial) => return Ok(None),
+                Err(_) => return Err(()),
+            };
+            if size == 0 {
+                return Ok(trailers_end(&rest[line..]).map(|end| self.at + line + end));
+            }
+            let Some(end) = line.checked_add(size) else {
+                return Err(());
+            };
+            let (Some(chunk), Some(after)) = (rest.get(line..end), rest.get(end..end + 2)) else {
+                return Ok(None);
+            };
+            if after != b"\r\n" {
+                return Err(());
+            }
+            self.body.extend_from_slice(chunk);
+            self.at += end + 2;
         }
     }
 }
@@ -197,14 +213,19 @@ mod tests {
         let whole =
             b"f\r\n{\"records\":[{\"v\r\n10;x=y\r\nalue\":{\"n\":1}}]}\r\n0\r\nA: b\r\n\r\nnext";
         let used = whole.len() - 4;
-        let mut body = Vec::new();
         for cut in 0..used {
-            assert_eq!(decode_chunked(&whole[..cut], &mut body), Ok(None), "{cut}");
+            let mut chunked = Chunked::default();
+            assert_eq!(chunked.decode(&whole[..cut]), Ok(None), "{cut}");
+            assert_eq!(chunked.decode(whole), Ok(Some(used)), "{cut}");
+            assert_eq!(chunked.body, b"{\"records\":[{\"value\":{\"n\":1}}]}");
         }
-        assert_eq!(decode_chunked(whole, &mut body), Ok(Some(used)));
-        assert_eq!(body, b"{\"records\":[{\"value\":{\"n\":1}}]}");
-        assert_eq!(decode_chunked(b"zz\r\n", &mut body), Err(()));
-        assert_eq!(decode_chunked(b"1\r\nab\r\n", &mut body), Err(()));
+        for broken in [
+            b"zz\r\n".as_slice(),
+            b"1\r\nab\r\n",
+            b"ffffffffffffffff\r\n",
+        ] {
+            assert_eq!(Chunked::default().decode(broken), Err(()));
+        }
     }
 
     #[test]

@@ -459,13 +459,15 @@ mod tests {
         let values: Vec<Vec<u8>> = (0..100)
             .map(|n| format!("value {n}").into_bytes())
             .collect();
-        let records = values.iter().enumerate();
+        let places: Vec<(i32, i64)> = (0..50)
+            .flat_map(|offset| [(0, offset), (1, offset)])
+            .collect();
+        let records = values.iter().zip(&places);
         let records = records
-            .map(|(n, value)| record(Some((n % 2) as i32), value))
+            .map(|(value, (p, _))| record(Some(*p), value))
             .collect();
         let entries = block_on(memory.produce("t", records)).unwrap();
-        for (n, entry) in entries.iter().enumerate() {
-            let (partition, offset) = ((n % 2) as i32, (n / 2) as i64);
+        for (entry, (partition, offset)) in entries.iter().zip(places) {
             assert_eq!(*entry, Entry::Stored { partition, offset });
         }
         let held = memory.records("t");

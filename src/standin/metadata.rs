@@ -60,7 +60,8 @@ pub(crate) fn root(shared: &Shared) -> Answer {
         Dialect::Strimzi => Answer::ok("{\"bridge_version\":\"0.33.1\"}").typed(Some(JSON)),
         Dialect::Karapace | Dialect::Redpanda => Answer::ok("{}").typed(Some(JSON)),
     };
-    answer.with("Server", shared.backend.server_name())
+    let name = shared.backend.server_name();
+    answer.with("Server", shared.dialect.with_manners(&name))
 }
 
 /// Karapace's `/_health`.

@@ -5,4 +5,5 @@ mod cli;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod layers;
+mod load;
 mod standin;

@@ -27,7 +27,9 @@ fn with_faults(faults: &[&str]) -> Embedded {
 fn connect(server: &Embedded) -> BufReader<TcpStream> {
     let address = server.url().strip_prefix("http://").unwrap();
     let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
     BufReader::new(stream)
 }
 
@@ -101,7 +103,10 @@ fn a_share_of_entries_fails_inside_a_200_and_is_not_stored() {
         let body: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
         let entries = body["offsets"].as_array().unwrap();
         assert_eq!(entries.len(), 25);
-        failed += entries.iter().filter(|entry| entry["error_code"] == 50003).count();
+        failed += entries
+            .iter()
+            .filter(|entry| entry["error_code"] == 50003)
+            .count();
     }
     assert_eq!(failed, 25);
     assert_eq!(stored(&server), 225);
@@ -118,7 +123,13 @@ fn a_status_for_the_whole_request_stores_only_if_told_to() {
         let server = with_faults(&[fault]);
         let reply = produce(&mut connect(&server), 3).unwrap();
         assert_eq!((reply.status, stored(&server)), (status, kept), "{fault}");
-        assert!(reply.body.starts_with(&format!("{{\"error_code\":{status},")), "{}", reply.body);
+        assert!(
+            reply
+                .body
+                .starts_with(&format!("{{\"error_code\":{status},")),
+            "{}",
+            reply.body
+        );
     }
 }
 
@@ -126,9 +137,13 @@ fn a_status_for_the_whole_request_stores_only_if_told_to() {
 fn answers_are_falsified_but_the_records_are_stored() {
     let entries = |body: &str| body.matches("\"partition\"").count();
     for (fault, holds) in [
-        ("empty", &(|body: &str| body.is_empty()) as &dyn Fn(&str) -> bool),
+        (
+            "empty",
+            &(|body: &str| body.is_empty()) as &dyn Fn(&str) -> bool,
+        ),
         ("broken", &|body| {
-            body.starts_with("{\"offsets\"") && serde_json::from_str::<serde_json::Value>(body).is_err()
+            body.starts_with("{\"offsets\"")
+                && serde_json::from_str::<serde_json::Value>(body).is_err()
         }),
         ("entries=-1", &|body| entries(body) == 2),
         ("entries=+2", &|body| entries(body) == 5),
@@ -178,7 +193,10 @@ fn assert_refused_soon(server: &Embedded) {
     let address = server.url().strip_prefix("http://").unwrap();
     let started = Instant::now();
     while TcpStream::connect(address).is_ok() {
-        assert!(started.elapsed() < Duration::from_secs(5), "it still listens");
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "it still listens"
+        );
         std::thread::yield_now();
     }
 }
@@ -191,10 +209,19 @@ fn a_stall_holds_every_connection_until_it_ends() {
     produce(&mut one, 1).unwrap();
     assert!(started.elapsed() < Duration::from_millis(250), "not yet");
     let started = Instant::now();
-    one.get_mut().write_all(request("POST", "/topics/t", &records(1)).as_bytes()).unwrap();
-    assert_eq!(send(&mut other, &request("GET", "/", "")).unwrap().status, 200);
+    one.get_mut()
+        .write_all(request("POST", "/topics/t", &records(1)).as_bytes())
+        .unwrap();
+    assert_eq!(
+        send(&mut other, &request("GET", "/", "")).unwrap().status,
+        200
+    );
     assert_eq!(read_reply(&mut one).unwrap().status, 200);
-    assert!(started.elapsed() >= Duration::from_millis(250), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() >= Duration::from_millis(250),
+        "{:?}",
+        started.elapsed()
+    );
     let started = Instant::now();
     produce(&mut one, 1).unwrap();
     assert!(started.elapsed() < Duration::from_millis(250), "it is over");
@@ -238,7 +265,10 @@ fn the_keep_alive_defect_hits_reused_connections_and_stores_all_the_same() {
             }
         }
     }
-    assert!(empty > 0 && server_errors > 0 && unanswered > 0, "{empty} {server_errors} {unanswered}");
+    assert!(
+        empty > 0 && server_errors > 0 && unanswered > 0,
+        "{empty} {server_errors} {unanswered}"
+    );
     assert_eq!(stored(&server), sent - unanswered);
 }
 
@@ -277,8 +307,14 @@ fn https_works_and_a_client_ca_shuts_strangers_out() {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificate.der().clone()).unwrap();
     for (client_ca, answered) in [(None, true), (Some(path("cert.pem")), false)] {
-        let server = tls::Server::from_files(&path("cert.pem"), &path("key.pem"), client_ca.as_deref()).unwrap();
-        let settings = Settings { tls: Some(server), threads: 1, ..Settings::default() };
+        let server =
+            tls::Server::from_files(&path("cert.pem"), &path("key.pem"), client_ca.as_deref())
+                .unwrap();
+        let settings = Settings {
+            tls: Some(server),
+            threads: 1,
+            ..Settings::default()
+        };
         let server = Embedded::start(settings).unwrap();
         let address = server.url().strip_prefix("https://").unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -291,13 +327,20 @@ fn https_works_and_a_client_ca_shuts_strangers_out() {
         let client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
         let socket = TcpStream::connect(address).unwrap();
         let mut stream = BufReader::new(rustls::StreamOwned::new(client, socket));
-        let sent = stream.get_mut().write_all(request("POST", "/topics/t", &records(2)).as_bytes());
+        let sent = stream
+            .get_mut()
+            .write_all(request("POST", "/topics/t", &records(2)).as_bytes());
         let reply = sent.ok().and_then(|()| read_reply(&mut stream));
         assert_eq!(reply.map(|reply| reply.status), answered.then_some(200));
         assert_eq!(stored(&server), if answered { 2 } else { 0 });
     }
     let missing = tls::Server::from_files(&path("none.pem"), &path("key.pem"), None).unwrap_err();
-    assert!(missing.to_string().starts_with("cannot use the certificate "), "{missing}");
+    assert!(
+        missing
+            .to_string()
+            .starts_with("cannot use the certificate "),
+        "{missing}"
+    );
     assert!(!missing.to_string().contains('\n'));
 }
 
@@ -314,7 +357,10 @@ fn serve_says_where_it_listens_and_ends_with_totals() {
     out.read_line(&mut first).unwrap();
     let (url, what) = first.trim_end().split_once("  ").unwrap();
     let version = env!("CARGO_PKG_VERSION");
-    assert_eq!(what, format!("krush {version} stand-in, confluent dialect; Ctrl-C ends it"));
+    assert_eq!(
+        what,
+        format!("krush {version} stand-in, confluent dialect; Ctrl-C ends it")
+    );
     let address = url.strip_prefix("http://").unwrap();
     let mut stream = BufReader::new(TcpStream::connect(address).unwrap());
     assert_eq!(produce(&mut stream, 1000).unwrap().status, 200);
@@ -324,7 +370,10 @@ fn serve_says_where_it_listens_and_ends_with_totals() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
-    assert_eq!(rest, "2 requests, 1,000 records stored, 0 of them dropped to stay within memory\n");
+    assert_eq!(
+        rest,
+        "2 requests, 1,000 records stored, 0 of them dropped to stay within memory\n"
+    );
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
@@ -333,16 +382,39 @@ fn serve_refuses_bad_input_in_one_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     for (args, says) in [
-        (vec!["--port", &port], format!("error: cannot listen on 127.0.0.1:{port}: ")),
-        (vec!["--port", "0", "--host", "300.1.1.1"], "error: cannot listen on 300.1.1.1:0: ".to_owned()),
         (
-            vec!["--port", "0", "--tls-cert", "/none/a.pem", "--tls-key", "/none/b.pem"],
+            vec!["--port", &port],
+            format!("error: cannot listen on 127.0.0.1:{port}: "),
+        ),
+        (
+            vec!["--port", "0", "--host", "300.1.1.1"],
+            "error: cannot listen on 300.1.1.1:0: ".to_owned(),
+        ),
+        (
+            vec![
+                "--port",
+                "0",
+                "--tls-cert",
+                "/none/a.pem",
+                "--tls-key",
+                "/none/b.pem",
+            ],
             "error: cannot use the certificate /none/a.pem: ".to_owned(),
         ),
-        (vec!["--fault", "explode"], "`explode` is not a fault: ".to_owned()),
-        (vec!["--dialect", "kafka"], "`kafka` is not a dialect: ".to_owned()),
+        (
+            vec!["--fault", "explode"],
+            "`explode` is not a fault: ".to_owned(),
+        ),
+        (
+            vec!["--dialect", "kafka"],
+            "`kafka` is not a dialect: ".to_owned(),
+        ),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_krush")).arg("serve").args(&args).output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_krush"))
+            .arg("serve")
+            .args(&args)
+            .output()
+            .unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(text.contains(&says), "{args:?}: {text}");
         assert_eq!(output.status.code(), Some(2), "{args:?}");
