@@ -28,6 +28,8 @@ const READ_BYTES: usize = 128 * 1024;
 const MAX_IDLE_US: u64 = 25_000_000;
 /// Connections being made at once by one thread; more would overflow listen queues.
 const MAX_CONNECTING: usize = 64;
+/// Shortest time over which CPU accounting tells how busy a thread was while there was something to send.
+const BUSY_WINDOW_US: u64 = 1_000_000;
 const SWEEP_US: u64 = 100_000;
 
 const WAKE: Token = Token(usize::MAX);
@@ -227,6 +229,8 @@ impl<'a> Worker<'a> {
                 self.event(event);
             }
         }
+        // The load of a burst is over at once; how busy it kept the thread shows only until its last answer.
+        self.note_busy(0);
         self.finish();
         Ok(self.harvest)
     }
@@ -294,13 +298,23 @@ impl<'a> Worker<'a> {
         go.measured.end_us().is_some() || !self.connections.iter().any(waiting)
     }
 
+    /// How busy this thread was since the clock started, unless that is less than `window_us` ago. The clock is read anew:
+    /// a burst may be written within one turn of the loop, whose own time is that of its beginning.
+    fn note_busy(&mut self, window_us: u64) {
+        if let (None, Some((before, since_us)), Some(cpu)) =
+            (self.harvest.busy_ratio, self.cpu_at_start, thread_cpu())
+        {
+            let wall = self.clock.now_us().saturating_sub(since_us).max(1);
+            if wall >= window_us {
+                self.harvest.busy_ratio =
+                    Some(cpu.saturating_sub(before).as_micros() as f64 / wall as f64);
+            }
+        }
+    }
+
     fn load_is_over(&mut self, now_us: u64) {
         self.load_over_us = Some(now_us);
-        if let (Some((before, since_us)), Some(cpu)) = (self.cpu_at_start, thread_cpu()) {
-            let wall = now_us.saturating_sub(since_us).max(1);
-            self.harvest.busy_ratio =
-                Some(cpu.saturating_sub(before).as_micros() as f64 / wall as f64);
-        }
+        self.note_busy(BUSY_WINDOW_US);
         for index in 0..self.connections.len() {
             let connection = &self.connections[index];
             let ending = &mut self.harvest.endings[connection.target];
