@@ -52,6 +52,14 @@ pub struct ServeArgs {
     /// Put the same front before a real Apache Kafka, HOST:PORT (needs the cargo feature `kafka`).
     #[arg(long, value_name = "HOST:PORT", env = "KRUSH_SERVE_KAFKA")]
     pub kafka: Option<String>,
+    /// Version of that Kafka, such as 4.3.1, for the server's name: the protocol tells only the release.
+    #[arg(
+        long,
+        value_name = "VERSION",
+        requires = "kafka",
+        env = "KRUSH_SERVE_KAFKA_VERSION"
+    )]
+    pub kafka_version: Option<String>,
 }
 
 fn parse_dialect(text: &str) -> Result<Dialect, String> {

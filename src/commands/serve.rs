@@ -14,7 +14,7 @@ use crate::units::grouped;
 /// Listens, prints the URL and what it is, runs until Ctrl-C, SIGTERM or a fault that ends it, prints totals.
 ///
 /// # Errors
-/// A port in use, a bad address, an unusable certificate, `--kafka` in a build without it.
+/// A port in use, a bad address, an unusable certificate, `--kafka` in a build without it or with no broker behind it.
 pub fn serve(args: &ServeArgs) -> Result<u8> {
     let settings = settings(args)?;
     let listener = listen(&args.host, args.port)?;
@@ -121,6 +121,24 @@ fn backend(args: &ServeArgs, settings: &Settings) -> Result<(Backend, Option<Arc
         });
     }
     Ok(in_memory(settings))
+}
+
+#[cfg(feature = "kafka")]
+fn backend(args: &ServeArgs, settings: &Settings) -> Result<(Backend, Option<Arc<Memory>>)> {
+    use crate::standin::kafka::{Front, FrontSettings};
+    let Some(bootstrap) = &args.kafka else {
+        return Ok(in_memory(settings));
+    };
+    let front = Front::connect(
+        bootstrap,
+        FrontSettings {
+            max_block: settings.max_block,
+            auto_create: settings.auto_create,
+            kafka_version: args.kafka_version.clone(),
+            ..FrontSettings::default()
+        },
+    )?;
+    Ok((Backend::Kafka(Arc::new(front)), None))
 }
 
 fn in_memory(settings: &Settings) -> (Backend, Option<Arc<Memory>>) {

@@ -20,8 +20,8 @@ const INTERNAL: [&str; 3] = [
     "__transaction_state",
     "__share_group_state",
 ];
-/// Pause between two looks for a topic that was just created.
-const VISIBLE_BACKOFF: Duration = Duration::from_millis(20);
+/// Pause between two looks at a topic that is not ready yet.
+const UNSETTLED_BACKOFF: Duration = Duration::from_millis(20);
 
 impl Front {
     /// Names of all topics but Kafka's internal ones.
@@ -81,17 +81,34 @@ impl Front {
         if !partitions.iter().any(|info| info.partition == partition) {
             return Ok(None);
         }
-        let topic = name.to_owned();
-        let timeout = self.settings.api_timeout;
-        self.blocking(name, "listOffsets", move |client| {
-            client
-                .fetch_watermarks(&topic, partition, timeout)
-                .map(Some)
-        })
-        .await
+        let deadline = Instant::now() + self.settings.api_timeout;
+        self.watermarks(name, partition, deadline).await.map(Some)
     }
 
-    /// Creates a topic (or only checks that it could be) and waits until the cluster shows it with all leaders.
+    /// First and next offset, asked again while the partition's leader is not known or not ready, as Kafka's Java client does.
+    async fn watermarks(
+        &self,
+        name: &str,
+        partition: i32,
+        deadline: Instant,
+    ) -> Result<(i64, i64), ApiError> {
+        let call = "listOffsets";
+        loop {
+            let topic = name.to_owned();
+            let timeout = deadline - Instant::now();
+            let asked =
+                self.asked(move |client| client.fetch_watermarks(&topic, partition, timeout));
+            match asked.await {
+                Ok(offsets) => return Ok(offsets),
+                Err(error) if texts::is_unsettled(error) && Instant::now() < deadline => {
+                    sleep(UNSETTLED_BACKOFF).await;
+                }
+                Err(error) => return Err(texts::api_error(name, call, error)),
+            }
+        }
+    }
+
+    /// Creates a topic (or only checks that it could be) and waits until it can be used.
     ///
     /// # Errors
     /// Status 422 for a bad name; 400 with code 40002 if the topic exists or the broker refuses partitions, replication
@@ -129,7 +146,7 @@ impl Front {
             return Ok(());
         }
         self.forget(&new.name);
-        self.visible(&new.name).await
+        self.usable(&new.name).await
     }
 
     /// Deletes a topic; `false` if it is missing.
@@ -184,16 +201,21 @@ impl Front {
         }
     }
 
-    /// Waits until a topic that was just created is shown with all its leaders: metadata lags behind by some milliseconds.
-    async fn visible(&self, name: &str) -> Result<(), ApiError> {
+    /// Waits until a topic that was just created can be used. Metadata shows it some milliseconds late, and some more before
+    /// its leaders have opened their logs; records sent in between are refused and wait for seconds in retries.
+    async fn usable(&self, name: &str) -> Result<(), ApiError> {
         let deadline = Instant::now() + self.settings.api_timeout;
-        loop {
+        let partitions = loop {
             match self.partitions(name).await? {
-                Some(partitions) if partitions.iter().all(|info| info.leader >= 0) => return Ok(()),
+                Some(partitions) if !partitions.is_empty() => break partitions,
                 _ if Instant::now() >= deadline => return Ok(()),
-                _ => sleep(VISIBLE_BACKOFF).await,
+                _ => sleep(UNSETTLED_BACKOFF).await,
             }
+        };
+        for info in partitions {
+            self.watermarks(name, info.partition, deadline).await?;
         }
+        Ok(())
     }
 
     async fn metadata<T: Send + 'static>(
@@ -204,25 +226,24 @@ impl Front {
     ) -> Result<T, ApiError> {
         let asked = topic.map(str::to_owned);
         let timeout = self.settings.api_timeout;
-        self.blocking(topic.unwrap_or_default(), call, move |client| {
+        self.asked(move |client| {
             let metadata = client.fetch_metadata(asked.as_deref(), timeout)?;
             Ok(read(&metadata))
         })
         .await
+        .map_err(|error| texts::api_error(topic.unwrap_or_default(), call, error))
     }
 
     /// Runs one of librdkafka's blocking calls off the async threads.
-    async fn blocking<T: Send + 'static>(
+    async fn asked<T: Send + 'static>(
         &self,
-        topic: &str,
-        call: &'static str,
-        work: impl FnOnce(&Client<Quiet>) -> KafkaResult<T> + Send + 'static,
-    ) -> Result<T, ApiError> {
+        question: impl FnOnce(&Client<Quiet>) -> KafkaResult<T> + Send + 'static,
+    ) -> Result<T, RDKafkaErrorCode> {
         let admin = Arc::clone(&self.admin);
-        tokio::task::spawn_blocking(move || work(admin.inner()))
+        tokio::task::spawn_blocking(move || question(admin.inner()))
             .await
             .unwrap_or(Err(KafkaError::Canceled))
-            .map_err(|error| texts::api_error(topic, call, error_code(&error)))
+            .map_err(|error| error_code(&error))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::standin::backend::ApiError;
 use crate::wire::code;
@@ -76,6 +76,14 @@ pub(super) fn is_of_the_topic(error: Code) -> bool {
     is_missing(error) || error == Code::TopicAuthorizationFailed
 }
 
+/// Whether the error says that a partition has no leader, or none that is ready, yet.
+pub(super) fn is_unsettled(error: Code) -> bool {
+    matches!(
+        error,
+        Code::LeaderNotAvailable | Code::NotLeaderForPartition | Code::ReplicaNotAvailable
+    ) || is_missing(error)
+}
+
 /// `error_code` and text of any other error of a record or call.
 pub(super) fn named(topic: &str, error: Code) -> (i64, String) {
     let message = match error {
@@ -95,7 +103,7 @@ pub(super) fn named(topic: &str, error: Code) -> (i64, String) {
             "Messages are written to the log, but to fewer in-sync replicas than required."
                 .to_owned()
         }
-        other => KafkaError::MessageProduction(other).to_string(),
+        other => description(other),
     };
     let code = match error {
         Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
@@ -108,17 +116,25 @@ pub(super) fn named(topic: &str, error: Code) -> (i64, String) {
     (code, message)
 }
 
+/// librdkafka's own words for a code, such as `Not coordinator for group`, without the name and origin in front of them.
+fn description(error: Code) -> String {
+    let said = error.to_string();
+    let words = said
+        .split_once(" (")
+        .and_then(|(_, words)| words.strip_suffix(')'))
+        .unwrap_or(&said);
+    let words = words.strip_prefix("Broker: ").unwrap_or(words);
+    words.strip_prefix("Local: ").unwrap_or(words).to_owned()
+}
+
 /// Kafka's `RetriableException`s, and librdkafka's own errors that leave a record's fate open.
 fn is_retriable(error: Code) -> bool {
     is_expiry(error)
-        || is_missing(error)
+        || is_unsettled(error)
         || matches!(
             error,
             Code::InvalidMessage
-                | Code::LeaderNotAvailable
-                | Code::NotLeaderForPartition
                 | Code::BrokerNotAvailable
-                | Code::ReplicaNotAvailable
                 | Code::NetworkException
                 | Code::CoordinatorLoadInProgress
                 | Code::CoordinatorNotAvailable
@@ -208,6 +224,15 @@ mod tests {
             );
             assert!(recorded.contains(&body), "not recorded: {body}");
         }
+    }
+
+    #[test]
+    fn other_errors_are_told_in_librdkafkas_words() {
+        assert_eq!(named("t", Code::NotCoordinator).1, "Not coordinator");
+        assert_eq!(
+            named("t", Code::BrokerTransportFailure).1,
+            "Broker transport failure"
+        );
     }
 
     #[test]

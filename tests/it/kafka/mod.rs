@@ -1,9 +1,4 @@
 //! The front against a real Apache Kafka: compiled with feature `kafka`, run by `tests/kafka/run.sh`, which starts the broker.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a failed unwrap is a failed test; the setting for tests misses helpers"
-)]
-
 mod front;
 mod presets;
 
