@@ -74,9 +74,10 @@ impl Command {
 /// # Errors
 /// clap's own error, which also stands for `--help` and `--version`.
 pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let words: Vec<OsString> = words.into_iter().collect();
     let matches = Cli::command()
-        .try_get_matches_from(words)
-        .map_err(name_variable)?;
+        .try_get_matches_from(&words)
+        .map_err(|error| name_variable(error, &words))?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     if let Some((_, matches)) = matches.subcommand() {
         cli.command
@@ -86,7 +87,7 @@ pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap
 }
 
 /// clap blames the flag even if the value came from its variable; this adds the variable's name.
-fn name_variable(mut error: clap::Error) -> clap::Error {
+fn name_variable(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     let flag = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => {
             argument.split([' ', '=']).next().map(str::to_owned)
@@ -96,16 +97,33 @@ fn name_variable(mut error: clap::Error) -> clap::Error {
     let setting = crate::plan::SETTINGS
         .iter()
         .find(|setting| setting.flag.is_some() && setting.flag == flag.as_deref());
-    let Some((setting, variable)) = setting.and_then(|s| Some((s, s.variable()?))) else {
+    let Some((flag, variable)) =
+        setting.and_then(|setting| Some((setting.flag?, setting.variable()?)))
+    else {
         return error;
     };
-    let flag = setting.flag.unwrap_or_default();
-    let typed = std::env::args().any(|word| word.split('=').next() == Some(flag));
-    if !typed && std::env::var_os(&variable).is_some() {
+    if !typed(words, flag) && std::env::var_os(&variable).is_some() {
         let argument = format!("{flag} (from {variable})");
         error.insert(ContextKind::InvalidArg, ContextValue::String(argument));
     }
     error
+}
+
+/// Whether `flag` or its short form is among the words.
+fn typed(words: &[OsString], flag: &str) -> bool {
+    let cli = Cli::command();
+    let short = cli
+        .get_subcommands()
+        .flat_map(clap::Command::get_arguments)
+        .find(|argument| argument.get_long() == flag.strip_prefix("--"))
+        .and_then(clap::Arg::get_short);
+    words.iter().map(|word| word.to_string_lossy()).any(|word| {
+        let in_short = |letter: char| {
+            let bundle = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
+            bundle.is_some_and(|bundle| bundle.contains(letter))
+        };
+        word.split('=').next() == Some(flag) || short.is_some_and(in_short)
+    })
 }
 
 /// Whether clap took a value from the command line or the environment.
@@ -148,6 +166,21 @@ mod tests {
                     "layers find arguments by this name"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_typed_flag_is_told_from_its_variable() {
+        for (line, found) in [
+            ("krush basic", false),
+            ("krush basic --concurrency x", true),
+            ("krush basic --concurrency=x", true),
+            ("krush basic -c x", true),
+            ("krush basic -qcx", true),
+            ("krush basic --rate x", false),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(typed(&words, "--concurrency"), found, "{line}");
         }
     }
 

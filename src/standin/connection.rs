@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::answer::{Answer, Wire, frame};
+use super::answer::Answer;
 use super::clock::Clock;
 use super::faults::{Defect, Falsify, Plan};
+use super::framing::{Wire, frame};
 use super::head::{Chunked, Expect, Head, Length, MAX_HEAD_BYTES};
 use super::routes::Route;
 use super::serve::{Call, Shared, answer, is_produce, route};

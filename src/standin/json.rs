@@ -457,6 +457,40 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn white_space_between_tokens_is_all_that_goes(value in json_value(), spaces in " {0,2}") {
+            let compact = value.to_string();
+            let loose = serde_json::to_string_pretty(&value).unwrap().replace(": ", &format!(":{spaces}"));
+            proptest::prop_assert_eq!(&*scan(&compact).unwrap().compacted(), compact.as_bytes());
+            proptest::prop_assert!(scan(&compact).unwrap().compact);
+            let spaced = format!("{spaces}{loose}{spaces}");
+            let stored = scan(&spaced).unwrap().compacted().into_owned();
+            let again: serde_json::Value = serde_json::from_slice(&stored).unwrap();
+            let meant: serde_json::Value = serde_json::from_str(&loose).unwrap();
+            proptest::prop_assert_eq!(again, meant);
+        }
+    }
+
+    fn json_value() -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
+        use proptest::prelude::*;
+        use serde_json::Value;
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::hash_map(any::<String>(), inner, 0..6)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
     #[test]
     fn depth_and_digits_are_bounded_as_on_the_real_server() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));

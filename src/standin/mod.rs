@@ -24,6 +24,7 @@ mod connection;
 mod embedded;
 mod entries;
 pub mod faults;
+mod framing;
 mod head;
 mod json;
 #[cfg(feature = "kafka")]

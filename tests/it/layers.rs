@@ -24,7 +24,8 @@ const ALLOWED: [(&str, &[&str]); 12] = [
         &["plan", "measure", "gate", "units", "error", "wire"],
     ),
     ("standin", &["units", "error", "wire"]),
-    ("cli", &["plan", "units", "error", "wire"]),
+    // `serve` names the stand-in's own types for faults.
+    ("cli", &["plan", "standin", "units", "error", "wire"]),
     ("rest", &["plan", "report", "units", "error", "wire"]),
 ];
 

@@ -433,3 +433,44 @@ fn kafka_needs_the_feature_and_says_so() {
     assert!(text.contains("--features kafka"), "{text}");
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn redpanda_answers_one_entry_a_partition_batch() {
+    let settings = Settings {
+        dialect: krush::wire::Dialect::Redpanda,
+        default_partitions: 3,
+        threads: 1,
+        ..Settings::default()
+    };
+    let server = Embedded::start(settings).unwrap();
+    let mut stream = connect(&server);
+    let body = r#"{"records":[{"partition":0,"value":1},{"partition":2,"value":2},{"partition":0,"value":3}]}"#;
+    for (base, expected) in [
+        (
+            0,
+            r#"{"offsets":[{"partition":0,"offset":0},{"partition":2,"offset":0}]}"#,
+        ),
+        (
+            2,
+            r#"{"offsets":[{"partition":0,"offset":2},{"partition":2,"offset":1}]}"#,
+        ),
+    ] {
+        let reply = send(&mut stream, &request("POST", "/topics/t", body)).unwrap();
+        assert_eq!(
+            (reply.status, reply.body.as_str()),
+            (200, expected),
+            "from {base}"
+        );
+        assert!(reply.head.contains("Content-Length: "), "{}", reply.head);
+    }
+    for (method, path, status) in [
+        ("GET", "/topics", 200),
+        ("GET", "/topics/t", 404),
+        ("GET", "/topics/t/partitions", 404),
+        ("GET", "/v3/clusters", 404),
+        ("POST", "/topics/t/partitions/0", 404),
+    ] {
+        let reply = send(&mut stream, &request(method, path, "")).unwrap();
+        assert_eq!(reply.status, status, "{method} {path}");
+    }
+}

@@ -1,0 +1,134 @@
+//! What the memory backend says about its topics, and how they are made and deleted.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::super::backend::{ApiError, NewTopic, PartitionInfo, TopicInfo, topic_name_is_valid};
+use super::super::topic_configs;
+use super::{Memory, count, lock, read};
+use crate::wire::code;
+
+/// The only broker there is.
+const BROKER: i32 = 1;
+const CLUSTER_ID: &str = "a3J1c2gtc3RhbmQtaW4tMQ";
+
+impl Memory {
+    /// Names of all topics, sorted.
+    ///
+    /// # Errors
+    /// Never; the signature is shared with the Kafka backend.
+    pub fn topics(&self) -> Result<Vec<String>, ApiError> {
+        Ok(read(&self.topics).keys().cloned().collect())
+    }
+
+    /// A topic's partitions and configuration, `None` if it is missing.
+    ///
+    /// # Errors
+    /// Never; the signature is shared with the Kafka backend.
+    pub fn topic(&self, name: &str) -> Result<Option<TopicInfo>, ApiError> {
+        Ok(self.find(name).map(|topic| TopicInfo {
+            name: name.to_owned(),
+            configs: topic.configs.clone(),
+            partitions: (0..topic.count())
+                .map(|partition| PartitionInfo {
+                    partition,
+                    leader: BROKER,
+                    replicas: vec![BROKER],
+                    in_sync: vec![BROKER],
+                })
+                .collect(),
+        }))
+    }
+
+    /// First offset held and next offset of a partition, `None` if it is missing.
+    ///
+    /// # Errors
+    /// Never; the signature is shared with the Kafka backend.
+    pub fn offsets(&self, topic: &str, partition: i32) -> Result<Option<(i64, i64)>, ApiError> {
+        Ok(self.find(topic).and_then(|topic| {
+            let partition = topic.partitions.get(usize::try_from(partition).ok()?)?;
+            Some(partition.offsets())
+        }))
+    }
+
+    /// Creates a topic, or only checks that it could be.
+    ///
+    /// # Errors
+    /// What Kafka says of an existing topic, a bad name, count, replication factor or configuration key.
+    pub fn create_topic(&self, new: &NewTopic) -> Result<(), ApiError> {
+        let refused = |message: String| {
+            Err(ApiError {
+                status: 400,
+                code: code::KAFKA_BAD_REQUEST,
+                message,
+            })
+        };
+        if !topic_name_is_valid(&new.name) {
+            return refused(format!(
+                "Topic name is invalid: '{}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+                new.name
+            ));
+        }
+        if self.find(&new.name).is_some() {
+            return refused(format!("Topic '{}' already exists.", new.name));
+        }
+        if new.partitions.is_some_and(|count| count < 1) {
+            return refused(
+                "Number of partitions was set to an invalid non-positive value.".into(),
+            );
+        }
+        if let Some(factor) = new
+            .replication_factor
+            .filter(|factor| !matches!(*factor, -1 | 1))
+        {
+            return refused(format!(
+                "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached because only 1 broker(s) are registered."
+            ));
+        }
+        if let Some(key) = new.configs.keys().find(|key| !topic_configs::is_known(key)) {
+            return refused(format!("Unknown topic config name: {key}"));
+        }
+        if !new.validate_only {
+            self.add(&new.name, new.partitions, new.configs.clone());
+        }
+        Ok(())
+    }
+
+    /// Deletes a topic; `false` if it is missing.
+    ///
+    /// # Errors
+    /// Never; the signature is shared with the Kafka backend.
+    pub fn delete_topic(&self, name: &str) -> Result<bool, ApiError> {
+        let removed = self
+            .topics
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
+        let Some(topic) = removed else {
+            return Ok(false);
+        };
+        count(&topic, &mut lock(&self.deleted));
+        for partition in &topic.partitions {
+            loop {
+                match partition.drop_oldest() {
+                    0 => break,
+                    freed => self.held_bytes.fetch_sub(freed, Relaxed),
+                };
+            }
+        }
+        Ok(true)
+    }
+
+    /// Broker ids.
+    ///
+    /// # Errors
+    /// Never; the signature is shared with the Kafka backend.
+    pub fn brokers(&self) -> Result<Vec<i32>, ApiError> {
+        Ok(vec![BROKER])
+    }
+
+    /// The cluster id in v3 paths.
+    pub fn cluster_id(&self) -> String {
+        CLUSTER_ID.to_owned()
+    }
+}
