@@ -1,15 +1,9 @@
-//! What this machine must allow before a run starts: open files, and writable result paths.
-
-use std::path::{Path, PathBuf};
+//! What this machine must allow before a run starts: open files.
 
 use crate::error::{Error, Result};
-use crate::plan::Plan;
 
 /// Descriptors beside the connections: standard streams, event queues, result files, control plane.
 const SPARE_DESCRIPTORS: u64 = 64;
-
-/// Folder of results if no `--output` is given.
-pub(super) const RESULTS: &str = "results";
 
 /// Makes sure that `connections` sockets can be open at once; raises the soft limit to the hard limit if it must.
 ///
@@ -66,63 +60,9 @@ fn too_few(connections: u32, allowed: u64) -> Error {
     }
 }
 
-/// Makes sure that every result file of the plan can be written, and that results have a folder.
-///
-/// # Errors
-/// [`Error::Output`] with the path.
-pub(super) fn outputs(plan: &Plan) -> Result<()> {
-    let default = [PathBuf::from(RESULTS).join("result.json")];
-    let files = match plan.output.files.as_slice() {
-        [] => {
-            std::fs::create_dir_all(RESULTS).map_err(|source| Error::Output {
-                path: PathBuf::from(RESULTS),
-                source,
-            })?;
-            &default[..]
-        }
-        files => files,
-    };
-    files.iter().try_for_each(|file| {
-        writable(file).map_err(|source| Error::Output {
-            path: file.clone(),
-            source,
-        })
-    })
-}
-
-/// Tries what writing a report does: a new file beside the target. The target itself is not touched.
-fn writable(file: &Path) -> std::io::Result<()> {
-    if file.is_dir() {
-        return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory));
-    }
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let trial = folder.join(format!(".krush-{}.tmp", std::process::id()));
-    std::fs::write(&trial, b"")?;
-    std::fs::remove_file(&trial)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_result_path_is_tried_without_touching_it() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let file = folder.path().join("old.json");
-        std::fs::write(&file, "old").expect("written");
-        writable(&file).expect("writable");
-        assert_eq!(std::fs::read_to_string(&file).expect("read"), "old");
-        let names: Vec<_> = std::fs::read_dir(folder.path())
-            .expect("listed")
-            .map(|entry| entry.expect("entry").file_name())
-            .collect();
-        assert_eq!(names, ["old.json"]);
-        assert!(writable(&folder.path().join("missing/new.json")).is_err());
-        assert!(writable(folder.path()).is_err());
-    }
 
     #[cfg(unix)]
     #[test]

@@ -15,7 +15,7 @@ use super::progress::Display;
 use crate::engine::{self, Control, Setup, TargetSetup, TlsTarget};
 use crate::error::{Error, Result, exit};
 use crate::payload::{self, Head, RUN_CHARS};
-use crate::plan::{Origins, Plan, describe};
+use crate::plan::{Origins, Plan, describe, without_secrets};
 use crate::report::{self, Report, Style, table};
 use crate::rest::{self, Patience};
 use crate::standin::Embedded;
@@ -47,7 +47,7 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         return written(print_plan(&plan, &origins, &mut std::io::stdout().lock()));
     }
     limits::descriptors(plan.load.concurrency)?;
-    limits::outputs(&plan)?;
+    report::check_outputs(&plan.output.files)?;
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(Arc::clone(&control))?;
     let mut stderr = std::io::stderr();
@@ -224,7 +224,8 @@ fn print_plan(plan: &Plan, origins: &Origins, out: &mut impl Write) -> std::io::
         out,
         "\nFirst request, as it would be sent (nothing was sent):\n"
     )?;
-    out.write_all(&payload::preview(plan, &run_name(), now.as_millis() as u64))?;
+    let request = payload::preview(plan, &run_name(), now.as_millis() as u64);
+    out.write_all(&without_secrets(&request))?;
     writeln!(out)?;
     out.flush()
 }

@@ -3,6 +3,7 @@
 //! A [`Plan`] is made by [`resolve()`] (defaults < scenario < environment < flags) and knows nothing of clap.
 
 mod describe;
+mod layers;
 mod resolve;
 mod scenario;
 mod settings;
@@ -12,7 +13,8 @@ mod threshold;
 mod value;
 
 pub use describe::{describe, is_secret_header, without_secrets};
-pub use resolve::{Layers, Machine, Origin, Origins, resolve};
+pub use layers::{Layers, Origin, Origins};
+pub use resolve::{Machine, resolve};
 pub use scenario::{PRESETS, Scenario};
 pub use settings::{EXCLUSIVE, Overrides, SETTINGS, Setting, setting};
 pub use size::{MAX_VALUE_BYTES, VALUE_TEMPLATE, body_bytes, request_body_bytes, value_bytes};

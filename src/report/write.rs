@@ -233,9 +233,9 @@ mod tests {
         assert!(good.exists(), "the other files are written all the same");
         insta::assert_snapshot!(lines.join("\n"), @r"
         2 --output: no format goes by the ending of `FOLDER/run.xlsx` [end the name in .json or .md]
-        2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [-]
-        2 cannot write FOLDER/dir.json: is a directory [-]
-        2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [-]
+        2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [make the folder writable, or name another path with --output]
+        2 cannot write FOLDER/dir.json: is a directory [make the folder writable, or name another path with --output]
+        2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [make the folder writable, or name another path with --output]
         ");
         assert_eq!(names(folder.path()), ["dir.json", "good.json"]);
     }

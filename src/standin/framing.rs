@@ -80,13 +80,15 @@ fn confluent(answer: &Answer, head: Option<&Head<'_>>, date: &str, wire: &mut Wi
     let own = answer.voice == Voice::Application;
     wire.start(Dialect::Confluent, 1, answer.status);
     wire.line("Date", date);
-    if own && matches!(method, "GET" | "POST") {
+    // Where Jetty's error page got into an answer, its headers replaced the application's.
+    let page = !own || !answer.behind.is_empty();
+    if !page && matches!(method, "GET" | "POST") {
         wire.line("Vary", "Accept-Encoding");
     }
     for (name, value) in &answer.headers {
         wire.line(name, value);
     }
-    if !own {
+    if page {
         wire.line("Cache-Control", "must-revalidate,no-cache,no-store");
     }
     if let Some(content_type) = answer.content_type {

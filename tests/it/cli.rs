@@ -118,6 +118,7 @@ fn help_lists_the_commands() {
       extreme    The most: 100,000 small records, 500 connections, batches of 1,000
       64kb       Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
       run        Run a scenario file
+      serve      Serve the built-in stand-in proxy on a port of its own
       help       Print this message or the help of the given subcommand(s)
 
     Options:
