@@ -281,10 +281,12 @@ fn the_keep_alive_defect_has_a_kind_for_each_form() {
     );
 }
 
-/// The same judgement by a complete parser, for answers of status 200.
-fn model(dialect: Dialect, body: &[u8], expected: u32) -> (u32, u32, u32) {
+/// The same judgement by a complete parser, for answers of status 200. Bytes that are no UTF-8 are taken for replacement
+/// characters: inside a text they are no reason to disbelieve the entries, outside they are no JSON either way.
+fn model(body: &[u8], expected: u32) -> (u32, u32, u32) {
     let unknown = (0, 0, expected);
-    let Ok(Value::Object(root)) = serde_json::from_slice::<Value>(body) else {
+    let Ok(Value::Object(root)) = serde_json::from_str::<Value>(&String::from_utf8_lossy(body))
+    else {
         return unknown;
     };
     let Some(Value::Array(entries)) = root.get("offsets") else {
@@ -322,7 +324,6 @@ fn model(dialect: Dialect, body: &[u8], expected: u32) -> (u32, u32, u32) {
                 u32::from(never_sent || matches!(code, Some(1 | 404 | 50002 | 40101 | 40301)));
         }
     }
-    let _ = dialect;
     (acked, rejected, expected - acked - rejected)
 }
 
@@ -379,7 +380,7 @@ proptest! {
         }
         // A mutated name can make a member appear twice; a complete parser keeps the last, the check refuses both.
         let expected = if surplus == 7 { 1 + entries.len() as u32 } else { (entries.len() as u32).max(1) };
-        let wanted = model(Dialect::Confluent, &body, expected);
+        let wanted = model(&body, expected);
         let (a, b) = body.split_at(cut.index(body.len()));
         let (b, c) = b.split_at(three.index(b.len() + 1).min(b.len()));
         let mut judge = Judge::new(Dialect::Confluent);
