@@ -14,7 +14,7 @@ use super::{
 };
 use crate::gate::{self, Run};
 use crate::measure::{Failure, Measured, Recorder, SecondStats, Summary, TargetFacts};
-use crate::plan::{Auth, Content, KeyMode, Plan, Reference, Stop};
+use crate::plan::{self, Auth, Content, KeyMode, Plan, Reference, Stop};
 
 /// Words in a header's name that make its value a secret.
 const SECRET_WORDS: [&str; 8] = [
@@ -131,6 +131,7 @@ impl PlanSection {
             payload: PayloadSection {
                 format: plan.payload.format,
                 message_size_bytes: plan.payload.message_size.0,
+                value_bytes: plan::value_bytes(&plan.payload, plan.load.batch_size),
                 content: match plan.payload.content {
                     Content::Text => "text".to_owned(),
                     Content::Base64 => "base64".to_owned(),

@@ -163,6 +163,8 @@ pub struct PayloadSection {
     pub format: Format,
     /// Size of the payload text; with `base64` before encoding.
     pub message_size_bytes: u64,
+    /// Bytes of one record's value as the server stores it; binary format adds up to four.
+    pub value_bytes: u64,
     /// `text` or `base64`.
     pub content: String,
     /// Record keys.

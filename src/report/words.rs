@@ -46,7 +46,7 @@ fn counted(count: u64, one: &str, many: &str) -> String {
     }
 }
 
-/// `100,000 records in 100 batches of 1,000, 500 connections, 200 B payload, closed loop`, in pieces.
+/// `100,000 records in 100 batches of 1,000, 500 connections, 200 B a record, closed loop`, in pieces.
 pub(super) fn load_words(plan: &PlanSection) -> Vec<String> {
     let load = &plan.load;
     let batch = u64::from(load.batch_size);
@@ -63,11 +63,7 @@ pub(super) fn load_words(plan: &PlanSection) -> Vec<String> {
             grouped(batch)
         ),
     };
-    let size = ByteSize(plan.payload.message_size_bytes);
-    let payload = match plan.payload.content.as_str() {
-        "base64" => format!("payload base64 of {size}"),
-        _ => format!("{size} payload"),
-    };
+    let record = format!("{} a record", ByteSize(plan.payload.value_bytes));
     let key = match plan.payload.key.mode.as_str() {
         "none" => None,
         mode => Some(format!("{mode} keys")),
@@ -80,7 +76,7 @@ pub(super) fn load_words(plan: &PlanSection) -> Vec<String> {
     let words = [
         Some(amount),
         Some(connections),
-        Some(payload),
+        Some(record),
         key,
         Some(pace),
     ];
@@ -217,12 +213,22 @@ pub(super) fn failures_by_weight(report: &Report) -> Vec<&FailureRow> {
     rows
 }
 
+/// A ratio with two decimals, or with two digits that say something: never `0.00 ×`.
+fn ratio_words(ratio: f64) -> String {
+    let decimals = match ratio {
+        ratio if ratio >= 0.01 => 2,
+        ratio if ratio > 0.0 => (1.0 - ratio.log10().floor()).min(9.0) as usize,
+        _ => 0,
+    };
+    format!("{ratio:.decimals$} ×")
+}
+
 /// A run against its reference figures: name, this run, reference, ratio, goal.
 pub(super) fn comparison(report: &Report) -> Vec<[String; 5]> {
     let summary = &report.summary;
     let reference = report.plan.reference.as_ref();
     let ratio = |this: f64, other: Option<f64>| match other {
-        Some(other) if other > 0.0 => format!("{:.2} ×", this / other),
+        Some(other) if other > 0.0 => ratio_words(this / other),
         _ => String::new(),
     };
     let text = |value: Option<f64>, words: fn(f64) -> String| value.map_or_else(String::new, words);
