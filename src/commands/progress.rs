@@ -129,6 +129,7 @@ impl Display {
         }
     }
 
+    /// Records per second over the last second; in the first one, over what there is of it.
     fn rate(&mut self, elapsed: Duration, records: u64) -> f64 {
         let (at, before, rate) = self.reading;
         let span = elapsed.saturating_sub(at);
@@ -136,7 +137,9 @@ impl Display {
             return rate;
         }
         let rate = (records - before) as f64 / span.as_secs_f64().max(1e-3);
-        self.reading = (elapsed, records, rate);
+        if span >= RATE_OVER {
+            self.reading = (elapsed, records, rate);
+        }
         rate
     }
 }
