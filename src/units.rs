@@ -90,16 +90,23 @@ impl fmt::Display for Rate {
     }
 }
 
+/// Longest duration accepted: dates stay within what can be written.
+const LONGEST: Duration = Duration::from_hours(366 * 24);
+
 /// Parses a duration such as `30s`, `500ms`, `1m30s`.
 ///
 /// # Errors
 /// Names the text and what was expected.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text.trim()).map_err(|_| {
+    let parsed = humantime::parse_duration(text.trim()).map_err(|_| {
         format!(
             "`{text}` is not a duration: write a number with a unit, such as 30s, 500ms or 1m30s"
         )
-    })
+    })?;
+    if parsed > LONGEST {
+        return Err(format!("`{text}` is too long: at most 366 days"));
+    }
+    Ok(parsed)
 }
 
 /// Parses a share such as `99.9%` or `0.999` into 0 to 1.

@@ -54,7 +54,13 @@ pub(crate) struct Connection {
     pub(crate) peer_closed: bool,
     /// Measured requests sent.
     pub(crate) requests_sent: u64,
+    /// An answer was read on this connection since it was made.
+    pub(crate) served: bool,
+    made_us: u64,
+    /// Pause after an attempt to connect that failed.
     backoff_us: u64,
+    /// Pause after a connection that was closed before it served.
+    pause_us: u64,
 }
 
 impl Connection {
@@ -68,7 +74,10 @@ impl Connection {
             judge: Judge::new(dialect),
             peer_closed: false,
             requests_sent: 0,
+            served: false,
+            made_us: 0,
             backoff_us: MIN_BACKOFF_US,
+            pause_us: MIN_BACKOFF_US,
         }
     }
 
@@ -87,9 +96,23 @@ impl Connection {
     }
 
     /// The connection was made: the next failure waits briefly again.
-    pub(crate) fn made(&mut self) {
+    pub(crate) fn made(&mut self, now_us: u64) {
         self.backoff_us = MIN_BACKOFF_US;
         self.peer_closed = false;
+        self.served = false;
+        self.made_us = now_us;
+    }
+
+    /// How long to wait before this connection is made again: not at all if it served, longer each time if the peer takes
+    /// connections only to close them.
+    pub(crate) fn pause_before_reopening_us(&mut self, now_us: u64) -> u64 {
+        if self.served || now_us.saturating_sub(self.made_us) >= MAX_BACKOFF_US {
+            self.pause_us = MIN_BACKOFF_US;
+            return 0;
+        }
+        let pause_us = self.pause_us;
+        self.pause_us = (pause_us * 2).min(MAX_BACKOFF_US);
+        pause_us
     }
 
     /// Whether the last attempt to connect failed.

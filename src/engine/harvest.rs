@@ -10,6 +10,8 @@ pub(crate) struct Harvest {
     /// Taken from the schedule and never written.
     pub(crate) unsent_requests: u64,
     pub(crate) unsent_records: u64,
+    /// When this thread took nothing more from the schedule.
+    pub(crate) load_over_us: Option<u64>,
     pub(crate) first_sent_us: Option<u64>,
     pub(crate) last_ack_us: Option<u64>,
     pub(crate) reconnects: u64,
@@ -24,29 +26,44 @@ pub(crate) struct Harvest {
     pub(crate) busy_ratio: Option<f64>,
 }
 
-/// How one target was when the load ended, as one thread saw it.
+/// How one target was when the load ended, as one thread saw it. Times in µs since the clock's origin.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Ending {
-    /// Open connections without a request, or being made for the first time.
-    pub(crate) healthy: u64,
-    /// Connections whose last attempt to connect failed.
-    pub(crate) failing: u64,
-    /// Requests in flight.
-    pub(crate) outstanding: u64,
-    /// Of those, answered before the drain ended.
-    pub(crate) answered: u64,
+    /// Connections that were open and idle at the very end.
+    pub(crate) open: u64,
+    /// Connections that could not be made, or were lost after the load ended.
+    pub(crate) lost: u64,
+    /// When an answer was last complete.
+    pub(crate) last_answer_us: u64,
+    /// When an exchange or an attempt to connect last failed.
+    pub(crate) last_failure_us: u64,
+    /// When the latest of the requests was sent that never got an answer.
+    pub(crate) last_unanswered_sent_us: u64,
 }
+
+/// Silence that is no sign of anything.
+const SHORT_SILENCE_US: u64 = 1_000_000;
 
 impl Ending {
     pub(crate) fn merge(&mut self, other: &Self) {
-        self.healthy += other.healthy;
-        self.failing += other.failing;
-        self.outstanding += other.outstanding;
-        self.answered += other.answered;
+        self.open += other.open;
+        self.lost += other.lost;
+        self.last_answer_us = self.last_answer_us.max(other.last_answer_us);
+        self.last_failure_us = self.last_failure_us.max(other.last_failure_us);
+        self.last_unanswered_sent_us = self
+            .last_unanswered_sent_us
+            .max(other.last_unanswered_sent_us);
     }
 
-    /// Nothing answered any more and nothing spoke for it: the target was gone when the load ended.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.healthy == 0 && self.answered == 0 && self.failing + self.outstanding > 0
+    /// Whether the target was gone at `end_us`: no connection to it was left and the last thing seen was a failure; or
+    /// requests sent after its last answer got none, for longer than its slowest answer explains (an idle connection
+    /// says nothing: the kernel of a frozen server keeps it open).
+    pub(crate) fn is_gone(&self, end_us: u64, slowest_answer_us: u64) -> bool {
+        let unreachable =
+            self.open == 0 && self.lost > 0 && self.last_failure_us >= self.last_answer_us;
+        let silence_us = end_us.saturating_sub(self.last_answer_us);
+        let silent = self.last_unanswered_sent_us > self.last_answer_us
+            && silence_us >= SHORT_SILENCE_US.max(2 * slowest_answer_us);
+        unreachable || silent
     }
 }

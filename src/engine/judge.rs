@@ -5,7 +5,7 @@
 
 use super::lexer::{Event, Lexer};
 use super::verdict::{Entry, FailedEntry, Verdict, conclude};
-use crate::measure::SAMPLE_BYTES;
+use crate::measure::{FailureKind, SAMPLE_BYTES};
 use crate::wire::Dialect;
 
 /// What the value being read means to a produce answer.
@@ -42,6 +42,24 @@ pub(crate) struct Seen {
     pub(crate) rubbish: bool,
     /// First bytes of a body worth showing.
     pub(crate) sample: Vec<u8>,
+}
+
+impl Seen {
+    /// What the answer said that counts as a failure of `kind`, for people: never empty.
+    pub(crate) fn describe(&self, kind: FailureKind, expected: u32) -> String {
+        let shown = || String::from_utf8_lossy(&self.sample).into_owned();
+        match kind {
+            FailureKind::EmptyAnswer => "a good status and an empty body".to_owned(),
+            FailureKind::WrongEntryCount => {
+                format!("{} entries for {expected} records", self.entries)
+            }
+            _ if let Some(text) = &self.error_text => text.clone(),
+            _ if !self.sample.is_empty() => shown(),
+            FailureKind::UnreadableAnswer if self.offsets => "the JSON ends too early".to_owned(),
+            FailureKind::UnreadableAnswer => "JSON without offsets, or cut before them".to_owned(),
+            _ => "an answer without a body".to_owned(),
+        }
+    }
 }
 
 /// Judges one answer after another.
@@ -107,7 +125,7 @@ impl Judge {
             if self.lexer.ended() {
                 if bytes[at..].iter().any(|byte| !byte.is_ascii_whitespace()) {
                     self.seen.rubbish = true;
-                    self.keep_sample(&bytes[at..]);
+                    self.keep_odd_sample(&bytes[at..]);
                 }
                 return;
             }
@@ -118,7 +136,7 @@ impl Judge {
             if event != Event::None {
                 self.on(event);
                 if self.lexer.broken() {
-                    self.keep_sample(&bytes[at.saturating_sub(64)..]);
+                    self.keep_odd_sample(&bytes[at.saturating_sub(64)..]);
                 }
             }
             at += usize::from(consumed);
@@ -139,6 +157,13 @@ impl Judge {
     /// What the body said, for the failure table.
     pub(crate) fn seen(&self) -> &Seen {
         &self.seen
+    }
+
+    /// Keeps what is odd in the body of a good status; the others are kept from their first byte.
+    fn keep_odd_sample(&mut self, bytes: &[u8]) {
+        if self.status == 200 {
+            self.keep_sample(bytes);
+        }
     }
 
     fn keep_sample(&mut self, bytes: &[u8]) {

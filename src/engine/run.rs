@@ -243,7 +243,11 @@ fn watch(
     let mut harvests: Vec<Harvest> = Vec::new();
     while harvests.len() < shared.len() {
         match news.recv_timeout(LOOK) {
-            Ok(News::Finished(harvest)) => harvests.push(*harvest.map_err(Failed::System)?),
+            Ok(News::Finished(Ok(harvest))) => harvests.push(*harvest),
+            Ok(News::Finished(Err(error))) => {
+                control.give_up();
+                return Err(Failed::System(error));
+            }
             Ok(News::Opened | News::OpenFailed(..)) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -346,12 +350,21 @@ fn merge(
         last_ack_us = last_ack_us.max(harvest.last_ack_us);
         thread_busy_ratios.extend(harvest.busy_ratio);
     }
+    let over_us = harvests
+        .iter()
+        .filter_map(|harvest| harvest.load_over_us)
+        .max();
     drop(harvests);
 
+    // What comes due while an interrupted run drains was not called for any more.
     let interrupts = control.interrupts();
-    let called = go.measured.called(now_us, interrupts > 0);
-    for due_us in go.measured.missed(now_us) {
-        targets[0].never_sent(due_us, now_us);
+    let over_us = over_us.unwrap_or(now_us);
+    let until_us = if interrupts > 0 { over_us } else { now_us };
+    let called = go.measured.called(until_us, interrupts > 0);
+    let share = targets.len();
+    for (number, due_us) in go.measured.missed(until_us).enumerate() {
+        // No target was chosen for them: each bears its share.
+        targets[number % share].never_sent(due_us, now_us);
     }
     let taken = go.measured.taken();
     let unsent = Counts {
@@ -360,8 +373,20 @@ fn merge(
     };
     let elapsed = Duration::from_micros(now_us.saturating_sub(go.start_us));
     let in_flight_us: u64 = targets.iter().map(|recorder| recorder.in_flight_us).sum();
+    let gone = endings
+        .iter()
+        .zip(&targets)
+        .any(|(ending, recorder)| ending.is_gone(now_us, recorder.service_time.max()));
+    let whole = unsent.requests == 0 && interrupts == 0;
+    let load_end_us = if whole {
+        go.measured.nominal_end_us()
+    } else {
+        Some(over_us)
+    };
+    let last_answer_us = endings.iter().map(|ending| ending.last_answer_us).max();
+    let last_us = last_ack_us.max(load_end_us).max(last_answer_us);
     let end = match interrupts {
-        0 if endings.iter().any(Ending::is_gone) => End::TargetGone,
+        0 if gone => End::TargetGone,
         0 => End::Finished,
         1 => End::Interrupted,
         _ => End::Abandoned,
@@ -370,7 +395,7 @@ fn merge(
         started_at: SystemTime::UNIX_EPOCH,
         elapsed,
         window: first_sent_us
-            .zip(last_ack_us)
+            .zip(last_us.filter(|_| last_ack_us.is_some()))
             .map(|(first, last): (u64, u64)| Duration::from_micros(last.saturating_sub(first))),
         scheduled: Counts {
             requests: called.requests,

@@ -553,3 +553,125 @@ fn a_target_that_refuses_is_told_before_any_load() {
         "{failed:?}"
     );
 }
+
+#[test]
+fn a_slow_cadence_by_count_is_not_taken_for_silence() {
+    let server = server(|_| Act::Answer);
+    let mut setup = setup(&server, Stop::Messages(30), 2, 10);
+    setup.load.rate = Some(Rate(10.0));
+    setup.load.timeout = Duration::from_millis(300);
+    let measured = measure(&setup);
+    assert_eq!((measured.end, measured.unsent.requests), (End::Finished, 0));
+    // Three batches, one a second: the window is the schedule's three seconds, not the two between first and last.
+    let window = measured.window.unwrap();
+    assert!(window >= Duration::from_millis(2_990), "{window:?}");
+}
+
+#[test]
+fn what_comes_due_while_an_interrupted_run_drains_was_not_called_for() {
+    let server = server(|_| Act::AnswerIn(Duration::from_millis(900)));
+    let mut setup = setup(&server, Stop::Duration(Duration::from_secs(30)), 100, 1);
+    setup.load.rate = Some(Rate(100.0));
+    let control = Control::new();
+    let measured = run(&setup, &control, &mut |_| {
+        if control.interrupts() == 0 && server.requests.load(Ordering::SeqCst) >= 20 {
+            control.interrupt();
+        }
+    })
+    .unwrap();
+    assert_balanced(&measured);
+    // What was due when the interrupt was noticed may be unsent, not what came due in the 900 ms after it.
+    assert!(measured.unsent.requests < 20, "{:?}", measured.unsent);
+}
+
+#[test]
+fn a_frozen_target_is_gone_though_idle_connections_to_it_are_open() {
+    let server = server(|number| {
+        if number < 20 {
+            Act::Answer
+        } else {
+            Act::NeverAnswer
+        }
+    });
+    let mut setup = setup(&server, Stop::Duration(Duration::from_secs(2)), 100, 1);
+    setup.load.rate = Some(Rate(20.0));
+    setup.load.timeout = Duration::from_millis(800);
+    setup.load.drain = Duration::from_millis(800);
+    assert_eq!(measure(&setup).end, End::TargetGone);
+}
+
+#[test]
+fn a_drain_shorter_than_an_answer_does_not_make_a_target_gone() {
+    let server = server(|_| Act::AnswerIn(Duration::from_millis(400)));
+    let mut setup = setup(&server, Stop::Duration(Duration::from_millis(1_100)), 4, 1);
+    setup.load.drain = Duration::from_millis(50);
+    let measured = measure(&setup);
+    assert_eq!(measured.end, End::Finished);
+    assert!(measured.total().ledger.requests.unknown > 0);
+}
+
+#[test]
+fn requests_that_no_connection_took_are_shared_by_the_targets() {
+    let slow = || server(|_| Act::AnswerIn(Duration::from_millis(400)));
+    let (one, two) = (slow(), slow());
+    let mut both = setup(&one, Stop::Duration(Duration::from_secs(1)), 2, 1);
+    both.targets
+        .extend(setup(&two, Stop::Messages(1), 1, 1).targets);
+    both.load.rate = Some(Rate(50.0));
+    let measured = measure(&both);
+    let bounds: Vec<u64> = measured
+        .targets
+        .iter()
+        .map(|target| target.latency_bounds.len())
+        .collect();
+    assert!(bounds[0].abs_diff(bounds[1]) <= 1, "{bounds:?}");
+}
+
+#[test]
+fn a_server_that_takes_connections_only_to_close_them_is_told_before_any_load() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        for stream in listener.incoming() {
+            if kept.len() < 4 {
+                kept.push(stream);
+            }
+        }
+    });
+    let none = || AtomicU64::new(0).into();
+    let server = Server {
+        address,
+        requests: none(),
+        records: none(),
+        connections: AtomicUsize::new(0).into(),
+    };
+    let failed = run(
+        &setup(&server, Stop::Messages(8_000), 60, 10),
+        &Control::new(),
+        &mut |_| {},
+    );
+    assert!(
+        matches!(failed, Err(super::Failed::Open { .. })),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn a_target_that_stops_acknowledging_gets_no_credit_for_the_time_after() {
+    let server = server(|number| {
+        if number < 50 {
+            Act::Answer
+        } else {
+            Act::Fail(429)
+        }
+    });
+    let setup = setup(&server, Stop::Duration(Duration::from_millis(1_200)), 2, 10);
+    let measured = measure(&setup);
+    assert_eq!(measured.total().ledger.records.acked, 500);
+    assert!(
+        measured.window.unwrap() >= Duration::from_millis(1_190),
+        "{:?}",
+        measured.window
+    );
+}

@@ -157,6 +157,17 @@ impl Schedule {
         self.end_us
     }
 
+    /// When this part ends by its own plan: after its time, or one interval behind the last request of an open loop.
+    /// `None`: a closed loop limited by count ends when it is done.
+    pub(crate) fn nominal_end_us(&self) -> Option<u64> {
+        let by_count = || {
+            let records = self.records_before(self.requests?);
+            let length_us = records as f64 / f64::from(self.batch_size) * self.interval_us?;
+            Some(self.start_us + length_us as u64)
+        };
+        self.end_us.or_else(by_count)
+    }
+
     /// Whether nothing more can be taken.
     pub(crate) fn exhausted(&self, now_us: u64) -> bool {
         match self.interval_us {

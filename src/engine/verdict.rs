@@ -60,7 +60,9 @@ impl Entry {
             }),
             (_, code, _) => {
                 let text = self.text.take().unwrap_or_default();
-                let rejected = !self.odd && is_rejection(dialect, code, &text);
+                // An entry with an offset and an error contradicts itself; Redpanda fills in both.
+                let stored = dialect != Dialect::Redpanda && self.offset.is_some_and(|o| o >= 0);
+                let rejected = !(self.odd || stored) && is_rejection(dialect, code, &text);
                 Err(FailedEntry {
                     code,
                     rejected,
@@ -148,6 +150,7 @@ pub(crate) fn conclude(
         200..300 => by_entry(dialect, expected, seen),
         // Some servers say 401, 403 or 422 and list every record all the same: parts of it may be stored.
         400..500 if readable && seen.offsets => by_entry(dialect, expected, seen),
+        400..500 if seen.offsets => unknown(Kind::UnreadableAnswer),
         400..500 => Verdict {
             rejected: expected,
             unknown: 0,

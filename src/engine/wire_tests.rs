@@ -281,6 +281,35 @@ fn the_keep_alive_defect_has_a_kind_for_each_form() {
     );
 }
 
+#[test]
+fn a_refusal_whose_entries_cannot_be_read_is_unknown() {
+    for (body, ledger) in [
+        (
+            r#"{"offsets":[{"partition":0,"offset":7},{"partition":0,"offs"#,
+            (0, 0, 2),
+        ),
+        (
+            r#"{"offsets":[{"partition":0,"offset":7},{"error":"x","error_code":1}]}"#,
+            (1, 1, 0),
+        ),
+        (r#"{"error_code":422,"message":"no"}"#, (0, 2, 0)),
+        ("<html>no</html>", (0, 2, 0)),
+    ] {
+        let mut judge = Judge::new(Dialect::Karapace);
+        judge.begin();
+        judge.status(422);
+        judge.body(body.as_bytes());
+        let verdict = judge.conclude(2);
+        assert_eq!(
+            (verdict.acked, verdict.rejected, verdict.unknown),
+            ledger,
+            "{body}"
+        );
+        let sample = String::from_utf8_lossy(&judge.seen().sample).into_owned();
+        assert_eq!(sample, body, "kept once");
+    }
+}
+
 /// The same judgement by a complete parser, for answers of status 200. Bytes that are no UTF-8 are taken for replacement
 /// characters: inside a text they are no reason to disbelieve the entries, outside they are no JSON either way.
 fn model(body: &[u8], expected: u32) -> (u32, u32, u32) {
@@ -320,8 +349,9 @@ fn model(body: &[u8], expected: u32) -> (u32, u32, u32) {
                 .unwrap_or_default();
             let code = entry["error_code"].as_i64();
             let never_sent = text.contains("not present in metadata");
-            rejected +=
-                u32::from(never_sent || matches!(code, Some(1 | 404 | 50002 | 40101 | 40301)));
+            let told = never_sent || matches!(code, Some(1 | 404 | 50002 | 40101 | 40301));
+            let stored = entry["offset"].as_i64().is_some_and(|offset| offset >= 0);
+            rejected += u32::from(told && !stored);
         }
     }
     (acked, rejected, expected - acked - rejected)

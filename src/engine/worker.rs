@@ -26,11 +26,13 @@ use crate::payload::Template;
 const READ_BYTES: usize = 128 * 1024;
 /// Confluent's proxy closes silently after 30.0 s: no request is risked on a connection that may be closing.
 const MAX_IDLE_US: u64 = 25_000_000;
-/// Connections being made at once by one thread; more would overflow listen queues.
-const MAX_CONNECTING: usize = 64;
+/// Connections being made at once by all threads; more would overflow listen queues (Java's default is 50 deep).
+const MAX_CONNECTING: usize = 48;
 /// Shortest time over which CPU accounting tells how busy a thread was while there was something to send.
 const BUSY_WINDOW_US: u64 = 1_000_000;
 const SWEEP_US: u64 = 100_000;
+/// A connection that takes longer than this to be made is not being taken.
+const STUCK_US: u64 = 1_000_000;
 
 const WAKE: Token = Token(usize::MAX);
 const ALARM: Token = Token(usize::MAX - 1);
@@ -59,6 +61,9 @@ pub(crate) struct Worker<'a> {
     connections: Vec<Connection>,
     free: VecDeque<usize>,
     connecting: usize,
+    max_connecting: usize,
+    /// Connections that the peer closed while the others were being opened.
+    closed_while_opening: usize,
     in_flight: usize,
     full: Template,
     partial: Option<Template>,
@@ -102,6 +107,8 @@ impl<'a> Worker<'a> {
                 .collect(),
             free: VecDeque::with_capacity(targets.len()),
             connecting: 0,
+            max_connecting: (MAX_CONNECTING / setup.load.threads.max(1) as usize).max(1),
+            closed_while_opening: 0,
             in_flight: 0,
             full: template(batch),
             partial: setup.partial_records().map(template),
@@ -121,6 +128,7 @@ impl<'a> Worker<'a> {
                 warmup: Ledger::default(),
                 unsent_requests: 0,
                 unsent_records: 0,
+                load_over_us: None,
                 first_sent_us: None,
                 last_ack_us: None,
                 reconnects: 0,
@@ -137,12 +145,8 @@ impl<'a> Worker<'a> {
     /// Opens every connection; the first failure ends it, with the target it happened on.
     pub(crate) fn open(&mut self) -> Result<(), (usize, io::Error)> {
         let mut events = Events::with_capacity(256);
-        let mut next = 0;
         loop {
-            while next < self.connections.len() && self.connecting < MAX_CONNECTING {
-                self.connect(next);
-                next += 1;
-            }
+            self.connect_again(self.clock.now_us());
             if let Some(error) = self.open_error.take() {
                 return Err(error);
             }
@@ -169,7 +173,7 @@ impl<'a> Worker<'a> {
         self.go = Some(go);
         self.clock = go.clock;
         self.start_us = go.start_us;
-        self.harvest.connect_failures = 0;
+        (self.harvest.connect_failures, self.harvest.reconnects) = (0, 0);
         // Failures while connections were opened are not the run's.
         for recorder in &mut self.harvest.recorders {
             *recorder = Recorder::new();
@@ -178,9 +182,10 @@ impl<'a> Worker<'a> {
             .filter(|&index| matches!(self.connections[index].state, State::Free { .. }))
             .collect();
         for connection in &mut self.connections {
-            if let State::Free { since_us } | State::Connecting { since_us } = &mut connection.state
-            {
-                *since_us = 0;
+            match &mut connection.state {
+                State::Free { since_us } | State::Connecting { since_us } => *since_us = 0,
+                State::Down { retry_us } => *retry_us = 0,
+                State::Writing | State::Reading => {}
             }
         }
         let sweep_us = SWEEP_US.min(self.timeout_us / 10).max(1_000);
@@ -314,16 +319,16 @@ impl<'a> Worker<'a> {
 
     fn load_is_over(&mut self, now_us: u64) {
         self.load_over_us = Some(now_us);
+        self.harvest.load_over_us = Some(now_us);
         self.note_busy(BUSY_WINDOW_US);
         for index in 0..self.connections.len() {
             let connection = &self.connections[index];
-            let ending = &mut self.harvest.endings[connection.target];
             if connection.in_flight() {
-                ending.outstanding += 1;
                 continue;
             }
-            ending.failing += u64::from(connection.is_failing());
-            ending.healthy += u64::from(!connection.is_failing() && !connection.peer_closed);
+            let stuck = matches!(connection.state, State::Connecting { since_us } if now_us.saturating_sub(since_us) > STUCK_US);
+            let lost = connection.is_failing() || stuck;
+            self.harvest.endings[connection.target].lost += u64::from(lost);
             self.give_back(index, now_us);
         }
     }
@@ -347,7 +352,10 @@ impl<'a> Worker<'a> {
     /// What is still in flight stays unknown; connections are closed.
     fn finish(&mut self) {
         for index in 0..self.connections.len() {
-            if self.connections[index].in_flight() {
+            let connection = &self.connections[index];
+            let idle = matches!(connection.state, State::Free { .. }) && !connection.peer_closed;
+            self.harvest.endings[connection.target].open += u64::from(idle);
+            if connection.in_flight() {
                 self.fail(index, FailureKind::InFlight, || {
                     "no answer when the drain ended".to_owned()
                 });

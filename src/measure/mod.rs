@@ -25,7 +25,9 @@ pub struct Measured {
     pub started_at: SystemTime,
     /// Start of the measured part to its end, drain included.
     pub elapsed: Duration,
-    /// First byte of the first measured request to the last acknowledgement; `None` if nothing was acked.
+    /// What throughput is taken over: the first byte written to the last acknowledgement, or to the end of the load or
+    /// the last answer if those came later, so that a target that stops acknowledging gets no credit for the time after.
+    /// `None` if nothing was acked.
     pub window: Option<Duration>,
     /// Requests and records that the schedule called for.
     pub scheduled: Counts,

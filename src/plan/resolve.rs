@@ -43,6 +43,18 @@ pub fn resolve(layers: Layers, machine: Machine) -> Result<(Plan, Origins)> {
         reference,
         output: output(&settings, &origins)?,
     };
+    let targets = plan.target.urls.len();
+    if (plan.load.concurrency as usize) < targets {
+        let message = format!(
+            "{} is less than the {targets} targets",
+            plan.load.concurrency
+        );
+        return Err(origins.error(
+            "load.concurrency",
+            &message,
+            "at least one connection for each --url",
+        ));
+    }
     check_body(&plan, &origins)?;
     Ok((plan, origins))
 }
@@ -84,6 +96,9 @@ fn at_least_one(value: u64, key: &str, origins: &Origins) -> Result<()> {
     Ok(())
 }
 
+/// Engine threads that two digits of a record's id can name.
+const MAX_THREADS: u32 = 99;
+
 fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Load> {
     let concurrency = settings.concurrency.unwrap_or(10);
     at_least_one(u64::from(concurrency), "load.concurrency", origins)?;
@@ -92,8 +107,14 @@ fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Loa
     let stop = stop(settings, origins, batch_size)?;
     let timeout = settings.timeout.unwrap_or(Duration::from_secs(30));
     more_than_zero(timeout, "load.timeout", origins)?;
-    let threads = settings.threads.unwrap_or(machine.parallelism);
+    let threads = settings
+        .threads
+        .unwrap_or(machine.parallelism.min(MAX_THREADS));
     at_least_one(u64::from(threads), "load.threads", origins)?;
+    if threads > MAX_THREADS {
+        let hint = format!("at most {MAX_THREADS}: a record's id has two digits for its thread");
+        return Err(origins.error("load.threads", &format!("{threads} is too many"), &hint));
+    }
     Ok(Load {
         stop,
         concurrency,

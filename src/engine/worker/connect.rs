@@ -39,12 +39,13 @@ impl Worker<'_> {
             retry_us: now_us + connection.next_backoff_us(),
         };
         self.harvest.connect_failures += 1;
+        self.harvest.endings[connection.target].last_failure_us = now_us;
         let failures = &mut self.harvest.recorders[connection.target].failures;
         failures.add(FailureKind::Connect, None, None, 0, 0, || error.to_string());
         self.open_error.get_or_insert((connection.target, error));
     }
 
-    pub(super) fn established(&mut self, index: usize) {
+    pub(super) fn established(&mut self, index: usize, closed: bool) {
         let connection = &mut self.connections[index];
         let Some(transport) = connection.transport.as_mut() else {
             return;
@@ -52,10 +53,11 @@ impl Worker<'_> {
         match transport.established() {
             Ok(false) => {}
             Err(error) => self.connect_failed(index, error),
+            Ok(true) if closed => self.connect_failed(index, io::ErrorKind::ConnectionReset.into()),
             Ok(true) => {
                 self.connecting -= 1;
-                connection.made();
                 let now_us = self.clock.now_us();
+                connection.made(now_us);
                 connection.state = State::Free { since_us: now_us };
                 if connection.request.is_some() {
                     connection.reader.begin();
@@ -68,8 +70,22 @@ impl Worker<'_> {
         }
     }
 
-    /// Closes and connects again at once. A request that waits for the connection goes on waiting; in a closed loop the
-    /// connection takes its next request now, so that the time until it is made counts.
+    /// Makes connections whose time has come, as many at once as are allowed.
+    pub(super) fn connect_again(&mut self, now_us: u64) {
+        for index in 0..self.connections.len() {
+            if self.connecting >= self.max_connecting {
+                return;
+            }
+            if let State::Down { retry_us } = self.connections[index].state
+                && retry_us <= now_us
+            {
+                self.connect(index);
+            }
+        }
+    }
+
+    /// Closes and connects again, at once if the connection served. A request that waits for the connection goes on
+    /// waiting; in a closed loop the connection takes its next request now, so that the time until it is made counts.
     pub(super) fn reopen(&mut self, index: usize) {
         let connection = &mut self.connections[index];
         if let Some(transport) = connection.transport.take() {
@@ -80,24 +96,42 @@ impl Worker<'_> {
         {
             self.free.remove(place);
         }
-        connection.state = State::Down { retry_us: 0 };
+        let now_us = self.clock.now_us();
+        let pause_us = connection.pause_before_reopening_us(now_us);
+        connection.state = State::Down {
+            retry_us: now_us + pause_us,
+        };
         if self.load_over_us.is_some() {
             return;
         }
-        if self.clock.now_us() >= self.start_us {
+        let Some(go) = self.go else {
+            return self.closed_while_opening(index);
+        };
+        if now_us >= self.start_us {
             self.harvest.reconnects += 1;
         }
-        if let Some(go) = self.go
-            && go.measured.is_closed_loop()
-            && self.connections[index].request.is_none()
-        {
-            let now_us = self.clock.now_us();
+        if go.measured.is_closed_loop() && self.connections[index].request.is_none() {
             let measured = now_us >= self.start_us;
             let schedule = if measured { go.measured } else { go.warmup };
             if let Next::Now(due) = schedule.next(now_us) {
                 self.assign(index, due, measured, now_us);
             }
         }
-        self.connect(index);
+        if pause_us == 0 && self.connecting < self.max_connecting {
+            self.connect(index);
+        }
+    }
+
+    /// A server with a limit of connections takes them and closes them again: that is no target for this many.
+    fn closed_while_opening(&mut self, index: usize) {
+        self.closed_while_opening += 1;
+        if self.closed_while_opening > self.connections.len() {
+            let error = io::Error::new(
+                io::ErrorKind::ConnectionReset,
+                "the server closes connections as soon as they are open",
+            );
+            let target = self.connections[index].target;
+            self.open_error.get_or_insert((target, error));
+        }
     }
 }

@@ -21,7 +21,7 @@ impl Worker<'_> {
             return;
         };
         if matches!(connection.state, State::Connecting { .. }) {
-            return self.established(index);
+            return self.established(index, event.is_read_closed());
         }
         connection.peer_closed |= event.is_read_closed();
         if event.is_writable() {
@@ -36,6 +36,10 @@ impl Worker<'_> {
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             match self.connections[index].state {
                 State::Free { .. } => self.unasked(index),
+                // Not a byte of the request is out: nothing can be an answer to it.
+                State::Writing | State::Reading if !self.connections[index].in_flight() => {
+                    self.unasked(index);
+                }
                 State::Writing | State::Reading => self.read(index),
                 State::Down { .. } | State::Connecting { .. } => {}
             }
@@ -129,6 +133,8 @@ impl Worker<'_> {
         let done_us = self.clock.now_us();
         self.last_answer_us = done_us;
         let connection = &mut self.connections[index];
+        connection.served = true;
+        self.harvest.endings[connection.target].last_answer_us = done_us;
         let Some(request) = connection.request else {
             return;
         };
@@ -136,9 +142,6 @@ impl Worker<'_> {
         let reusable = connection.reader.keep_alive()
             && connection.state == State::Reading
             && !(verdict.give_up || bytes_left || connection.peer_closed);
-        if self.load_over_us.is_some() {
-            self.harvest.endings[connection.target].answered += 1;
-        }
         self.record(index, request, &verdict, done_us);
         let connection = &mut self.connections[index];
         connection.request = None;
@@ -165,6 +168,12 @@ impl Worker<'_> {
         };
         let status = connection.reader.status();
         let target = connection.target;
+        let ending = &mut self.harvest.endings[target];
+        ending.last_failure_us = done_us;
+        ending.last_unanswered_sent_us = ending
+            .last_unanswered_sent_us
+            .max(request.sent_us.unwrap_or(0));
+        ending.lost += u64::from(self.load_over_us.is_some() && kind != FailureKind::InFlight);
         let verdict = Verdict::unknown(request.due.records, kind);
         self.record_ledger(target, request, &verdict, done_us);
         if request.measured {

@@ -41,9 +41,7 @@ impl Worker<'_> {
             recorder
                 .failures
                 .add(kind, status, seen.error_code, 1, records, || {
-                    seen.error_text
-                        .clone()
-                        .unwrap_or_else(|| String::from_utf8_lossy(&seen.sample).into_owned())
+                    seen.describe(kind, request.due.records)
                 });
             return;
         }

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use super::super::connection::State;
 use super::super::control::lock;
-use super::{MAX_CONNECTING, MAX_IDLE_US, Worker};
+use super::{MAX_IDLE_US, Worker};
 use crate::measure::{FailureKind, Recorder};
 
 impl Worker<'_> {
@@ -20,16 +20,12 @@ impl Worker<'_> {
 
     pub(super) fn sweep(&mut self, now_us: u64) {
         self.sweep_connecting(now_us);
+        if self.load_over_us.is_none() {
+            self.connect_again(now_us);
+        }
         for index in 0..self.connections.len() {
             let connection = &self.connections[index];
             match connection.state {
-                State::Down { retry_us }
-                    if retry_us <= now_us
-                        && self.load_over_us.is_none()
-                        && self.connecting < MAX_CONNECTING =>
-                {
-                    self.connect(index);
-                }
                 State::Free { since_us } if now_us.saturating_sub(since_us) > MAX_IDLE_US => {
                     self.reopen(index);
                 }
@@ -57,16 +53,20 @@ impl Worker<'_> {
             .map(|request| request.due.due_us);
         let next_us = self.go.and_then(|go| go.measured.next_due_us());
         let oldest_us = due.min().unwrap_or(now_us).min(next_us.unwrap_or(now_us));
+        // Nothing is asked of the target now: its silence means nothing.
+        if self.in_flight == 0 && !self.free.is_empty() {
+            self.last_answer_us = now_us;
+        }
         let mut handover = lock(&self.shared.handover);
         handover.open = self
             .connections
             .iter()
             .filter(|connection| connection.is_open())
             .count() as u64;
-        handover.settled_us = oldest_us.saturating_sub(self.start_us);
         handover.last_answer_us = self.last_answer_us;
         if handover.timeline.is_empty() {
             std::mem::swap(&mut handover.timeline, &mut self.timeline);
+            handover.settled_us = oldest_us.saturating_sub(self.start_us);
         }
         let total = |field: fn(&Recorder) -> u64| self.harvest.recorders.iter().map(field).sum();
         handover.records_acked = total(|recorder| recorder.ledger.records.acked);
