@@ -196,9 +196,11 @@ mod tests {
     #[test]
     fn result_files_are_split_at_commas() {
         let words = ["krush", "basic", "-o", "a.json,b.md"].map(OsString::from);
-        let cli = parse_from(words).ok().expect("a command line");
-        let Command::Basic(args) = cli.command else {
-            panic!("another verb");
+        let Ok(Cli {
+            command: Command::Basic(args),
+        }) = parse_from(words)
+        else {
+            panic!("no command line of basic");
         };
         assert_eq!(args.output, ["a.json", "b.md"].map(PathBuf::from));
     }

@@ -478,6 +478,7 @@ mod tests {
 
     #[test]
     fn the_keep_alive_defect_is_only_named_for_its_pattern() {
+        use FailureKind::{EmptyAnswer, EofInAnswer, RubbishAfterAnswer, ServerErrorNoJson};
         let named = |failures: &[(FailureKind, u64)], end| {
             let mut fixture = Fixture::quiet();
             fixture.measured.end = end;
@@ -486,7 +487,6 @@ mod tests {
             }
             keep_alive_defect(&fixture.run()).is_some()
         };
-        use FailureKind::{EmptyAnswer, EofInAnswer, RubbishAfterAnswer, ServerErrorNoJson};
         // Of 1,000 requests.
         assert!(named(
             &[(EmptyAnswer, 1), (ServerErrorNoJson, 98)],

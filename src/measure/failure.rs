@@ -199,14 +199,16 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn added(count: usize) -> Failures {
+    const FULL: i64 = 64;
+
+    fn added(count: i64) -> Failures {
         let mut failures = Failures::default();
         for code in 0..count {
             let sample = || format!("code {code}");
             failures.add(
                 FailureKind::RecordRejected,
                 Some(200),
-                Some(code as i64),
+                Some(code),
                 1,
                 2,
                 sample,
@@ -217,9 +219,9 @@ mod tests {
 
     #[test]
     fn codes_beyond_the_table_share_a_row_that_says_so() {
-        let mut failures = added(MAX_ROWS + 10);
+        let mut failures = added(FULL + 10);
         failures.add(FailureKind::Timeout, None, None, 1, 5, || "slow".to_owned());
-        failures.merge(&added(MAX_ROWS + 3));
+        failures.merge(&added(FULL + 3));
         let rows = failures.rows();
         assert_eq!(rows.len(), MAX_ROWS + 2);
         assert_eq!((rows[3].sample.as_str(), rows[3].requests), ("code 3", 2));
@@ -236,7 +238,7 @@ mod tests {
         failures.add(FailureKind::RecordRejected, None, None, 1, 1, || {
             "one".to_owned()
         });
-        failures.merge(&added(MAX_ROWS + 1));
+        failures.merge(&added(FULL + 1));
         assert_eq!(failures.rows()[0].sample, SEVERAL);
     }
 

@@ -286,7 +286,8 @@ fn failures(run: &Run) -> Vec<FailureRow> {
         && attempts > 0
     {
         let words = units::counted(attempts, "attempt", "attempts");
-        row.sample = format!("{} ({words})", row.sample).trim_start().to_owned();
+        let spaced = if row.sample.is_empty() { "" } else { " " };
+        row.sample = format!("{}{spaced}({words})", row.sample);
     }
     rows
 }
