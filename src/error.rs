@@ -1,6 +1,6 @@
 //! One error enum, by what the caller can do about it, and the exit codes of the program.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Exit codes; documented in the README, never renumbered.
 pub mod exit {
@@ -22,7 +22,7 @@ pub mod exit {
     pub const INTEGRITY: u8 = 14;
     /// The target is unreachable or not ready.
     pub const TARGET: u8 = 15;
-    /// Interrupted by Ctrl-C.
+    /// Interrupted by Ctrl-C or SIGTERM.
     pub const INTERRUPTED: u8 = 130;
 }
 
@@ -81,7 +81,18 @@ pub enum Error {
     Internal(String),
 }
 
+/// The path of an [`Error::Output`] that is no file.
+const STANDARD_OUTPUT: &str = "standard output";
+
 impl Error {
+    /// Standard output cannot be written to.
+    pub fn stdout(source: std::io::Error) -> Self {
+        Self::Output {
+            path: STANDARD_OUTPUT.into(),
+            source,
+        }
+    }
+
     /// A usage error without a hint.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::Usage {
@@ -105,6 +116,7 @@ impl Error {
             | Self::Scenario { hint, .. }
             | Self::Target { hint, .. }
             | Self::Machine { hint, .. } => hint.as_deref(),
+            Self::Output { path, .. } if path == Path::new(STANDARD_OUTPUT) => None,
             Self::Output { .. } => {
                 Some("make the folder writable, or name another path with --output")
             }
@@ -122,5 +134,27 @@ impl Error {
             Self::Target { .. } => exit::TARGET,
             Self::Internal(_) => exit::INTERNAL,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_output_is_no_path_to_change() {
+        let source = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let stdout = Error::stdout(source());
+        assert_eq!(stdout.hint(), None);
+        assert!(
+            stdout
+                .to_string()
+                .starts_with("cannot write standard output: ")
+        );
+        let file = Error::Output {
+            path: "results".into(),
+            source: source(),
+        };
+        assert!(file.hint().is_some_and(|hint| hint.contains("--output")));
     }
 }

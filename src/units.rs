@@ -160,6 +160,14 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
+/// `1 batch`, `2,000 batches`.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{} {many}", grouped(count)),
+    }
+}
+
 /// A rate with as many digits as are worth reading: `0.25`, `9.5`, `42,284`.
 pub fn rate_digits(rate: f64) -> String {
     match rate {
@@ -194,6 +202,22 @@ pub fn latency(us: u64) -> String {
 /// A duration as users write it: `30s`, `1m 30s`, `250ms`.
 pub fn duration(duration: Duration) -> String {
     humantime::format_duration(Duration::from_micros(duration.as_micros() as u64)).to_string()
+}
+
+/// A duration as one word that [`parse_duration`] reads, exact to the microsecond: `2160ms`, `90s`, `2m`.
+pub fn duration_word(duration: Duration) -> String {
+    const UNITS: [(&str, u64); 4] = [
+        ("h", 3_600_000_000),
+        ("m", 60_000_000),
+        ("s", 1_000_000),
+        ("ms", 1_000),
+    ];
+    let us = duration.as_micros() as u64;
+    let whole = |&&(_, unit): &&(&str, u64)| us >= unit && us.is_multiple_of(unit);
+    match UNITS.iter().find(whole) {
+        Some((name, unit)) => format!("{}{name}", us / unit),
+        None => format!("{us}us"),
+    }
 }
 
 /// A success ratio with as many digits as it has: anything below 1 never prints as `100 %`, anything above 0 never as `0 %`.
@@ -268,6 +292,23 @@ mod tests {
             (1.0 - f64::EPSILON, "< 100 %"),
         ] {
             assert_eq!(percent(ratio), text);
+        }
+    }
+
+    #[test]
+    fn a_duration_as_one_word_is_read_back() {
+        for (us, word) in [
+            (0, "0us"),
+            (1_500, "1500us"),
+            (2_160_000, "2160ms"),
+            (2_000_000, "2s"),
+            (90_000_000, "90s"),
+            (120_000_000, "2m"),
+            (3_600_000_000, "1h"),
+        ] {
+            let duration = Duration::from_micros(us);
+            assert_eq!(duration_word(duration), word);
+            assert_eq!(parse_duration(word), Ok(duration), "{word}");
         }
     }
 

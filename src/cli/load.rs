@@ -324,7 +324,8 @@ pub struct LoadArgs {
         short,
         env = "KRUSH_OUTPUT",
         hide_env_values = true,
-        value_name = "FILE"
+        value_name = "FILE",
+        value_delimiter = ','
     )]
     #[arg(help_heading = "Output")]
     pub output: Vec<PathBuf>,

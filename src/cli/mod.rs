@@ -4,7 +4,7 @@ mod load;
 mod serve;
 
 pub use load::{LoadArgs, Typed};
-pub use serve::ServeArgs;
+pub use serve::{ServeArgs, ServedTopic};
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,8 +13,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression,
-12 inconclusive, 13 void run, 14 data integrity, 15 target unreachable, 130 interrupted.";
+Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 13 void run,
+15 target unreachable, 130 interrupted; 11, 12 and 14 are reserved.";
 
 /// Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record.
 #[derive(Parser)]
@@ -75,7 +75,7 @@ impl Command {
 /// clap's own error, which also stands for `--help` and `--version`.
 pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let words: Vec<OsString> = words.into_iter().collect();
-    let matches = Cli::command()
+    let matches = command()
         .try_get_matches_from(&words)
         .map_err(|error| name_variable(error, &words))?;
     let mut cli = Cli::from_arg_matches(&matches)?;
@@ -84,6 +84,21 @@ pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap
             .with_load_args(|args| args.typed = Typed::of(args, matches));
     }
     Ok(cli)
+}
+
+/// The command line; `--messages -1` is a wrong value of that flag, not an unknown flag `-1`.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommands(|verb| {
+        verb.mut_args(|argument| {
+            let takes_number =
+                argument.get_long().is_some() && argument.get_action().takes_values();
+            if takes_number {
+                argument.allow_negative_numbers(true)
+            } else {
+                argument
+            }
+        })
+    })
 }
 
 /// clap blames the flag even if the value came from its variable; this adds the variable's name.
@@ -167,6 +182,27 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_negative_number_is_a_wrong_value_of_its_flag() {
+        let words = ["krush", "basic", "--messages", "-1"].map(OsString::from);
+        let error = parse_from(words).err().expect("-1 messages").to_string();
+        assert!(error.contains("'-1' for '--messages <N>'"), "{error}");
+        let words = ["krush", "basic", "--rate", "-c", "3"].map(OsString::from);
+        assert!(parse_from(words).is_err(), "a flag is no value");
+    }
+
+    #[test]
+    fn result_files_are_split_at_commas() {
+        let words = ["krush", "basic", "-o", "a.json,b.md"].map(OsString::from);
+        let Ok(Cli {
+            command: Command::Basic(args),
+        }) = parse_from(words)
+        else {
+            panic!("no command line of basic");
+        };
+        assert_eq!(args.output, ["a.json", "b.md"].map(PathBuf::from));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! `krush serve`: what was typed.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
+use crate::standin::backend::topic_name_is_valid;
 use crate::units::{ByteSize, parse_duration};
 use crate::wire::Dialect;
 
@@ -24,6 +26,14 @@ pub struct ServeArgs {
     /// Partitions of a topic made without a count.
     #[arg(long, default_value_t = 1, env = "KRUSH_SERVE_PARTITIONS", value_parser = clap::value_parser!(i32).range(1..=10_000))]
     pub partitions: i32,
+    /// A topic that exists from the start, NAME or NAME:PARTITIONS; repeatable.
+    #[arg(
+        long = "topic",
+        value_name = "NAME[:PARTITIONS]",
+        env = "KRUSH_SERVE_TOPIC"
+    )]
+    #[arg(value_delimiter = ',')]
+    pub topics: Vec<ServedTopic>,
     /// Do not create a missing topic on produce: its records fail after --max-block.
     #[arg(long, env = "KRUSH_SERVE_NO_AUTO_CREATE")]
     #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
@@ -62,6 +72,41 @@ pub struct ServeArgs {
     pub kafka_version: Option<String>,
 }
 
+/// A topic that is there from the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedTopic {
+    /// Its name, one that Kafka takes.
+    pub name: String,
+    /// Its partitions; `None`: as `--partitions`.
+    pub partitions: Option<i32>,
+}
+
+impl FromStr for ServedTopic {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, count) = match text.split_once(':') {
+            None => (text, None),
+            Some((name, count)) => (name, Some(count)),
+        };
+        if !topic_name_is_valid(name) {
+            return Err(format!(
+                "`{name}` is not a topic name: write 1 to 249 of a-z A-Z 0-9 . _ -, and not . or .."
+            ));
+        }
+        let partitions = count.map(|count| {
+            let number = count.parse().ok();
+            number
+                .filter(|number| (1..=10_000).contains(number))
+                .ok_or_else(|| format!("`{count}` is not a number of partitions: write 1 to 10000"))
+        });
+        Ok(Self {
+            name: name.to_owned(),
+            partitions: partitions.transpose()?,
+        })
+    }
+}
+
 fn parse_dialect(text: &str) -> Result<Dialect, String> {
     [
         Dialect::Confluent,
@@ -81,4 +126,32 @@ fn parse_threads(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|threads| (1..=1024).contains(threads))
         .ok_or_else(|| format!("`{text}` is not a number of threads: write 1 to 1024"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_read_with_and_without_partitions() {
+        let topic = |name: &str, partitions| ServedTopic {
+            name: name.to_owned(),
+            partitions,
+        };
+        assert_eq!("a.b-c_1".parse(), Ok(topic("a.b-c_1", None)));
+        assert_eq!("t:48".parse(), Ok(topic("t", Some(48))));
+        for (text, part) in [
+            ("", "`` is not a topic name"),
+            (":3", "`` is not a topic name"),
+            ("a b", "`a b` is not a topic name"),
+            ("t:", "`` is not a number of partitions"),
+            ("t:0", "`0` is not a number of partitions"),
+            ("t:-1", "`-1` is not a number of partitions"),
+            ("t:1:2", "`1:2` is not a number of partitions"),
+            ("t:10001", "`10001` is not a number of partitions"),
+        ] {
+            let error = text.parse::<ServedTopic>().expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
 }

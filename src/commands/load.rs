@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use url::Url;
 
 use super::interrupt::Interrupts;
-use super::limits;
+use super::limits::{self, Ends};
 use super::prepare::{Prepared, prepare};
 use super::progress::Display;
 use crate::engine::{self, Control, Setup, TargetSetup, TlsTarget};
@@ -46,7 +46,7 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     if dry_run {
         return written(print_plan(&plan, &origins, &mut std::io::stdout().lock()));
     }
-    limits::descriptors(plan.load.concurrency)?;
+    limits::descriptors(plan.load.concurrency, Ends::One)?;
     report::check_outputs(&plan.output.files)?;
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(Arc::clone(&control))?;
@@ -56,6 +56,9 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         return Ok(exit::INTERRUPTED);
     };
     let prepared = prepared?;
+    if prepared.facts.embedded {
+        limits::descriptors(plan.load.concurrency, Ends::Both)?;
+    }
     if !plan.output.quiet {
         let header = table::header(&plan, &prepared.facts);
         written(writeln!(std::io::stdout().lock(), "{header}"))?;
@@ -63,8 +66,10 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     let Some(report) = load(&plan, &prepared, &control)? else {
         return Ok(exit::INTERRUPTED);
     };
-    let files = report::write(&report, &plan.output.files)?;
-    print_result(&plan, &report, &files)?;
+    let files = report::write(&report, &plan.output.files);
+    // A result that cannot be kept is at least shown.
+    print_result(&plan, &report, files.as_deref().unwrap_or_default())?;
+    files?;
     Ok(report.verdict.exit_code)
 }
 
@@ -207,10 +212,7 @@ fn print_result(plan: &Plan, report: &Report, files: &[std::path::PathBuf]) -> R
 /// A reader that left (`krush … | head`) has seen what it wanted: that is success.
 fn written(result: std::io::Result<()>) -> Result<u8> {
     match result {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Output {
-            path: "standard output".into(),
-            source: error,
-        }),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::stdout(error)),
         _ => Ok(exit::PASS),
     }
 }

@@ -1,15 +1,17 @@
 //! `krush serve`: the stand-in as a server of its own, until Ctrl-C.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use crate::cli::ServeArgs;
+use crate::cli::{ServeArgs, ServedTopic};
 use crate::error::{Error, Result, exit};
+use crate::standin::backend::{ApiError, NewTopic};
 use crate::standin::{
     Backend, Faults, Memory, Served, Settings, Totals, base_url, serve as run, tls,
 };
-use crate::units::grouped;
+use crate::units::{counted, grouped};
 
 /// Listens, prints the URL and what it is, runs until Ctrl-C, SIGTERM or a fault that ends it, prints totals.
 ///
@@ -32,6 +34,7 @@ async fn serve_until_told(
 ) -> Result<u8> {
     let internal = |error: std::io::Error| Error::Internal(format!("the server failed: {error}"));
     let (backend, memory) = backend(args, &settings)?;
+    create(&args.topics, args.partitions, &backend).await?;
     let address = listener.local_addr().map_err(internal)?;
     let url = base_url(address, settings.tls.is_some());
     let told = told_to_stop().map_err(internal)?;
@@ -52,18 +55,46 @@ async fn serve_until_told(
     Ok(exit::PASS)
 }
 
+/// Makes the topics that are to exist from the start; one that Kafka has already stays as it is.
+async fn create(topics: &[ServedTopic], partitions: i32, backend: &Backend) -> Result<()> {
+    for (index, topic) in topics.iter().enumerate() {
+        let name = &topic.name;
+        if topics[..index].iter().any(|other| other.name == *name) {
+            return Err(Error::usage(format!("--topic: `{name}` is named twice")));
+        }
+        let failed = |error: ApiError| {
+            Error::target(
+                format!("cannot create topic {name}: {}", error.message),
+                "create it with Kafka's own tools, or leave out --topic",
+            )
+        };
+        if backend.topic(name).await.map_err(failed)?.is_some() {
+            continue;
+        }
+        let new = NewTopic {
+            name: name.clone(),
+            partitions: Some(topic.partitions.unwrap_or(partitions)),
+            replication_factor: None,
+            configs: BTreeMap::new(),
+            validate_only: false,
+        };
+        backend.create_topic(new).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
 fn summary(served: Served, totals: Option<Totals>) -> String {
     let died = if served.died {
         "ended by a scripted fault; "
     } else {
         ""
     };
-    let requests = grouped(served.requests);
+    let requests = counted(served.requests, "request", "requests");
     match totals {
-        None => format!("{died}{requests} requests"),
+        None => format!("{died}{requests}"),
         Some(Totals { stored, dropped }) => format!(
-            "{died}{requests} requests, {} records stored, {} of them dropped to stay within memory",
-            grouped(stored),
+            "{died}{requests}, {} stored, {} of them dropped to stay within memory",
+            counted(stored, "record", "records"),
             grouped(dropped)
         ),
     }
@@ -150,10 +181,7 @@ fn say(line: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let written = writeln!(out, "{line}").and_then(|()| out.flush());
     match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Output {
-            path: "standard output".into(),
-            source: error,
-        }),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::stdout(error)),
         _ => Ok(()),
     }
 }

@@ -60,7 +60,7 @@ impl<'a> Run<'a> {
         self.total.ledger.records.rejected + self.total.ledger.records.unknown
     }
 
-    /// Ctrl-C ended it.
+    /// Ctrl-C or SIGTERM ended it.
     fn interrupted(&self) -> bool {
         use crate::measure::End;
         matches!(self.measured.end, End::Interrupted | End::Abandoned)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Run;
-use crate::measure::Counts;
+use crate::measure::{Counts, End};
 use crate::plan::Metric;
 use crate::units;
 
@@ -110,14 +110,26 @@ fn ledger(run: &Run) -> Check {
     )
 }
 
+/// `hint`, unless the user ended the run: who does needs no advice on its length.
+fn longer<'a>(run: &Run, hint: &'a str) -> &'a str {
+    if run.interrupted() {
+        "the run was interrupted: let it run to its end"
+    } else {
+        hint
+    }
+}
+
 fn something_sent(run: &Run) -> Check {
     let sent = run.total.ledger.requests.sent;
     named(
         "something was sent",
         sent > 0,
-        format!("{} requests", units::grouped(sent)),
+        units::counted(sent, "request", "requests"),
         "at least 1 request",
-        "raise --duration, or check that the target takes connections",
+        longer(
+            run,
+            "raise --duration, or check that the target takes connections",
+        ),
     )
 }
 
@@ -142,7 +154,11 @@ fn offered_rate(run: &Run) -> Option<Check> {
         in_time >= OFFERED,
         format!("{} of {rate} sent in time", units::percent(in_time)),
         "at least 99 %",
-        "the connections were all waiting for answers: lower --rate or raise --concurrency",
+        if run.measured.end == End::TargetGone {
+            "the target was gone before the load ended: look at its log"
+        } else {
+            "the connections were all waiting for answers: lower --rate or raise --concurrency"
+        },
     ))
 }
 
@@ -214,12 +230,12 @@ fn samples(run: &Run) -> Vec<Check> {
         named(
             &format!("enough samples for P{percentile}"),
             seen >= needed,
-            format!("{} requests", units::grouped(seen)),
+            units::counted(seen, "request", "requests"),
             &format!(
                 "at least {} requests, so that 2 lie beyond it",
                 units::grouped(needed)
             ),
-            "raise --messages or --duration, or lower --batch-size",
+            longer(run, "raise --messages or --duration, or lower --batch-size"),
         )
     };
     asked.into_iter().map(one).collect()
@@ -242,7 +258,6 @@ fn clock(run: &Run) -> Check {
 mod tests {
     use super::super::fixture::{Fixture, threshold};
     use super::*;
-    use crate::measure::End;
     use crate::units::Rate;
 
     /// Names of the checks that failed.
@@ -343,6 +358,23 @@ mod tests {
         assert_eq!(percentile(98.0), (true, wanted("100")));
         assert_eq!(percentile(99.0), (false, wanted("200")));
         assert_eq!(percentile(99.9), (false, wanted("2,000")));
+    }
+
+    #[test]
+    fn a_target_that_is_gone_is_not_met_with_advice_on_the_rate() {
+        let mut fixture = Fixture::new();
+        fixture.plan.load.rate = Some(Rate(50_000.0));
+        fixture.never_sent(50);
+        let hint = |fixture: &Fixture| {
+            let checks = check(&fixture.run()).checks;
+            let offered = checks
+                .into_iter()
+                .find(|check| check.name.starts_with("offered"));
+            offered.expect("an open loop").hint
+        };
+        assert!(hint(&fixture).contains("lower --rate"));
+        fixture.measured.end = End::TargetGone;
+        assert!(!hint(&fixture).contains("--"));
     }
 
     #[test]

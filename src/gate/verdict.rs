@@ -29,7 +29,7 @@ pub enum Outcome {
     Integrity,
     /// The target could not be reached, or was gone at the end.
     Target,
-    /// Ctrl-C.
+    /// Ctrl-C or SIGTERM.
     Interrupted,
 }
 
@@ -84,8 +84,13 @@ pub fn decide(run: &Run, validity: &Validity, thresholds: &[ThresholdResult]) ->
         missed.insert(0, NOTHING_ACKED.to_owned());
     }
     let (outcome, reasons) = if run.interrupted() {
-        let first = interrupted_reason(run);
-        (Outcome::Interrupted, [vec![first], void, missed].concat())
+        let reasons = if began(run) {
+            [vec![interrupted_reason(run)], void, missed].concat()
+        } else {
+            // What is void or missed follows from it.
+            vec!["interrupted before the measured part began".to_owned()]
+        };
+        (Outcome::Interrupted, reasons)
     } else if let Some(reason) = target_reason(run) {
         // What is void or missed follows from it, and would only bury the cause.
         (Outcome::Target, vec![reason])
@@ -140,20 +145,26 @@ fn missed_reasons(thresholds: &[ThresholdResult]) -> Vec<String> {
         .collect()
 }
 
+/// Whether the measured part tried to send anything.
+fn began(run: &Run) -> bool {
+    let tried = run.measured.connections.connect_failures > 0;
+    run.total.ledger.requests.sent > 0 || tried || !run.total.failures.rows().is_empty()
+}
+
 fn interrupted_reason(run: &Run) -> String {
     let drained = match run.measured.end {
         End::Abandoned => "requests in flight were given up and count as unknown",
         _ => "requests in flight were waited for",
     };
     format!(
-        "stopped by Ctrl-C after {}; {drained}; the figures are those of the part that ran",
+        "interrupted (Ctrl-C or SIGTERM) after {}; {drained}; the figures are those of the part that ran",
         units::latency(run.measured.elapsed.as_micros() as u64)
     )
 }
 
 fn target_reason(run: &Run) -> Option<String> {
     if run.measured.end == End::TargetGone {
-        return Some("the target took no connection any more at the end of the run".to_owned());
+        return Some("the target answered nothing any more when the load ended".to_owned());
     }
     let failures = run.total.failures.rows();
     let tried = run.measured.connections.connect_failures > 0 || !failures.is_empty();
@@ -209,11 +220,12 @@ fn unjudged_failures(run: &Run) -> Option<String> {
     let unsent = run.measured.unsent.records;
     let what = match (failed, unsent) {
         (0, 0) => return None,
-        (_, 0) => format!("{} records failed", units::grouped(failed)),
+        (_, 0) => format!("{} failed", units::counted(failed, "record", "records")),
+        (0, 1) => "1 record was never sent".to_owned(),
         (0, _) => format!("{} records were never sent", units::grouped(unsent)),
         _ => format!(
-            "{} records failed and {} were never sent",
-            units::grouped(failed),
+            "{} failed and {} never sent",
+            units::counted(failed, "record", "records"),
             units::grouped(unsent)
         ),
     };
@@ -333,6 +345,29 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn a_run_interrupted_before_it_began_says_only_that() {
+        let mut fixture = Fixture::new();
+        fixture.plan.thresholds = vec![threshold("p99 > 1ms", 99.0, 1e3)];
+        fixture.measured.end = End::Interrupted;
+        let all = verdict(&fixture).reasons.join("\n");
+        assert!(
+            all.starts_with("interrupted (Ctrl-C or SIGTERM) after 2.05 s"),
+            "{all}"
+        );
+        assert!(!all.contains("--duration"), "{all}");
+        fixture.nothing_sent();
+        assert_eq!(
+            verdict(&fixture).reasons,
+            ["interrupted before the measured part began"]
+        );
+        fixture.measured.connections.connect_failures = 1;
+        assert_eq!(
+            verdict(&fixture).reasons[0].find("interrupted (Ctrl-C"),
+            Some(0)
+        );
     }
 
     #[test]

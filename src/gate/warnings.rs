@@ -4,14 +4,22 @@ use std::time::Duration;
 
 use super::Run;
 use super::trend::{cold_jvm, growing_latency};
-use crate::measure::{Failure, FailureKind, PERCENTILES, TargetKind};
-use crate::units::{duration, grouped, latency, percent};
+use crate::measure::{End, Failure, FailureKind, PERCENTILES, TargetKind};
+use crate::units::{counted, duration, grouped, latency, percent};
 use crate::wire::Dialect;
 
 /// Median latency over smallest service time from which most of the latency is queueing.
 const QUEUEING: u64 = 8;
-/// A closed loop with no more connections than this is not called queueing.
-const FEW_CONNECTIONS: u32 = 8;
+/// Connections that are never too many: fewer are not suggested.
+const FEW_CONNECTIONS: u64 = 8;
+/// Connections suggested for each request in work at once.
+const ROOM: u64 = 4;
+/// Success below which latency says nothing about queues.
+const GOOD: f64 = 0.99;
+/// A run below this says nothing about queues.
+const LONG_ENOUGH: Duration = Duration::from_secs(1);
+/// The keep-alive defect hits fewer than one request in this many; more is another fault.
+const DEFECT_ONE_IN: u64 = 10;
 /// Characters of a server's text in a warning; the report has more.
 const SAMPLE_SHOWN: usize = 120;
 /// How long a REST Proxy may hold a request by its own defaults: max.block.ms.
@@ -58,9 +66,9 @@ fn not_all_acked(run: &Run) -> Option<String> {
     let missing = scheduled.saturating_sub(records.acked);
     (missing > 0).then(|| {
         format!(
-            "{} of {} records were not acknowledged ({} rejected, {} unknown, {} never sent): success is {}.",
+            "{} of {} were not acknowledged ({} rejected, {} unknown, {} never sent): success is {}.",
             grouped(missing),
-            grouped(scheduled),
+            counted(scheduled, "record", "records"),
             grouped(records.rejected),
             grouped(records.unknown),
             grouped(run.measured.unsent.records),
@@ -75,9 +83,10 @@ fn dominating_failure(run: &Run) -> Option<String> {
     let first = rows.iter().max_by_key(|row| row.records)?;
     (first.records > 0 && first.records * 2 >= failed && !first.sample.is_empty()).then(|| {
         format!(
-            "{} of {} failed records have one cause ({}): {}",
+            "{} of {} {} one cause ({}): {}",
             grouped(first.records),
-            grouped(failed.max(first.records)),
+            counted(failed.max(first.records), "failed record", "failed records"),
+            if first.records == 1 { "has" } else { "have" },
             first.kind.name(),
             first.sample.chars().take(SAMPLE_SHOWN).collect::<String>()
         )
@@ -91,26 +100,35 @@ fn sum(run: &Run, wanted: impl Fn(&Failure) -> bool) -> (u64, u64) {
     })
 }
 
+/// Empty answers or rubbish behind good ones, on few of the requests, by a server that still stands.
 fn keep_alive_defect(run: &Run) -> Option<String> {
     let speaks_like_it = run.facts.dialect == Dialect::Confluent
         && matches!(run.facts.kind, TargetKind::RestProxy | TargetKind::StandIn);
-    let (requests, records) = sum(run, |row| {
+    let telling = |kind| {
         matches!(
-            row.kind,
-            FailureKind::EmptyAnswer
-                | FailureKind::RubbishAfterAnswer
-                | FailureKind::ServerErrorNoJson
-                | FailureKind::EofInAnswer
+            kind,
+            FailureKind::EmptyAnswer | FailureKind::RubbishAfterAnswer
         )
+    };
+    let (sure, _) = sum(run, |row| telling(row.kind));
+    let (requests, records) = sum(run, |row| {
+        telling(row.kind)
+            || matches!(
+                row.kind,
+                FailureKind::ServerErrorNoJson | FailureKind::EofInAnswer
+            )
     });
-    (speaks_like_it && requests > 0).then(|| {
+    let few = requests * DEFECT_ONE_IN < run.total.ledger.requests.sent;
+    let gone = run.measured.end == End::TargetGone;
+    (speaks_like_it && sure > 0 && few && !gone).then(|| {
         format!(
-            "{} answers were empty, cut, not JSON or had rubbish behind them: Confluent REST Proxy 8.0.0 to 8.0.2 \
-             and 8.1.0 answer good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). \
-             The {} records in them are unknown, and mostly stored. Update the proxy; if it is newer, look at what \
-             stands between.",
-            grouped(requests),
-            grouped(records)
+            "{} {} empty, cut, not JSON or had rubbish behind: Confluent REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer \
+             good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). Unknown because of it: {}; \
+             on those versions the records of such answers are mostly stored. Update the proxy; if it is newer, look \
+             at what stands between.",
+            counted(requests, "answer", "answers"),
+            if requests == 1 { "was" } else { "were" },
+            counted(records, "record", "records")
         )
     })
 }
@@ -119,9 +137,9 @@ fn maybe_stored(run: &Run) -> Option<String> {
     let (_, records) = sum(run, |row| row.kind == FailureKind::RecordUnknown);
     (records > 0).then(|| {
         format!(
-            "{} records came back as failed but may be stored (expired in the proxy's buffer, or an unclear error): \
-             they count as unknown. Compare the topic's end offsets before calling them lost, or sending them again.",
-            grouped(records)
+            "{} came back as failed but may be stored (expired in the proxy's buffer, or an unclear error): counted \
+             as unknown. Compare the topic's end offsets before calling any lost, or sending any again.",
+            counted(records, "record", "records")
         )
     })
 }
@@ -131,9 +149,9 @@ fn short_timeout(run: &Run) -> Option<String> {
     let (requests, _) = sum(run, |row| row.kind == FailureKind::Timeout);
     (requests > 0 && timeout < PROXY_PATIENCE).then(|| {
         format!(
-            "{} requests got no answer within {}. A REST Proxy by default waits 60 s for metadata and 120 s for \
+            "{} got no answer within {}. A REST Proxy by default waits 60 s for metadata and 120 s for \
              delivery before it answers with the reason; try --timeout 130s to see it.",
-            grouped(requests),
+            counted(requests, "request", "requests"),
             duration(timeout)
         )
     })
@@ -148,7 +166,7 @@ fn is_burst(run: &Run) -> bool {
 fn burst(run: &Run) -> Option<String> {
     let requests = run.measured.scheduled.requests;
     let connections = run.plan.load.concurrency;
-    if !is_burst(run) || connections < 2 {
+    if !is_burst(run) || connections < 2 || run.interrupted() {
         return None;
     }
     let idle = match run.measured.connections.unused {
@@ -157,35 +175,36 @@ fn burst(run: &Run) -> Option<String> {
         unused => format!("; {} connections sent nothing", grouped(unused)),
     };
     Some(format!(
-        "{} batches over {} connections: a burst, not sustained load{idle}. Try --duration 30s.",
-        grouped(requests),
+        "{} over {} connections: a burst, not sustained load{idle}. Try --duration 30s.",
+        counted(requests, "batch", "batches"),
         grouped(u64::from(connections))
     ))
 }
 
-/// Little's law: connections = requests per second × service time. What is beyond it only waits.
+/// Far more time than the target needs for a request, in a run that is long and good enough to tell. By Little's law
+/// requests per second × service time are in work at once; what is suggested leaves room, and is to be compared.
 fn queueing(run: &Run) -> Option<String> {
-    let connections = run.plan.load.concurrency;
-    if run.plan.load.rate.is_some() || connections <= FEW_CONNECTIONS || is_burst(run) {
+    let connections = u64::from(run.plan.load.concurrency);
+    if run.plan.load.rate.is_some()
+        || is_burst(run)
+        || run.summary.success_ratio < GOOD
+        || run.measured.elapsed < LONG_ENOUGH
+    {
         return None;
     }
     let p50 = run.summary.latency_us.p50?;
     let least = (!run.total.service_time.is_empty())
         .then(|| run.total.service_time.min())?
         .max(1);
-    let enough = (run.summary.requests_per_sec * least as f64 / 1e6)
-        .ceil()
-        .max(1.0) as u64;
-    (p50 / least >= QUEUEING && enough < u64::from(connections)).then(|| {
+    let in_work = (run.summary.requests_per_sec * least as f64 / 1e6).ceil() as u64;
+    let fewer = in_work.saturating_mul(ROOM).max(FEW_CONNECTIONS);
+    (p50 / least >= QUEUEING && fewer <= connections / 2).then(|| {
         format!(
-            "half of the requests took {} or more, the fastest {}: most of the latency is waiting in a queue that the \
-             connections themselves make. About {} would carry this throughput; try --concurrency {enough}.",
+            "half of the requests took {} or more, the fastest {}: most of the latency is waiting, in a queue or for a \
+             processor; fewer connections may give the same throughput at a lower latency. Try --concurrency {fewer}, \
+             and compare.",
             latency(p50),
             latency(least),
-            match enough {
-                1 => "1 connection".to_owned(),
-                _ => format!("{} connections", grouped(enough)),
-            }
         )
     })
 }
@@ -204,10 +223,14 @@ fn few_samples(run: &Run) -> Option<String> {
         1 => (names.concat(), "is"),
         _ => (names.join(", "), "are"),
     };
+    let advice = if run.interrupted() {
+        ""
+    } else {
+        " Raise --messages or --duration, or lower --batch-size."
+    };
     Some(format!(
-        "{} requests: {names} {verb} simply the slowest one (P{least} needs {} requests). \
-         Raise --messages or --duration, or lower --batch-size.",
-        grouped(samples),
+        "{}: {names} {verb} simply the slowest one (P{least} needs {} requests).{advice}",
+        counted(samples, "request", "requests"),
         grouped((100.0 / (100.0 - least)).round() as u64)
     ))
 }
@@ -215,17 +238,24 @@ fn few_samples(run: &Run) -> Option<String> {
 fn reconnects(run: &Run) -> Option<String> {
     let connections = &run.measured.connections;
     let (again, failed) = (connections.reconnects, connections.connect_failures);
-    let refused = format!("{} attempts to connect failed", grouped(failed));
-    let reopened = format!("connections were opened again {} times", grouped(again));
-    let idle = "the latency contains that. Confluent closes a connection after 30 s without a request; what stands \
-                between may close them too";
+    let refused = format!(
+        "{} to connect failed",
+        counted(failed, "attempt", "attempts")
+    );
+    let reopened = format!(
+        "connections were opened again {}",
+        counted(again, "time", "times")
+    );
+    let why = "the latency contains that. Possible causes: krush itself closes after a time-out or an answer that it \
+               cannot trust, a server or what stands before it may answer with Connection: close, and Confluent closes \
+               after 30 s without a request";
     match (again, failed) {
         (0, 0) => None,
-        (_, 0) => Some(format!("{reopened}: {idle}.")),
+        (_, 0) => Some(format!("{reopened}: {why}.")),
         (0, _) => Some(format!(
             "{refused}: look at the target's log and at its limit of connections, or try fewer with --concurrency."
         )),
-        _ => Some(format!("{reopened}, and {refused}: {idle}.")),
+        _ => Some(format!("{reopened}, and {refused}: {why}.")),
     }
 }
 
@@ -233,8 +263,9 @@ fn clamped(run: &Run) -> Option<String> {
     let clamped = run.total.clamped;
     (clamped > 0).then(|| {
         format!(
-            "{} latencies above one hour are recorded as one hour: the maximum is at least that.",
-            grouped(clamped)
+            "{} above one hour {} recorded as one hour: the maximum is at least that.",
+            counted(clamped, "latency", "latencies"),
+            if clamped == 1 { "is" } else { "are" }
         )
     })
 }
@@ -337,6 +368,7 @@ mod tests {
             }),
             ("cut answers", |f| {
                 f.fail(FailureKind::EofInAnswer, Some(200), None, 2, 0, "");
+                f.fail(FailureKind::RubbishAfterAnswer, Some(200), None, 1, 1, "");
             }),
             ("expired", |f| {
                 f.fail(FailureKind::RecordUnknown, Some(200), Some(50003), 0, 7, "");
@@ -367,18 +399,18 @@ mod tests {
         stand-in: the target is krush's built-in stand-in, in this process: figures are about this machine, not about a REST Proxy. Name a REST Proxy with --url.
         front: the target is krush's own HTTP front before a real Apache Kafka: figures are about this machine, not about a REST Proxy. Name a REST Proxy with --url.
         burst: 1,000 batches over 600 connections: a burst, not sustained load; 1 connection sent nothing. Try --duration 30s.
-        queueing: half of the requests took 180 ms or more, the fastest 9.94 ms: most of the latency is waiting in a queue that the connections themselves make. About 5 connections would carry this throughput; try --concurrency 5.
+        queueing: half of the requests took 180 ms or more, the fastest 9.94 ms: most of the latency is waiting, in a queue or for a processor; fewer connections may give the same throughput at a lower latency. Try --concurrency 20, and compare.
         growing, closed: latency grew over the run with no gain in throughput: P50 10 µs in the first third, 20 µs in the last, at 50 and 50 rec/s; the target is slowing down: look at its disks, heap and garbage collection.
         growing, open: latency grew over the run with no gain in throughput: P50 10 µs in the first third, 20 µs in the last, at 50 and 50 rec/s; the target does not keep up with the rate: try a lower --rate.
         cold: no warm-up and 2.05 s of measuring say little about a JVM: a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.
         warming: the proxy was still getting faster: 20 rec/s in the first third, 50 in the last; a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.
         time-outs: 3 requests got no answer within 10s. A REST Proxy by default waits 60 s for metadata and 120 s for delivery before it answers with the reason; try --timeout 130s to see it.
-        empty answers: 2 answers were empty, cut, not JSON or had rubbish behind them: Confluent REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). The 2,000 records in them are unknown, and mostly stored. Update the proxy; if it is newer, look at what stands between.
+        empty answers: 2 answers were empty, cut, not JSON or had rubbish behind: Confluent REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). Unknown because of it: 2,000 records; on those versions the records of such answers are mostly stored. Update the proxy; if it is newer, look at what stands between.
         one cause: 2,000 of 2,000 failed records have one cause (reset): connection reset by peer
         cold, a little warm-up: 5s of warm-up and 2.05 s of measuring say little about a JVM: a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.
-        cut answers: 2 answers were empty, cut, not JSON or had rubbish behind them: Confluent REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). The 0 records in them are unknown, and mostly stored. Update the proxy; if it is newer, look at what stands between.
-        expired: 7 records came back as failed but may be stored (expired in the proxy's buffer, or an unclear error): they count as unknown. Compare the topic's end offsets before calling them lost, or sending them again.
-        reconnects: connections were opened again 4 times: the latency contains that. Confluent closes a connection after 30 s without a request; what stands between may close them too.
+        cut answers: 3 answers were empty, cut, not JSON or had rubbish behind: Confluent REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). Unknown because of it: 1 record; on those versions the records of such answers are mostly stored. Update the proxy; if it is newer, look at what stands between.
+        expired: 7 records came back as failed but may be stored (expired in the proxy's buffer, or an unclear error): counted as unknown. Compare the topic's end offsets before calling any lost, or sending any again.
+        reconnects: connections were opened again 4 times: the latency contains that. Possible causes: krush itself closes after a time-out or an answer that it cannot trust, a server or what stands before it may answer with Connection: close, and Confluent closes after 30 s without a request.
         connect failures: 2 attempts to connect failed: look at the target's log and at its limit of connections, or try fewer with --concurrency.
         clamped: 2 latencies above one hour are recorded as one hour: the maximum is at least that.
         debug: unoptimised build: the client may be the limit; use cargo run --release.
@@ -393,6 +425,81 @@ mod tests {
         assert!(burst(&fixture.run()).is_some());
         fixture.plan.load.rate = Some(Rate(50_000.0));
         assert_eq!(burst(&fixture.run()), None);
+    }
+
+    #[test]
+    fn an_interrupted_run_is_not_told_to_run_longer() {
+        let mut fixture = Fixture::new();
+        for end in [End::Interrupted, End::Abandoned] {
+            fixture.measured.end = end;
+            assert_eq!(burst(&fixture.run()), None);
+            let few = few_samples(&fixture.run()).expect("100 requests are few");
+            assert!(!few.contains("--"), "{few}");
+        }
+    }
+
+    #[test]
+    fn queueing_is_only_called_where_fewer_connections_can_be_tried() {
+        let told = |change: fn(&mut Fixture)| {
+            let mut fixture = Fixture::quiet();
+            fixture.plan.load.concurrency = 40;
+            let slow = |i: u64| Exchange {
+                done_us: if i == 0 { 10_000 } else { 180_000 },
+                ..answered(i)
+            };
+            fixture.record((0..1_000).map(slow));
+            change(&mut fixture);
+            queueing(&fixture.run()).is_some()
+        };
+        assert!(told(|_| {}), "20 of 40");
+        assert!(!told(|f| f.plan.load.concurrency = 39), "20 of 39");
+        assert!(!told(|f| f.plan.load.rate = Some(Rate(50_000.0))));
+        assert!(!told(|f| f.measured.elapsed = Duration::from_millis(999)));
+        assert!(
+            !told(|f| f.measured.scheduled.records = 1_010_102),
+            "98.99 %"
+        );
+        assert!(told(|f| f.measured.scheduled.records = 1_010_000));
+    }
+
+    #[test]
+    fn one_is_singular() {
+        let mut fixture = Fixture::quiet();
+        fixture.plan.load.timeout = Duration::from_secs(10);
+        fixture.measured.connections.reconnects = 1;
+        fixture.fail(FailureKind::Timeout, None, None, 1, 1, "slow");
+        fixture.fail(FailureKind::EmptyAnswer, Some(200), None, 1, 1, "");
+        fixture.fail(FailureKind::RecordUnknown, Some(200), Some(50003), 0, 1, "");
+        let all = warnings(&fixture.run()).join("\n");
+        for wanted in ["1 time:", "1 request got", "1 answer was", "1 record came"] {
+            assert!(all.contains(wanted), "{wanted}: {all}");
+        }
+    }
+
+    #[test]
+    fn the_keep_alive_defect_is_only_named_for_its_pattern() {
+        use FailureKind::{EmptyAnswer, EofInAnswer, RubbishAfterAnswer, ServerErrorNoJson};
+        let named = |failures: &[(FailureKind, u64)], end| {
+            let mut fixture = Fixture::quiet();
+            fixture.measured.end = end;
+            for &(kind, requests) in failures {
+                fixture.fail(kind, Some(200), None, requests, 0, "");
+            }
+            keep_alive_defect(&fixture.run()).is_some()
+        };
+        // Of 1,000 requests.
+        assert!(named(
+            &[(EmptyAnswer, 1), (ServerErrorNoJson, 98)],
+            End::Finished
+        ));
+        assert!(named(&[(RubbishAfterAnswer, 99)], End::Finished));
+        assert!(!named(
+            &[(EmptyAnswer, 1), (ServerErrorNoJson, 99)],
+            End::Finished
+        ));
+        assert!(!named(&[(ServerErrorNoJson, 50)], End::Finished));
+        assert!(!named(&[(EofInAnswer, 50)], End::Finished));
+        assert!(!named(&[(EmptyAnswer, 1)], End::TargetGone));
     }
 
     #[test]

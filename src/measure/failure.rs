@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 /// Bytes of a reply kept as a sample.
 pub const SAMPLE_BYTES: usize = 300;
 
-/// Distinct (kind, status, code) rows kept apart; later ones are added to the last row of their kind.
+/// Distinct (kind, status, code) rows kept apart; later ones share a row of their kind without status and code.
 const MAX_ROWS: usize = 64;
+/// The sample of such a row.
+const SEVERAL: &str = "several codes, not kept apart";
 
 /// What went wrong with a request, or with records inside an answered request.
 #[derive(
@@ -134,20 +136,11 @@ impl Failures {
             row.records += records;
             return;
         }
-        if self.rows.len() >= MAX_ROWS
-            && let Some(row) = self.rows.iter_mut().rev().find(|row| row.kind == kind)
-        {
-            row.requests += requests;
-            row.records += records;
+        let apart = http_status.is_none() && error_code.is_none();
+        if self.rows.len() >= MAX_ROWS && !apart {
+            self.add(kind, None, None, requests, records, String::new);
+            self.say_several(kind);
             return;
-        }
-        let mut sample = sample();
-        if sample.len() > SAMPLE_BYTES {
-            let end = (0..=SAMPLE_BYTES)
-                .rev()
-                .find(|&i| sample.is_char_boundary(i))
-                .unwrap_or(0);
-            sample.truncate(end);
         }
         self.rows.push(Failure {
             kind,
@@ -155,8 +148,18 @@ impl Failures {
             error_code,
             requests,
             records,
-            sample,
+            sample: one_line(&sample()),
         });
+    }
+
+    /// Marks the row that takes what of `kind` is not kept apart.
+    fn say_several(&mut self, kind: FailureKind) {
+        let joint = |row: &&mut Failure| {
+            row.kind == kind && row.http_status.is_none() && row.error_code.is_none()
+        };
+        if let Some(row) = self.rows.iter_mut().find(joint) {
+            SEVERAL.clone_into(&mut row.sample);
+        }
     }
 
     /// Adds another table to this one.
@@ -170,11 +173,88 @@ impl Failures {
                 row.records,
                 || row.sample.clone(),
             );
+            if row.sample == SEVERAL {
+                self.say_several(row.kind);
+            }
         }
     }
 
     /// The rows, in the order in which they were first seen.
     pub fn rows(&self) -> &[Failure] {
         &self.rows
+    }
+}
+
+/// At most [`SAMPLE_BYTES`] of a text, white space and control characters as single spaces.
+fn one_line(text: &str) -> String {
+    let blank = |c: char| c.is_whitespace() || c.is_control();
+    let words: Vec<&str> = text.split(blank).filter(|word| !word.is_empty()).collect();
+    let mut line = words.join(" ");
+    let end = line.floor_char_boundary(SAMPLE_BYTES);
+    line.truncate(end);
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: i64 = 64;
+
+    fn added(count: i64) -> Failures {
+        let mut failures = Failures::default();
+        for code in 0..count {
+            let sample = || format!("code {code}");
+            failures.add(
+                FailureKind::RecordRejected,
+                Some(200),
+                Some(code),
+                1,
+                2,
+                sample,
+            );
+        }
+        failures
+    }
+
+    #[test]
+    fn codes_beyond_the_table_share_a_row_that_says_so() {
+        let mut failures = added(FULL + 10);
+        failures.add(FailureKind::Timeout, None, None, 1, 5, || "slow".to_owned());
+        failures.merge(&added(FULL + 3));
+        let rows = failures.rows();
+        assert_eq!(rows.len(), MAX_ROWS + 2);
+        assert_eq!((rows[3].sample.as_str(), rows[3].requests), ("code 3", 2));
+        let joint = &rows[MAX_ROWS];
+        assert_eq!((joint.http_status, joint.error_code), (None, None));
+        assert_eq!((joint.requests, joint.records), (13, 26));
+        assert_eq!(joint.sample, SEVERAL);
+        assert_eq!(rows[MAX_ROWS + 1].sample, "slow");
+    }
+
+    #[test]
+    fn a_merged_row_of_several_codes_keeps_saying_so() {
+        let mut failures = Failures::default();
+        failures.add(FailureKind::RecordRejected, None, None, 1, 1, || {
+            "one".to_owned()
+        });
+        failures.merge(&added(FULL + 1));
+        assert_eq!(failures.rows()[0].sample, SEVERAL);
+    }
+
+    #[test]
+    fn a_sample_is_one_line_without_control_characters() {
+        for (text, sample) in [
+            ("a\r\n\tb  c", "a b c"),
+            (" \u{1b}[31mred\u{1b}[0m\0", "[31mred [0m"),
+            ("\u{85}caf\u{e9}\u{a0}", "caf\u{e9}"),
+        ] {
+            assert_eq!(one_line(text), sample);
+        }
+        assert_eq!(one_line(&"\u{e9}".repeat(200)).len(), SAMPLE_BYTES);
+        assert_eq!(
+            one_line(&format!("x{}", "\u{e9}".repeat(200))).len(),
+            SAMPLE_BYTES - 1
+        );
     }
 }

@@ -92,11 +92,11 @@ pub struct Generator {
 pub enum End {
     /// The schedule ran out or time was up.
     Finished,
-    /// Ctrl-C: stopped and drained.
+    /// Ctrl-C or SIGTERM: stopped and drained.
     Interrupted,
-    /// Ctrl-C twice: the drain was abandoned.
+    /// Ctrl-C or SIGTERM twice: the drain was abandoned.
     Abandoned,
-    /// The target took no connection any more at the end of the run.
+    /// The target answered nothing any more when the load ended.
     TargetGone,
 }
 

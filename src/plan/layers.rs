@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::Scenario;
 use super::settings::{EXCLUSIVE, Overrides, SETTINGS, setting};
+use super::{KeyKind, Scenario};
 use crate::error::{Error, Result};
 
 /// Everything that was said, by source.
@@ -113,7 +113,51 @@ pub(super) fn merge(layers: Layers) -> Result<(Overrides, Origins)> {
     add(&mut settings, &mut origins, flags, |_, flag| {
         Origin::Flag(flag.unwrap_or_default())
     })?;
+    key_figures(&settings, &origins)?;
+    outputs(&settings, &origins)?;
     Ok((settings, origins))
+}
+
+/// Refuses figures of a key mode that was not asked for; a mode said later than its figures turns them off.
+fn key_figures(settings: &Overrides, origins: &Origins) -> Result<()> {
+    let kind = settings.key.unwrap_or(KeyKind::None);
+    let keys = matches!(kind, KeyKind::Random | KeyKind::Hot);
+    for (key, said, used, modes) in [
+        (
+            "payload.keys",
+            settings.keys.is_some(),
+            keys,
+            "random or hot",
+        ),
+        (
+            "payload.hot_ratio",
+            settings.hot_ratio.is_some(),
+            kind == KeyKind::Hot,
+            "hot",
+        ),
+    ] {
+        if said && !used && origins.later(key, "payload.key") == key {
+            let message = format!("has no effect with keys of mode {}", kind.name());
+            return Err(origins.error(
+                key,
+                &message,
+                format!("add --key {modes}, or leave it out"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses the same result file twice.
+fn outputs(settings: &Overrides, origins: &Origins) -> Result<()> {
+    let files = settings.output.as_deref().unwrap_or_default();
+    for (index, file) in files.iter().enumerate() {
+        if files[..index].contains(file) {
+            let message = format!("`{}` is named twice", file.display());
+            return Err(origins.error("output", &message, "name each file once"));
+        }
+    }
+    Ok(())
 }
 
 /// Puts one layer over the others; of an exclusive pair it keeps the one that this layer speaks of.
@@ -167,5 +211,65 @@ fn origin_name(
         Origin::Flag(flag) => flag.to_owned(),
         Origin::Environment(variable) => variable,
         Origin::Scenario { .. } | Origin::Default => key.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn merged(scenario: &str, flags: &str) -> Result<(), String> {
+        let parsed = |text| Scenario::parse(Path::new("s.toml"), text);
+        let layers = Layers {
+            scenario: parsed(scenario).expect(scenario),
+            environment: Overrides::default(),
+            flags: parsed(flags).expect(flags).overrides,
+        };
+        merge(layers).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn figures_of_another_key_mode_are_refused_unless_a_later_source_changed_the_mode() {
+        for (scenario, flags, said) in [
+            (
+                "",
+                "payload.keys = 5",
+                "--keys: has no effect with keys of mode none",
+            ),
+            ("payload.key = \"hot\"", "payload.keys = 5", ""),
+            ("payload.key = \"random\"", "payload.keys = 5", ""),
+            ("payload.key = \"hot\"\npayload.hot_ratio = 0.5", "", ""),
+            (
+                "payload.key = \"random\"",
+                "payload.hot_ratio = 0.5",
+                "--hot-ratio: has no effect with keys of mode random",
+            ),
+            (
+                "payload.key = \"sequence\"\npayload.keys = 5",
+                "",
+                "s.toml:2: payload.keys: has no effect with keys of mode sequence",
+            ),
+            (
+                "payload.key = \"hot\"\npayload.keys = 5\npayload.hot_ratio = 0.5",
+                "payload.key = \"none\"",
+                "",
+            ),
+        ] {
+            let found = merged(scenario, flags).err().unwrap_or_default();
+            assert_eq!(found, said, "{scenario} {flags}");
+        }
+    }
+
+    #[test]
+    fn a_result_file_is_named_once() {
+        let outputs = |second: &str| Overrides {
+            output: Some(vec!["a.json".into(), second.into()]),
+            ..Overrides::default()
+        };
+        let refused = super::outputs(&outputs("a.json"), &Origins::default());
+        let refused = refused.expect_err("twice").to_string();
+        assert_eq!(refused, "output: `a.json` is named twice");
+        assert!(super::outputs(&outputs("a.md"), &Origins::default()).is_ok());
     }
 }

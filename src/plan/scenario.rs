@@ -83,6 +83,10 @@ impl Reader<'_> {
             let key = format!("{prefix}{}", name.get_ref());
             let known = setting(&key).filter(super::settings::Setting::in_scenario);
             match (known, value.get_ref()) {
+                (Some(setting), value) if setting.key == "description" && !value.is_str() => {
+                    let message = format!("{key}: expected a text, such as \"a first look\"");
+                    return Err(self.error(Some(name.span()), message, None));
+                }
                 (Some(setting), value) => {
                     self.overrides.set(setting.key, value).map_err(|message| {
                         self.error(Some(name.span()), format!("{key}: {message}"), None)
@@ -227,6 +231,18 @@ mod tests {
                 .unwrap_or_else(|error| panic!("{text}: {error}"));
             assert!(scenario.overrides.has(key), "{key}");
             assert_eq!(scenario.lines.get(key), Some(&2), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_description_that_is_no_text_is_refused_with_its_line() {
+        for value in ["5", "true", "[1]"] {
+            let text = format!("# first\ndescription = {value}\n");
+            let error = Scenario::parse(Path::new("s.toml"), &text)
+                .err()
+                .expect(value);
+            let wanted = "s.toml:2: description: expected a text, such as \"a first look\"";
+            assert_eq!(error.to_string(), wanted);
         }
     }
 

@@ -74,6 +74,20 @@ impl Metric {
     }
 }
 
+/// The thresholds, those of the same text only once.
+pub fn distinct(thresholds: Vec<Threshold>) -> Vec<Threshold> {
+    let mut kept: Vec<Threshold> = Vec::with_capacity(thresholds.len());
+    for threshold in thresholds {
+        if !kept
+            .iter()
+            .any(|known| known.expression == threshold.expression)
+        {
+            kept.push(threshold);
+        }
+    }
+    kept
+}
+
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.expression)
@@ -101,7 +115,7 @@ impl Threshold {
     /// The run fails above this P95 latency (`--max-p95`).
     pub fn max_p95(limit: Duration) -> Self {
         Self {
-            expression: format!("p95 > {}", units::duration(limit)),
+            expression: format!("p95 > {}", units::duration_word(limit)),
             metric: Metric::Latency(95.0),
             fails_if: Comparison::Greater,
             value: limit.as_micros() as f64,
@@ -169,6 +183,17 @@ mod tests {
     }
 
     #[test]
+    fn of_the_same_text_one_is_kept() {
+        let parsed = |text: &str| text.parse::<Threshold>().expect(text);
+        let many = ["p95 > 1s", "max > 1s", "p95 > 1s", "p95 >= 1s"].map(parsed);
+        let kept: Vec<String> = distinct(many.into())
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(kept, ["p95 > 1s", "max > 1s", "p95 >= 1s"]);
+    }
+
+    #[test]
     fn wrong_expressions_say_what_is_wrong() {
         for (text, part) in [
             ("", "is not a threshold"),
@@ -203,7 +228,7 @@ mod tests {
             .collect();
         assert_eq!(
             expressions,
-            ["throughput < 42284/s", "p95 > 2s 160ms", "success < 100%"]
+            ["throughput < 42284/s", "p95 > 2160ms", "success < 100%"]
         );
     }
 }

@@ -13,8 +13,9 @@ use super::{
     TopicSection,
 };
 use crate::gate::{self, Run};
-use crate::measure::{Failure, Measured, Recorder, SecondStats, Summary, TargetFacts};
+use crate::measure::{Failure, FailureKind, Measured, Recorder, SecondStats, Summary, TargetFacts};
 use crate::plan::{self, Auth, Content, KeyMode, Plan, Reference, Stop};
+use crate::units;
 
 /// Words in a header's name that make its value a secret.
 const SECRET_WORDS: [&str; 8] = [
@@ -69,7 +70,7 @@ pub(super) fn build_on(
         ledger: ledger(&run),
         warmup: measured.warmup,
         timeline: measured.timeline.iter().map(second_row).collect(),
-        failures: run.total.failures.rows().iter().map(failure_row).collect(),
+        failures: failures(&run),
         connections: measured.connections,
         generator: GeneratorSection {
             thread_busy_ratios: (measured.generator.thread_busy_ratios.iter())
@@ -274,6 +275,21 @@ fn second_row(row: &SecondStats) -> SecondRow {
         },
         failures: row.failures,
     }
+}
+
+fn failures(run: &Run) -> Vec<FailureRow> {
+    let attempts = run.measured.connections.connect_failures;
+    let mut rows: Vec<FailureRow> = run.total.failures.rows().iter().map(failure_row).collect();
+    let connect = |row: &&mut FailureRow| row.kind == FailureKind::Connect;
+    // A request that found no connection stands for all the attempts made for it.
+    if let Some(row) = rows.iter_mut().find(connect)
+        && attempts > 0
+    {
+        let words = units::counted(attempts, "attempt", "attempts");
+        let spaced = if row.sample.is_empty() { "" } else { " " };
+        row.sample = format!("{}{spaced}({words})", row.sample);
+    }
+    rows
 }
 
 fn failure_row(row: &Failure) -> FailureRow {

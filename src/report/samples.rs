@@ -246,11 +246,11 @@ fn table_of_a_run_with_failures_and_lower_bounds() {
       unknown, 1,000 never sent): success is 91.9 %.
     warning: 5,000 of 7,060 failed records have one cause (timeout): no answer
       within 10 s
-    warning: 2 answers were empty, cut, not JSON or had rubbish behind them:
-      Confluent REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on
-      kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). The 2,000
-      records in them are unknown, and mostly stored. Update the proxy; if it is
-      newer, look at what stands between.
+    warning: 2 answers were empty, cut, not JSON or had rubbish behind: Confluent
+      REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on kept-alive
+      connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). Unknown because of it:
+      2,000 records; on those versions the records of such answers are mostly
+      stored. Update the proxy; if it is newer, look at what stands between.
     warning: 5 requests got no answer within 10s. A REST Proxy by default waits 60 s
       for metadata and 120 s for delivery before it answers with the reason; try
       --timeout 130s to see it.
@@ -259,8 +259,9 @@ fn table_of_a_run_with_failures_and_lower_bounds() {
     warning: 100 requests: P99.9 is simply the slowest one (P99.9 needs 1,000
       requests). Raise --messages or --duration, or lower --batch-size.
     warning: connections were opened again 7 times: the latency contains that.
-      Confluent closes a connection after 30 s without a request; what stands
-      between may close them too.
+      Possible causes: krush itself closes after a time-out or an answer that it
+      cannot trust, a server or what stands before it may answer with Connection:
+      close, and Confluent closes after 30 s without a request.
     FAIL  (exit 10)  results/2026-11-21T10-15-02-extreme.json
       p95 > 15s: saw ≥ 10.0 s; it is at least 10.0 s: requests without an answer may
         have taken longer
@@ -340,15 +341,13 @@ fn table_of_an_interrupted_run() {
 
     warning: 40,000 of 100,000 records were not acknowledged (0 rejected, 0 unknown,
       40,000 never sent): success is 60 %.
-    warning: 100 batches over 500 connections: a burst, not sustained load; 400
-      connections sent nothing. Try --duration 30s.
     warning: no warm-up and 2.05 s of measuring say little about a JVM: a cold proxy
       was seen 3× slower in its first 10–15 s; try --warmup 15s.
     warning: 100 requests: P99.9 is simply the slowest one (P99.9 needs 1,000
-      requests). Raise --messages or --duration, or lower --batch-size.
+      requests).
     INTERRUPTED  (exit 130)  results/2026-11-21T10-15-02-extreme.json
-      stopped by Ctrl-C after 2.05 s; requests in flight were waited for; the
-        figures are those of the part that ran
+      interrupted (Ctrl-C or SIGTERM) after 2.05 s; requests in flight were waited
+        for; the figures are those of the part that ran
     ");
 }
 
@@ -379,12 +378,12 @@ fn table_of_a_run_whose_target_was_gone() {
 
     failures  status  code  requests  records
     connect        -     -        12        0
-      connect: connect to 127.0.0.1:8082: connection refused
+      connect: connect to 127.0.0.1:8082: connection refused (12 attempts)
 
     warning: 12 attempts to connect failed: look at the target's log and at its
       limit of connections, or try fewer with --concurrency.
     FAIL (target)  (exit 15)  results/2026-11-21T10-15-02-extreme.json
-      the target took no connection any more at the end of the run
+      the target answered nothing any more when the load ended
     ");
 }
 
@@ -474,11 +473,11 @@ fn markdown_of_a_run_with_failures() {
 
     - **warning:** 8,060 of 100,000 records were not acknowledged (60 rejected, 7,000 unknown, 1,000 never sent): success is 91.9 %.
     - **warning:** 5,000 of 7,060 failed records have one cause (timeout): no answer within 10 s
-    - **warning:** 2 answers were empty, cut, not JSON or had rubbish behind them: Confluent REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). The 2,000 records in them are unknown, and mostly stored. Update the proxy; if it is newer, look at what stands between.
+    - **warning:** 2 answers were empty, cut, not JSON or had rubbish behind: Confluent REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). Unknown because of it: 2,000 records; on those versions the records of such answers are mostly stored. Update the proxy; if it is newer, look at what stands between.
     - **warning:** 5 requests got no answer within 10s. A REST Proxy by default waits 60 s for metadata and 120 s for delivery before it answers with the reason; try --timeout 130s to see it.
     - **warning:** 5s of warm-up and 2.05 s of measuring say little about a JVM: a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.
     - **warning:** 100 requests: P99.9 is simply the slowest one (P99.9 needs 1,000 requests). Raise --messages or --duration, or lower --batch-size.
-    - **warning:** connections were opened again 7 times: the latency contains that. Confluent closes a connection after 30 s without a request; what stands between may close them too.
+    - **warning:** connections were opened again 7 times: the latency contains that. Possible causes: krush itself closes after a time-out or an answer that it cannot trust, a server or what stands before it may answer with Connection: close, and Confluent closes after 30 s without a request.
     ");
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Distribution, FailureRow, PlanSection, Report, Summary, TargetKind, TargetSection};
-use crate::units::{self, ByteSize, grouped, rate_digits};
+use crate::units::{self, ByteSize, counted, grouped, rate_digits};
 
 /// Percentiles in the order in which they are shown, with their key in the report.
 pub(super) const COLUMNS: [(&str, &str); 6] = [
@@ -36,14 +36,6 @@ pub(super) fn latency_cells(distribution: &Distribution, bounds: Option<&Summary
         ),
     };
     COLUMNS.iter().zip(values).map(cell).collect()
-}
-
-/// `1 batch`, `2 batches`.
-fn counted(count: u64, one: &str, many: &str) -> String {
-    match count {
-        1 => format!("1 {one}"),
-        _ => format!("{} {many}", grouped(count)),
-    }
 }
 
 /// `100,000 records in 100 batches of 1,000, 500 connections, 200 B a record, closed loop`, in pieces.
@@ -177,9 +169,9 @@ pub(super) fn volume_words(summary: &Summary) -> String {
 pub(super) fn bounds_words(summary: &Summary) -> Option<String> {
     (summary.latency_bound_samples > 0).then(|| {
         format!(
-            "≥: {} of {} requests were never sent or not answered; they count with the time they waited",
+            "≥: {} of {} were never sent or not answered; they count with the time they waited",
             grouped(summary.latency_bound_samples),
-            grouped(summary.latency_samples)
+            counted(summary.latency_samples, "request", "requests")
         )
     })
 }
@@ -197,8 +189,8 @@ pub(super) fn warmup_words(report: &Report) -> Option<String> {
     let records = &report.warmup.records;
     (records.sent > 0).then(|| {
         format!(
-            "{} records acked, {} rejected, {} unknown in {}; in no figure above",
-            grouped(records.acked),
+            "{} acked, {} rejected, {} unknown in {}; in no figure above",
+            counted(records.acked, "record", "records"),
             grouped(records.rejected),
             grouped(records.unknown),
             secs_words(report.plan.load.warmup_secs)

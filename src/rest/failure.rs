@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rustls::CertificateError;
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -105,7 +106,10 @@ impl CallError {
                 "start a REST Proxy there, name another one with --url, or use --embedded for the built-in stand-in"
             }
             Problem::Dns(_) => "check the host name in --url",
-            Problem::Tls(why) if why.contains("UnknownIssuer") => {
+            Problem::Tls(why) if why == CA_AS_SERVER => {
+                "accept any certificate with --insecure, or give the server one that is no CA: openssl req -x509 … -addext basicConstraints=critical,CA:FALSE"
+            }
+            Problem::Tls(why) if why == UNKNOWN_ISSUER => {
                 "trust its CA with --ca-cert FILE, or accept any certificate with --insecure"
             }
             Problem::Tls(why) if why.contains("InvalidContentType") => {
@@ -182,6 +186,32 @@ fn one_line(text: &str) -> String {
     }
 }
 
+const CA_AS_SERVER: &str = "its certificate is a CA certificate used as a server certificate";
+const UNKNOWN_ISSUER: &str = "its certificate is signed by nobody who is trusted";
+
+/// What rustls found, in words; most of its texts are names of its own variants.
+fn tls_words(error: &rustls::Error) -> String {
+    let rustls::Error::InvalidCertificate(found) = error else {
+        return error.to_string();
+    };
+    match found {
+        CertificateError::UnknownIssuer => UNKNOWN_ISSUER.to_owned(),
+        CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
+            CA_AS_SERVER.to_owned()
+        }
+        CertificateError::Other(other) => format!("its certificate is not accepted: {other}"),
+        CertificateError::Expired => "its certificate has expired".to_owned(),
+        CertificateError::NotValidYet => "its certificate is not valid yet".to_owned(),
+        CertificateError::Revoked => "its certificate was revoked".to_owned(),
+        CertificateError::BadEncoding => "its certificate is badly encoded".to_owned(),
+        CertificateError::BadSignature => "its certificate has a bad signature".to_owned(),
+        CertificateError::NotValidForName => "its certificate is for another host name".to_owned(),
+        CertificateError::InvalidPurpose => "its certificate is not for servers".to_owned(),
+        // The variants with a context have a text of their own.
+        worded => format!("its certificate is not accepted: {worded}"),
+    }
+}
+
 /// Finds out what a failed exchange failed of; reqwest keeps the reason somewhere in the chain of causes.
 pub(super) fn problem(error: &reqwest::Error, limit: Duration) -> Problem {
     if error.is_timeout() {
@@ -191,7 +221,7 @@ pub(super) fn problem(error: &reqwest::Error, limit: Duration) -> Problem {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(inner) = cause {
         if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-            return Problem::Tls(tls.to_string());
+            return Problem::Tls(tls_words(tls));
         }
         let io = inner.downcast_ref::<std::io::Error>();
         if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {

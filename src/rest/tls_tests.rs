@@ -51,6 +51,23 @@ impl Pki {
         }
     }
 
+    /// A certificate that is its own CA, as `openssl req -x509` makes it.
+    fn self_signed() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]);
+        let mut params = params.expect("parameters");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let own = params.self_signed(&key).expect("a certificate");
+        std::fs::write(folder.path().join("ca.pem"), own.pem()).expect("written");
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        Self {
+            ca: own.der().clone(),
+            server: (own.der().clone(), key.into()),
+            folder,
+        }
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -115,7 +132,12 @@ fn a_server_is_trusted_through_its_ca_or_if_told_so() {
     let error = topics(&url, Tls::default()).expect_err("an unknown CA");
     assert!(matches!(error.problem, Problem::Tls(_)), "{error}");
     let shown = crate::error::Error::from(error);
-    assert!(shown.to_string().contains("UnknownIssuer"), "{shown}");
+    assert!(
+        shown
+            .to_string()
+            .contains("signed by nobody who is trusted"),
+        "{shown}"
+    );
     assert!(
         shown.hint().is_some_and(|hint| hint.contains("--ca-cert")),
         "{shown:?}"
@@ -177,4 +199,28 @@ fn files_that_are_no_certificates_are_named() {
     --client-key DIR/ca.pem: no usable private key in it
     --client-cert DIR/client.pem: keys may not be consistent: KeyMismatch
     ");
+}
+
+#[test]
+fn a_ca_certificate_used_by_a_server_is_named_with_the_way_out() {
+    let pki = Pki::self_signed();
+    let url = pki.serve(false);
+    let trusting = Tls {
+        ca: Some(pki.file("ca.pem")),
+        ..Tls::default()
+    };
+    let error = topics(&url, trusting).expect_err("a CA certificate");
+    assert!(
+        error
+            .to_string()
+            .ends_with("its certificate is a CA certificate used as a server certificate"),
+        "{error}"
+    );
+    let error = crate::error::Error::from(error);
+    let hint = error.hint().unwrap_or_default();
+    assert!(hint.contains("--insecure"), "{hint}");
+    assert!(
+        hint.contains("-addext basicConstraints=critical,CA:FALSE"),
+        "{hint}"
+    );
 }

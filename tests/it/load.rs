@@ -251,10 +251,12 @@ fn every_key_mode_and_format_is_stored_as_meant() {
                 format,
                 "--key",
                 key,
-                "--keys",
-                "50",
             ];
-            let ran = run(&[&["basic", "--url", server.url()], &flags[..]].concat());
+            let keys: &[&str] = match key {
+                "random" | "hot" => &["--keys", "50"],
+                _ => &[],
+            };
+            let ran = run(&[&["basic", "--url", server.url()], &flags[..], keys].concat());
             assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
             let kept = server.memory().records("performance-test");
             assert_eq!(kept.len(), 500);
@@ -346,7 +348,7 @@ fn nothing_acknowledged_never_passes() {
 
 #[test]
 fn the_keep_alive_defect_is_unknown_and_named() {
-    let server = standin(&["keepalive"]);
+    let server = standin(&["keepalive@5%"]);
     let ran = run(&[
         "basic",
         "--url",
@@ -754,4 +756,53 @@ fn settings_come_from_environment_and_scenario_as_from_flags() {
     );
     std::fs::write(by_file.folder.path().join("mine.toml"), text).unwrap();
     assert_eq!(by_file.run().records("acked"), 130);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_served_topic_makes_a_proxy_that_creates_none_usable() {
+    use std::io::BufRead as _;
+    let mut server = Command::new(env!("CARGO_BIN_EXE_krush"))
+        .args(["serve", "--port", "0", "--dialect", "karapace"])
+        .args(["--topic", "performance-test:7,other"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = std::io::BufReader::new(server.stdout.take().unwrap());
+    let mut first = String::new();
+    out.read_line(&mut first).unwrap();
+    let url = first.split("  ").next().unwrap();
+    let ran = run(&["basic", "--url", url]);
+    let missing = run(&["basic", "--url", url, "--topic", "third"]);
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&server),
+        rustix::process::Signal::TERM,
+    )
+    .unwrap();
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.records("acked"), 1_000);
+    assert_eq!(ran.report()["target"]["partitions"], 7);
+    assert_eq!(missing.code, Some(15), "{}", missing.stderr);
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_shown_all_the_same() {
+    let server = standin(&["delay=300ms"]);
+    let mut krush = krush(&["basic", "--url", server.url()]);
+    krush.command.args(["-o", "gone/report.md"]);
+    let folder = krush.folder.path().join("gone");
+    std::fs::create_dir(&folder).unwrap();
+    let child = krush.start();
+    wait_until("records stored", || stored(&server) > 0);
+    std::fs::remove_dir_all(&folder).unwrap();
+    let ran = krush.ran(&child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(2), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("PASS"), "{}", ran.stdout);
+    assert!(
+        ran.stderr.contains("cannot write gone/report.md"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.records("acked"), 1_000, "the other file is written");
 }
