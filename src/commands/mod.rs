@@ -11,7 +11,7 @@ use std::path::Path;
 
 use crate::cli::{Cli, Command, LoadArgs};
 use crate::error::{Error, Result};
-use crate::plan::{Layers, Machine, Scenario, distinct, resolve};
+use crate::plan::{Layers, Machine, Scenario, resolve};
 
 /// Does what was typed and returns the exit code.
 ///
@@ -47,9 +47,7 @@ fn run(scenario: Scenario, args: LoadArgs) -> Result<u8> {
     let machine = Machine {
         parallelism: u32::try_from(cores).unwrap_or(u32::MAX),
     };
-    let (mut plan, origins) = resolve(layers, machine)?;
-    // Written and derived ones may say the same.
-    plan.thresholds = distinct(plan.thresholds);
+    let (plan, origins) = resolve(layers, machine)?;
     load::run(load::Invocation {
         plan,
         origins,

@@ -19,7 +19,6 @@ pub use scenario::{PRESETS, Scenario};
 pub use settings::{EXCLUSIVE, Overrides, SETTINGS, Setting, setting};
 pub use size::{MAX_VALUE_BYTES, VALUE_TEMPLATE, body_bytes, request_body_bytes, value_bytes};
 pub use target::DEFAULT_URL;
-pub use threshold::distinct;
 pub use value::{FromSetting, Secret, Share};
 
 use std::path::PathBuf;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::layers::{Layers, Origins, merge};
 use super::settings::Overrides;
+use super::threshold::distinct;
 use super::{
     KeyKind, KeyMode, Load, Output, Payload, Plan, Reference, Stop, Threshold, Topic, body_bytes,
     target,
@@ -215,7 +216,8 @@ fn thresholds(
         }
         thresholds.extend(figures);
     }
-    Ok(thresholds)
+    // Written and derived ones may say the same.
+    Ok(distinct(thresholds))
 }
 
 fn output(settings: &Overrides, origins: &Origins) -> Result<Output> {

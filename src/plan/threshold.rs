@@ -75,7 +75,7 @@ impl Metric {
 }
 
 /// The thresholds, those of the same text only once.
-pub fn distinct(thresholds: Vec<Threshold>) -> Vec<Threshold> {
+pub(super) fn distinct(thresholds: Vec<Threshold>) -> Vec<Threshold> {
     let mut kept: Vec<Threshold> = Vec::with_capacity(thresholds.len());
     for threshold in thresholds {
         if !kept
