@@ -16,6 +16,10 @@ const AFTER_HELP: &str = "\
 Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 13 void run,
 15 target unreachable, 130 interrupted; 11, 12 and 14 are reserved.";
 
+const LOAD_AFTER_HELP: &str = "\
+Defaults are those of a scenario that says nothing. This command's scenario comes before them,
+the environment before the scenario, flags before all; --dry-run shows what holds and why.";
+
 /// Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record.
 #[derive(Parser)]
 #[command(name = "krush", version, max_term_width = 100, after_help = AFTER_HELP)]
@@ -30,15 +34,19 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// First look: 1,000 small records, 10 connections, batches of 10
+    #[command(after_help = LOAD_AFTER_HELP)]
     Basic(LoadArgs),
     /// Large batches: 50,000 small records, 500 connections, batches of 1,000
+    #[command(after_help = LOAD_AFTER_HELP)]
     Optimized(LoadArgs),
     /// The most: 100,000 small records, 500 connections, batches of 1,000
+    #[command(after_help = LOAD_AFTER_HELP)]
     Extreme(LoadArgs),
     /// Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
-    #[command(name = "64kb")]
+    #[command(name = "64kb", after_help = LOAD_AFTER_HELP)]
     SixtyFourKb(LoadArgs),
     /// Run a scenario file
+    #[command(after_help = LOAD_AFTER_HELP)]
     Run(RunArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),

@@ -212,6 +212,9 @@ fn help_of_a_load_command_names_units_and_defaults() {
                            KRUSH_NO_COLOR]
           --dry-run        Print the resolved plan and the first request, and send nothing [env:
                            KRUSH_DRY_RUN]
+
+    Defaults are those of a scenario that says nothing. This command's scenario comes before them,
+    the environment before the scenario, flags before all; --dry-run shows what holds and why.
     --- stderr
     ");
 }
