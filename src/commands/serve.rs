@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::net::TcpListener;
+use std::net::{TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 
 use crate::cli::{ServeArgs, ServedTopic};
@@ -126,7 +126,12 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
 }
 
 fn listen(host: &str, port: u16) -> Result<TcpListener> {
-    TcpListener::bind((host, port)).map_err(|error| {
+    let addresses = (host, port).to_socket_addrs();
+    let first = addresses.and_then(|mut all| {
+        all.next()
+            .ok_or_else(|| std::io::ErrorKind::AddrNotAvailable.into())
+    });
+    first.and_then(crate::standin::listen).map_err(|error| {
         let hint = match error.kind() {
             std::io::ErrorKind::AddrInUse => {
                 "stop what listens there, or choose another --port (0 takes any free one)"

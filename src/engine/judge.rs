@@ -45,19 +45,35 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// The `error_code` that counts as a failure of `kind`: the answer's, or that of the entries that speak for all.
+    pub(crate) fn code(&self, kind: FailureKind) -> Option<i64> {
+        match kind {
+            FailureKind::RecordRejected | FailureKind::RecordUnknown => self.failed.first()?.code,
+            _ => self.error_code,
+        }
+    }
+
     /// What the answer said that counts as a failure of `kind`, for people: never empty.
     pub(crate) fn describe(&self, kind: FailureKind, expected: u32) -> String {
-        let shown = || String::from_utf8_lossy(&self.sample).into_owned();
-        match kind {
+        let text = match kind {
             FailureKind::EmptyAnswer => "a good status and an empty body".to_owned(),
             FailureKind::WrongEntryCount => {
                 format!("{} entries for {expected} records", self.entries)
             }
-            _ if let Some(text) = &self.error_text => text.clone(),
-            _ if !self.sample.is_empty() => shown(),
+            FailureKind::RecordRejected | FailureKind::RecordUnknown => {
+                let first = self.failed.first();
+                first.map_or_else(String::new, FailedEntry::describe)
+            }
+            _ => match &self.error_text {
+                Some(text) => text.clone(),
+                None => String::from_utf8_lossy(&self.sample).into_owned(),
+            },
+        };
+        match kind {
+            _ if !text.trim().is_empty() => text,
             FailureKind::UnreadableAnswer if self.offsets => "the JSON ends too early".to_owned(),
             FailureKind::UnreadableAnswer => "JSON without offsets, or cut before them".to_owned(),
-            _ => "an answer without a body".to_owned(),
+            _ => "the server gave no text".to_owned(),
         }
     }
 }

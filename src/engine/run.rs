@@ -373,10 +373,11 @@ fn merge(
     };
     let elapsed = Duration::from_micros(now_us.saturating_sub(go.start_us));
     let in_flight_us: u64 = targets.iter().map(|recorder| recorder.in_flight_us).sum();
-    let gone = endings
-        .iter()
-        .zip(&targets)
-        .any(|(ending, recorder)| ending.is_gone(now_us, recorder.service_time.max()));
+    let is_gone = |&target: &usize| {
+        let slowest_us: u64 = targets[target].service_time.max();
+        endings[target].is_gone(now_us, slowest_us)
+    };
+    let gone: Vec<usize> = (0..targets.len()).filter(is_gone).collect();
     let whole = unsent.requests == 0 && interrupts == 0;
     let load_end_us = if whole {
         go.measured.nominal_end_us()
@@ -386,7 +387,7 @@ fn merge(
     let last_answer_us = endings.iter().map(|ending| ending.last_answer_us).max();
     let last_us = last_ack_us.max(load_end_us).max(last_answer_us);
     let end = match interrupts {
-        0 if gone => End::TargetGone,
+        0 if !gone.is_empty() => End::TargetGone,
         0 => End::Finished,
         1 => End::Interrupted,
         _ => End::Abandoned,
@@ -395,7 +396,7 @@ fn merge(
         started_at: SystemTime::UNIX_EPOCH,
         elapsed,
         window: first_sent_us
-            .zip(last_us.filter(|_| last_ack_us.is_some()))
+            .zip(last_us)
             .map(|(first, last): (u64, u64)| Duration::from_micros(last.saturating_sub(first))),
         scheduled: Counts {
             requests: called.requests,
@@ -413,6 +414,7 @@ fn merge(
             peak_rss_bytes: peak_rss_bytes(),
         },
         end,
+        gone,
     }
 }
 

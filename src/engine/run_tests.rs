@@ -675,3 +675,38 @@ fn a_target_that_stops_acknowledging_gets_no_credit_for_the_time_after() {
         measured.window
     );
 }
+
+#[test]
+fn one_target_of_two_that_dies_neither_holds_records_nor_goes_unnamed() {
+    // Long enough for the dead one's connections to be refused before the other one is done.
+    let healthy = server(|_| Act::AnswerIn(Duration::from_millis(1)));
+    let dying = server(|number| if number == 3 { Act::Die } else { Act::Answer });
+    let mut both = setup(&healthy, Stop::Messages(10_000), 4, 10);
+    both.targets
+        .extend(setup(&dying, Stop::Messages(1), 1, 1).targets);
+    let began = Instant::now();
+    let measured = measure(&both);
+    // The other target's connections take what is left: nobody waits for the dead one's time-outs.
+    assert!(began.elapsed() < both.load.timeout, "{:?}", began.elapsed());
+    assert_eq!(
+        (measured.end, measured.gone.as_slice()),
+        (End::TargetGone, &[1][..])
+    );
+    assert_eq!(measured.unsent.records, 0);
+}
+
+#[test]
+fn a_run_by_time_lasts_its_time_and_has_a_window_though_nothing_is_acked() {
+    let server = server(|_| Act::Fail(429));
+    let mut setup = setup(&server, Stop::Duration(Duration::from_millis(900)), 2, 10);
+    setup.load.rate = Some(Rate(10.0));
+    let began = Instant::now();
+    let measured = measure(&setup);
+    assert!(began.elapsed() >= Duration::from_millis(900));
+    assert_eq!(measured.total().ledger.records.acked, 0);
+    assert!(
+        measured
+            .window
+            .is_some_and(|window| window >= Duration::from_millis(890))
+    );
+}

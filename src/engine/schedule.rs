@@ -171,7 +171,7 @@ impl Schedule {
     /// Whether nothing more can be taken.
     pub(crate) fn exhausted(&self, now_us: u64) -> bool {
         match self.interval_us {
-            _ if self.end_us.is_some_and(|end| now_us >= end) => true,
+            _ if self.end_us.is_some() => self.end_us.is_some_and(|end| now_us >= end),
             Some(interval_us) => {
                 let number = self.claimed.load(Ordering::Relaxed);
                 self.over(number, self.due_us(number, interval_us))

@@ -25,6 +25,17 @@ pub(crate) struct FailedEntry {
     pub(crate) text: String,
 }
 
+impl FailedEntry {
+    /// What the server said of it, for people: never empty.
+    pub(crate) fn describe(&self) -> String {
+        if self.text.trim().is_empty() {
+            "the server gave no text".to_owned()
+        } else {
+            self.text.clone()
+        }
+    }
+}
+
 impl Entry {
     pub(crate) fn clear(&mut self) {
         (self.offset, self.code, self.text, self.odd) = (None, None, None, false);

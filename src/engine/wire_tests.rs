@@ -310,6 +310,25 @@ fn a_refusal_whose_entries_cannot_be_read_is_unknown() {
     }
 }
 
+#[test]
+fn a_partition_batch_that_redpanda_refuses_keeps_its_code() {
+    let mut judge = Judge::new(Dialect::Redpanda);
+    judge.begin();
+    judge.status(200);
+    judge.body(br#"{"offsets":[{"partition":0,"error_code":17,"offset":-1}]}"#);
+    let verdict = judge.conclude(10);
+    assert_eq!(
+        (verdict.acked, verdict.rejected, verdict.unknown),
+        (0, 10, 0)
+    );
+    let kind = verdict.whole.unwrap();
+    assert_eq!(
+        (kind, judge.seen().code(kind)),
+        (FailureKind::RecordRejected, Some(17))
+    );
+    assert!(!judge.seen().describe(kind, 10).is_empty());
+}
+
 /// The same judgement by a complete parser, for answers of status 200. Bytes that are no UTF-8 are taken for replacement
 /// characters: inside a text they are no reason to disbelieve the entries, outside they are no JSON either way.
 fn model(body: &[u8], expected: u32) -> (u32, u32, u32) {

@@ -262,5 +262,6 @@ fn measured() -> Measured {
             peak_rss_bytes: Some(18 << 20),
         },
         end: End::Finished,
+        gone: Vec::new(),
     }
 }

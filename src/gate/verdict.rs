@@ -164,7 +164,18 @@ fn interrupted_reason(run: &Run) -> String {
 
 fn target_reason(run: &Run) -> Option<String> {
     if run.measured.end == End::TargetGone {
-        return Some("the target answered nothing any more when the load ended".to_owned());
+        let all = run.facts.urls.len();
+        let named: Vec<&str> = (run.measured.gone.iter())
+            .filter_map(|&target| run.facts.urls.get(target).map(String::as_str))
+            .collect();
+        return Some(if all > 1 && !named.is_empty() {
+            let (who, count) = (named.join(", "), named.len());
+            format!(
+                "{who} ({count} of {all} targets) answered nothing any more when the load ended"
+            )
+        } else {
+            "the target answered nothing any more when the load ended".to_owned()
+        });
     }
     let failures = run.total.failures.rows();
     let tried = run.measured.connections.connect_failures > 0 || !failures.is_empty();

@@ -185,9 +185,15 @@ impl Failures {
     }
 }
 
+/// Characters that turn the direction of the text behind them: a server's words must not rearrange ours.
+const TURNS: [char; 9] = [
+    '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}',
+    '\u{2069}',
+];
+
 /// At most [`SAMPLE_BYTES`] of a text, white space and control characters as single spaces.
 fn one_line(text: &str) -> String {
-    let blank = |c: char| c.is_whitespace() || c.is_control();
+    let blank = |c: char| c.is_whitespace() || c.is_control() || TURNS.contains(&c);
     let words: Vec<&str> = text.split(blank).filter(|word| !word.is_empty()).collect();
     let mut line = words.join(" ");
     let end = line.floor_char_boundary(SAMPLE_BYTES);

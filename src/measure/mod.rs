@@ -27,7 +27,7 @@ pub struct Measured {
     pub elapsed: Duration,
     /// What throughput is taken over: the first byte written to the last acknowledgement, or to the end of the load or
     /// the last answer if those came later, so that a target that stops acknowledging gets no credit for the time after.
-    /// `None` if nothing was acked.
+    /// `None` if nothing was sent.
     pub window: Option<Duration>,
     /// Requests and records that the schedule called for.
     pub scheduled: Counts,
@@ -45,6 +45,8 @@ pub struct Measured {
     pub generator: Generator,
     /// How the load ended.
     pub end: End,
+    /// Numbers of the targets that were gone when the load ended.
+    pub gone: Vec<usize>,
 }
 
 /// A number of requests and of the records in them.

@@ -1,7 +1,7 @@
 //! A stand-in inside this process, on threads of its own and a free port of the loopback.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -32,7 +32,7 @@ impl Embedded {
             message: format!("cannot start the built-in stand-in: {error}"),
             hint: Some("start a server of your own and name it with --url".to_owned()),
         };
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
+        let listener = super::listen(SocketAddr::from(([127, 0, 0, 1], 0))).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let url = base_url(address, settings.tls.is_some());
         let memory = Arc::new(Memory::new(settings.memory_limits()));

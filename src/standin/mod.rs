@@ -9,6 +9,8 @@
 //! It answers as Confluent REST Proxy 8.0.5 was recorded to (`tests/wire/`), or as another server ([`Dialect`]); it does
 //! not do consumers, v3 records or schemas. `GET /` carries a `Server` header that says what it is.
 
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use crate::units::ByteSize;
@@ -49,6 +51,24 @@ pub use memory::{Memory, MemoryLimits, Totals};
 pub use partition::Stored;
 pub(crate) use server::base_url;
 pub use server::{Served, serve};
+
+/// Connections that wait to be accepted: a load tester opens hundreds at once, and a lost SYN costs it a second.
+const BACKLOG: i32 = 4_096;
+
+/// A listener for [`serve`].
+///
+/// # Errors
+/// As the system refuses the address.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    use socket2::{Domain, Socket, Type};
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // A port that was just in use can be taken again at once, as with the standard library's listener.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
 
 /// How a stand-in behaves.
 #[derive(Debug, Clone)]

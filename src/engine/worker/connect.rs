@@ -110,7 +110,9 @@ impl Worker<'_> {
         if now_us >= self.start_us {
             self.harvest.reconnects += 1;
         }
-        if go.measured.is_closed_loop() && self.connections[index].request.is_none() {
+        // With several targets another one's connection can take it.
+        let alone = self.shared.setup.targets.len() == 1;
+        if alone && go.measured.is_closed_loop() && self.connections[index].request.is_none() {
             let measured = now_us >= self.start_us;
             let schedule = if measured { go.measured } else { go.warmup };
             if let Next::Now(due) = schedule.next(now_us) {

@@ -40,7 +40,7 @@ impl Worker<'_> {
         if let Some(kind) = verdict.whole {
             recorder
                 .failures
-                .add(kind, status, seen.error_code, 1, records, || {
+                .add(kind, status, seen.code(kind), 1, records, || {
                     seen.describe(kind, request.due.records)
                 });
             return;
@@ -54,7 +54,7 @@ impl Worker<'_> {
             recorder
                 .failures
                 .add(kind, status, row.code, 1, u64::from(row.records), || {
-                    row.text.clone()
+                    row.describe()
                 });
         }
     }

@@ -54,7 +54,11 @@ impl Worker<'_> {
         let next_us = self.go.and_then(|go| go.measured.next_due_us());
         let oldest_us = due.min().unwrap_or(now_us).min(next_us.unwrap_or(now_us));
         // Nothing is asked of the target now: its silence means nothing.
-        if self.in_flight == 0 && !self.free.is_empty() {
+        let asked = self
+            .connections
+            .iter()
+            .any(|connection| connection.request.is_some());
+        if !asked && !self.free.is_empty() {
             self.last_answer_us = now_us;
         }
         let mut handover = lock(&self.shared.handover);
