@@ -6,11 +6,23 @@ use super::threshold::share;
 use super::{Auth, KeyMode, Origin, Origins, Plan, SETTINGS, Stop};
 use crate::units::{ByteSize, duration};
 
-/// Names of headers whose values are never printed: anything that carries credentials.
+/// Parts of header names that say their value is a secret.
+const SECRET_PARTS: [&str; 9] = [
+    "auth",
+    "cookie",
+    "credential",
+    "key",
+    "passw",
+    "secret",
+    "session",
+    "signature",
+    "token",
+];
+
+/// Names of headers whose values are never printed or reported: anything that carries credentials.
 pub fn is_secret_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let parts = ["auth", "cookie", "key", "token", "secret", "password"];
-    parts.iter().any(|part| name.contains(part))
+    SECRET_PARTS.iter().any(|part| name.contains(part))
 }
 
 /// A rendered request with the values of secret headers replaced by `***`; the rest is as it would be sent.

@@ -17,18 +17,6 @@ use crate::measure::{Failure, FailureKind, Measured, Recorder, SecondStats, Summ
 use crate::plan::{self, Auth, Content, KeyMode, Plan, Reference, Stop};
 use crate::units;
 
-/// Words in a header's name that make its value a secret.
-const SECRET_WORDS: [&str; 8] = [
-    "auth",
-    "token",
-    "secret",
-    "cookie",
-    "password",
-    "key",
-    "session",
-    "credential",
-];
-
 /// Judges a finished run and says everything about it.
 pub fn build(plan: &Plan, facts: &TargetFacts, measured: &Measured) -> Report {
     build_on(
@@ -147,8 +135,7 @@ impl PlanSection {
 
 /// The value of a header as it may be shown.
 fn shown(name: &str, value: &str) -> String {
-    let name = name.to_ascii_lowercase();
-    if SECRET_WORDS.iter().any(|word| name.contains(word)) {
+    if plan::is_secret_header(name) {
         "***".to_owned()
     } else {
         value.to_owned()
