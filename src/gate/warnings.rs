@@ -33,6 +33,7 @@ pub fn warnings(run: &Run) -> Vec<String> {
         dominating_failure,
         keep_alive_defect,
         maybe_stored,
+        without_offset,
         short_timeout,
         burst,
         queueing,
@@ -140,6 +141,18 @@ fn maybe_stored(run: &Run) -> Option<String> {
             "{} came back as failed but may be stored (expired in the proxy's buffer, or an unclear error): counted \
              as unknown. Compare the topic's end offsets before calling any lost, or sending any again.",
             counted(records, "record", "records")
+        )
+    })
+}
+
+/// Facts of the servers: with acks=0 every offset is -1 and failures vanish; Karapace answers -1 for falsy values.
+fn without_offset(run: &Run) -> Option<String> {
+    let records = run.total.acked_without_offset;
+    (records > 0).then(|| {
+        format!(
+            "{} acknowledged without an offset (-1): with acks=0 in the proxy's producer that means sent, not stored, and \
+             failures do not show. Look at the proxy's producer settings before trusting success.",
+            counted(records, "record was", "records were")
         )
     })
 }
@@ -474,6 +487,19 @@ mod tests {
         for wanted in ["1 time:", "1 request got", "1 answer was", "1 record came"] {
             assert!(all.contains(wanted), "{wanted}: {all}");
         }
+    }
+
+    #[test]
+    fn acknowledgements_without_an_offset_are_told() {
+        let told = |records| {
+            let mut f = Fixture::new();
+            f.measured.targets[0].acked_without_offset = records;
+            warnings(&f.run())
+                .iter()
+                .any(|warning| warning.contains("acks=0"))
+        };
+        assert!(told(3));
+        assert!(!told(0));
     }
 
     #[test]
