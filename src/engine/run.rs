@@ -13,7 +13,7 @@ use super::harvest::{Ending, Harvest};
 use super::schedule::Schedule;
 use super::worker::{Go, Shared, Worker};
 use crate::measure::{Connections, Counts, End, Generator, Ledger, Measured, Recorder, Timeline};
-use crate::plan::Stop;
+use crate::plan::{Rates, Stop};
 
 /// How often the run is looked at from aside.
 const LOOK: Duration = Duration::from_millis(100);
@@ -137,7 +137,10 @@ pub fn run(
 /// Warm-up and measured part: the same cadence, limits of their own.
 fn schedules(setup: &Setup) -> (Schedule, Schedule) {
     let load = &setup.load;
-    let rate = load.rate.map(|rate| rate.0);
+    let rate = load.pace.as_ref().map(|pace| match &pace.rates {
+        Rates::Constant(rate) => rate.0,
+        Rates::Stages(stages) => stages.first().map_or(1.0, |stage| stage.to.0),
+    });
     let (length, records) = match load.stop {
         Stop::Messages(records) => (None, Some(records)),
         Stop::Duration(length) => (Some(length), None),
@@ -398,6 +401,11 @@ fn merge(
         window: first_sent_us
             .zip(last_us)
             .map(|(first, last): (u64, u64)| Duration::from_micros(last.saturating_sub(first))),
+        planned: go
+            .measured
+            .nominal_end_us()
+            .filter(|_| setup.load.is_open_loop() && interrupts == 0)
+            .map(|end_us| Duration::from_micros(end_us.saturating_sub(go.start_us))),
         scheduled: Counts {
             requests: called.requests,
             records: called.records,

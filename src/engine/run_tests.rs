@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{Control, Progress, Setup, TargetSetup, run};
 use crate::measure::{End, FailureKind, Measured};
 use crate::payload::Head;
-use crate::plan::{Content, KeyMode, Load, Payload, Stop};
+use crate::plan::{Content, KeyMode, Load, Pace, Payload, Stop};
 use crate::units::{ByteSize, Rate};
 use crate::wire::{Dialect, Format};
 
@@ -211,7 +211,7 @@ fn setup(server: &Server, stop: Stop, concurrency: u32, batch_size: u32) -> Setu
             stop,
             concurrency,
             batch_size,
-            rate: None,
+            pace: None,
             warmup: Duration::ZERO,
             timeout: Duration::from_secs(5),
             drain: Duration::from_secs(5),
@@ -414,7 +414,7 @@ fn an_open_loop_counts_a_stall_from_when_requests_were_due() {
     };
     let server = server(stall);
     let mut setup = setup(&server, Stop::Duration(Duration::from_secs(2)), 4, 1);
-    setup.load.rate = Some(Rate(100.0));
+    setup.load.pace = Some(Pace::constant(Rate(100.0)));
     let measured = measure(&setup);
     let total = measured.total();
     assert_eq!(measured.scheduled.requests, 200);
@@ -434,7 +434,7 @@ fn an_open_loop_counts_a_stall_from_when_requests_were_due() {
 fn due_requests_that_no_connection_took_are_unsent_with_a_lower_bound() {
     let server = server(|_| Act::AnswerIn(Duration::from_millis(250)));
     let mut setup = setup(&server, Stop::Duration(Duration::from_millis(500)), 1, 1);
-    setup.load.rate = Some(Rate(100.0));
+    setup.load.pace = Some(Pace::constant(Rate(100.0)));
     let measured = measure(&setup);
     assert_eq!(measured.scheduled.requests, 50);
     assert!(measured.unsent.requests >= 45, "{:?}", measured.unsent);
@@ -508,7 +508,7 @@ fn a_connection_that_the_server_closed_while_idle_loses_nothing() {
         connections: AtomicUsize::new(0).into(),
     };
     let mut setup = setup(&server, Stop::Messages(30), 2, 1);
-    setup.load.rate = Some(Rate(50.0));
+    setup.load.pace = Some(Pace::constant(Rate(50.0)));
     let measured = measure(&setup);
     assert_eq!(measured.total().ledger.records.acked, 30);
     assert!(
@@ -558,7 +558,7 @@ fn a_target_that_refuses_is_told_before_any_load() {
 fn a_slow_cadence_by_count_is_not_taken_for_silence() {
     let server = server(|_| Act::Answer);
     let mut setup = setup(&server, Stop::Messages(30), 2, 10);
-    setup.load.rate = Some(Rate(10.0));
+    setup.load.pace = Some(Pace::constant(Rate(10.0)));
     setup.load.timeout = Duration::from_millis(300);
     let measured = measure(&setup);
     assert_eq!((measured.end, measured.unsent.requests), (End::Finished, 0));
@@ -571,7 +571,7 @@ fn a_slow_cadence_by_count_is_not_taken_for_silence() {
 fn what_comes_due_while_an_interrupted_run_drains_was_not_called_for() {
     let server = server(|_| Act::AnswerIn(Duration::from_millis(900)));
     let mut setup = setup(&server, Stop::Duration(Duration::from_secs(30)), 100, 1);
-    setup.load.rate = Some(Rate(100.0));
+    setup.load.pace = Some(Pace::constant(Rate(100.0)));
     let control = Control::new();
     let measured = run(&setup, &control, &mut |_| {
         if control.interrupts() == 0 && server.requests.load(Ordering::SeqCst) >= 20 {
@@ -594,7 +594,7 @@ fn a_frozen_target_is_gone_though_idle_connections_to_it_are_open() {
         }
     });
     let mut setup = setup(&server, Stop::Duration(Duration::from_secs(2)), 100, 1);
-    setup.load.rate = Some(Rate(20.0));
+    setup.load.pace = Some(Pace::constant(Rate(20.0)));
     setup.load.timeout = Duration::from_millis(800);
     setup.load.drain = Duration::from_millis(800);
     assert_eq!(measure(&setup).end, End::TargetGone);
@@ -617,7 +617,7 @@ fn requests_that_no_connection_took_are_shared_by_the_targets() {
     let mut both = setup(&one, Stop::Duration(Duration::from_secs(1)), 2, 1);
     both.targets
         .extend(setup(&two, Stop::Messages(1), 1, 1).targets);
-    both.load.rate = Some(Rate(50.0));
+    both.load.pace = Some(Pace::constant(Rate(50.0)));
     let measured = measure(&both);
     let bounds: Vec<u64> = measured
         .targets
@@ -699,7 +699,7 @@ fn one_target_of_two_that_dies_neither_holds_records_nor_goes_unnamed() {
 fn a_run_by_time_lasts_its_time_and_has_a_window_though_nothing_is_acked() {
     let server = server(|_| Act::Fail(429));
     let mut setup = setup(&server, Stop::Duration(Duration::from_millis(900)), 2, 10);
-    setup.load.rate = Some(Rate(10.0));
+    setup.load.pace = Some(Pace::constant(Rate(10.0)));
     let began = Instant::now();
     let measured = measure(&setup);
     assert!(began.elapsed() >= Duration::from_millis(900));

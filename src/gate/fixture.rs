@@ -8,10 +8,10 @@ use crate::measure::{
     SecondStats, TargetFacts, TargetKind,
 };
 use crate::plan::{
-    Comparison, Content, KeyMode, Load, Metric, Output, Payload, Plan, Reference, Stop, Target,
-    Threshold, Tls, Topic,
+    Comparison, Content, KeyMode, Load, Metric, Output, Pace, Payload, Plan, Reference, Stop,
+    Target, Threshold, Tls, Topic,
 };
-use crate::units::ByteSize;
+use crate::units::{ByteSize, Rate};
 use crate::wire::{Dialect, Format};
 
 pub(crate) struct Fixture {
@@ -58,6 +58,13 @@ pub(crate) fn seconds(rows: &[(u64, u64)]) -> Vec<SecondStats> {
 }
 
 impl Fixture {
+    /// Makes it an open loop that took as long as it was planned to.
+    pub(crate) fn open_loop(&mut self, records_per_sec: f64) {
+        self.plan.load.pace = Some(Pace::constant(Rate(records_per_sec)));
+        let secs = self.measured.scheduled.records as f64 / records_per_sec;
+        self.measured.planned = Some(Duration::from_secs_f64(secs));
+    }
+
     /// A run with nothing to warn about: sustained, warmed up, 1,000 requests over 10 connections.
     pub(crate) fn quiet() -> Self {
         let mut fixture = Self::new();
@@ -192,7 +199,7 @@ fn plan() -> Plan {
             stop: Stop::Messages(100_000),
             concurrency: 500,
             batch_size: 1_000,
-            rate: None,
+            pace: None,
             warmup: Duration::ZERO,
             timeout: Duration::from_mins(1),
             drain: Duration::from_secs(30),
@@ -239,6 +246,7 @@ fn measured() -> Measured {
         // 2026-11-21T10:15:02Z
         started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_256_102),
         elapsed: Duration::from_millis(2_050),
+        planned: None,
         window: Some(Duration::from_secs(2)),
         scheduled: Counts {
             requests: 100,

@@ -45,9 +45,10 @@ pub(super) fn growing_latency(run: &Run) -> Option<String> {
     let (from, to) = (first.p50_us?, last.p50_us?);
     let grew = to as f64 >= 1.5 * from as f64;
     let gained = last.records_per_sec > 1.1 * first.records_per_sec;
-    let advice = match run.plan.load.rate {
-        Some(_) => "the target does not keep up with the rate: try a lower --rate",
-        None => "the target is slowing down: look at its disks, heap and garbage collection",
+    let advice = if run.plan.load.is_open_loop() {
+        "the target does not keep up with the rate: try a lower --rate"
+    } else {
+        "the target is slowing down: look at its disks, heap and garbage collection"
     };
     (grew && !gained).then(|| {
         format!(

@@ -135,13 +135,13 @@ fn something_sent(run: &Run) -> Check {
 
 /// Sent in time over scheduled. In a run by count everything is sent in the end, so the end of sending counts too.
 fn offered_rate(run: &Run) -> Option<Check> {
-    let rate = run.plan.load.rate?;
+    let planned = run.measured.planned?;
     let scheduled = run.measured.scheduled;
     if run.interrupted() || scheduled.requests == 0 {
         return None;
     }
     let sent = run.total.ledger.requests.sent as f64 / scheduled.requests as f64;
-    let planned_secs = scheduled.records as f64 / rate.0;
+    let planned_secs = planned.as_secs_f64();
     let late_secs = run.measured.window.map_or(0.0, |window| {
         // The last request was written no earlier than this; the estimate favours the run.
         let slowest = run.summary.service_time_us.max.unwrap_or(0);
@@ -152,7 +152,11 @@ fn offered_rate(run: &Run) -> Option<Check> {
     Some(named(
         "offered rate reached",
         in_time >= OFFERED,
-        format!("{} of {rate} sent in time", units::percent(in_time)),
+        format!(
+            "{} of {} sent in time",
+            units::percent(in_time),
+            units::counted(scheduled.records, "record", "records")
+        ),
         "at least 99 %",
         if run.measured.end == End::TargetGone {
             "the target was gone before the load ended: look at its log"
@@ -192,7 +196,7 @@ fn generator_headroom(run: &Run) -> Check {
 }
 
 fn generator_lateness(run: &Run) -> Option<Check> {
-    run.plan.load.rate?;
+    run.measured.planned?;
     let delay = run.summary.send_delay_us.p50?;
     let service = run.summary.service_time_us.p50.unwrap_or(0);
     let busy = busiest(run).unwrap_or(0.0);
@@ -258,7 +262,6 @@ fn clock(run: &Run) -> Check {
 mod tests {
     use super::super::fixture::{Fixture, threshold};
     use super::*;
-    use crate::units::Rate;
 
     /// Names of the checks that failed.
     fn failed(fixture: &Fixture) -> Vec<String> {
@@ -276,7 +279,7 @@ mod tests {
     #[test]
     fn a_good_run_passes_every_check() {
         let mut fixture = Fixture::new();
-        fixture.plan.load.rate = Some(Rate(50_000.0));
+        fixture.open_loop(50_000.0);
         fixture.plan.thresholds = vec![threshold("p95 > 2s", 95.0, 2e6)];
         let validity = check(&fixture.run());
         assert_eq!(failed(&fixture), Vec::<String>::new());
@@ -286,7 +289,7 @@ mod tests {
     #[test]
     fn each_fault_fails_its_own_check() {
         type Change = fn(&mut Fixture);
-        let open_loop: Change = |f| f.plan.load.rate = Some(Rate(50_000.0));
+        let open_loop: Change = |f| f.open_loop(50_000.0);
         let cases: [(&str, Change); 11] = [
             ("ledger balances", |f| {
                 f.measured.targets[0].ledger.records.acked -= 1;
@@ -306,16 +309,16 @@ mod tests {
                 f.plan.thresholds = vec![threshold("p99 > 2s", 99.0, 2e6)];
             }),
             ("offered rate reached", |f| {
-                f.plan.load.rate = Some(Rate(50_000.0));
+                f.open_loop(50_000.0);
                 f.never_sent(2);
             }),
             ("offered rate reached", |f| {
                 // All sent, but at half the pace.
-                f.plan.load.rate = Some(Rate(50_000.0));
+                f.open_loop(50_000.0);
                 f.measured.window = Some(Duration::from_secs(4));
             }),
             ("generator sent on time", |f| {
-                f.plan.load.rate = Some(Rate(50_000.0));
+                f.open_loop(50_000.0);
                 f.measured.generator.thread_busy_ratios = vec![0.9];
                 f.delay_sending(900_000);
             }),
@@ -363,7 +366,7 @@ mod tests {
     #[test]
     fn a_target_that_is_gone_is_not_met_with_advice_on_the_rate() {
         let mut fixture = Fixture::new();
-        fixture.plan.load.rate = Some(Rate(50_000.0));
+        fixture.open_loop(50_000.0);
         fixture.never_sent(50);
         let hint = |fixture: &Fixture| {
             let checks = check(&fixture.run()).checks;
@@ -380,7 +383,7 @@ mod tests {
     #[test]
     fn an_interrupted_run_is_not_blamed_for_the_rate_it_could_not_reach() {
         let mut fixture = Fixture::new();
-        fixture.plan.load.rate = Some(Rate(50_000.0));
+        fixture.open_loop(50_000.0);
         fixture.never_sent(50);
         assert_eq!(failed(&fixture), ["offered rate reached"]);
         fixture.measured.end = End::Interrupted;

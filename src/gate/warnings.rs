@@ -172,7 +172,7 @@ fn short_timeout(run: &Run) -> Option<String> {
 
 /// A closed loop that ended before it became one; in an open loop the schedule paces few requests as well as many.
 fn is_burst(run: &Run) -> bool {
-    run.plan.load.rate.is_none()
+    !run.plan.load.is_open_loop()
         && run.measured.scheduled.requests < 2 * u64::from(run.plan.load.concurrency)
 }
 
@@ -198,7 +198,7 @@ fn burst(run: &Run) -> Option<String> {
 /// requests per second × service time are in work at once; what is suggested leaves room, and is to be compared.
 fn queueing(run: &Run) -> Option<String> {
     let connections = u64::from(run.plan.load.concurrency);
-    if run.plan.load.rate.is_some()
+    if run.plan.load.is_open_loop()
         || is_burst(run)
         || run.summary.success_ratio < GOOD
         || run.measured.elapsed < LONG_ENOUGH
@@ -294,7 +294,6 @@ mod tests {
     use super::super::fixture::{Fixture, answered, seconds};
     use super::*;
     use crate::measure::Exchange;
-    use crate::units::Rate;
 
     #[test]
     fn a_quiet_run_gives_no_warning() {
@@ -335,7 +334,7 @@ mod tests {
                 ]);
             }),
             ("growing, open", |f| {
-                f.plan.load.rate = Some(Rate(50.0));
+                f.open_loop(50.0);
                 f.measured.timeline = seconds(&[
                     (50, 10),
                     (50, 10),
@@ -436,7 +435,7 @@ mod tests {
     fn few_requests_in_an_open_loop_are_no_burst() {
         let mut fixture = Fixture::new();
         assert!(burst(&fixture.run()).is_some());
-        fixture.plan.load.rate = Some(Rate(50_000.0));
+        fixture.open_loop(50_000.0);
         assert_eq!(burst(&fixture.run()), None);
     }
 
@@ -466,7 +465,7 @@ mod tests {
         };
         assert!(told(|_| {}), "20 of 40");
         assert!(!told(|f| f.plan.load.concurrency = 39), "20 of 39");
-        assert!(!told(|f| f.plan.load.rate = Some(Rate(50_000.0))));
+        assert!(!told(|f| f.open_loop(50_000.0)));
         assert!(!told(|f| f.measured.elapsed = Duration::from_millis(999)));
         assert!(
             !told(|f| f.measured.scheduled.records = 1_010_102),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::threshold::share;
-use super::{Auth, KeyMode, Origin, Origins, Plan, SETTINGS, Stop};
+use super::{Auth, KeyMode, Origin, Origins, Plan, Rates, SETTINGS, Stop};
 use crate::units::{ByteSize, duration};
 
 /// Parts of header names that say their value is a secret.
@@ -170,7 +170,10 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
         },
         "load.concurrency" => Some(load.concurrency.to_string()),
         "load.batch_size" => Some(load.batch_size.to_string()),
-        "load.rate" => load.rate.map(|records| rate(records.0)),
+        "load.rate" => match load.pace.as_ref().map(|pace| &pace.rates) {
+            Some(Rates::Constant(records)) => Some(rate(records.0)),
+            _ => None,
+        },
         "load.warmup" => Some(quoted(&duration(load.warmup))),
         "load.timeout" => Some(quoted(&duration(load.timeout))),
         "load.drain" => Some(quoted(&duration(load.drain))),

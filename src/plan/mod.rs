@@ -148,8 +148,8 @@ pub struct Load {
     pub concurrency: u32,
     /// Records in a request.
     pub batch_size: u32,
-    /// Open loop at this many records per second; `None`: closed loop.
-    pub rate: Option<Rate>,
+    /// Open loop: requests are due on this schedule, however the server is doing; `None`: closed loop.
+    pub pace: Option<Pace>,
     /// Load before the clock starts, not measured.
     pub warmup: Duration,
     /// Limit for one exchange, first byte written to last byte read; also for connecting.
@@ -158,6 +158,75 @@ pub struct Load {
     pub drain: Duration,
     /// Engine threads.
     pub threads: u32,
+}
+
+impl Load {
+    /// Whether requests are due on a schedule of their own instead of when a connection is free.
+    pub fn is_open_loop(&self) -> bool {
+        self.pace.is_some()
+    }
+}
+
+/// The schedule of an open loop.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pace {
+    /// Records per second over time.
+    pub rates: Rates,
+    /// A time in which another rate holds.
+    pub spike: Option<Spike>,
+    /// How requests are spread within their rate.
+    pub arrivals: Arrivals,
+}
+
+impl Pace {
+    /// The same rate at all times, evenly spread.
+    pub fn constant(rate: Rate) -> Self {
+        Self {
+            rates: Rates::Constant(rate),
+            spike: None,
+            arrivals: Arrivals::Uniform,
+        }
+    }
+}
+
+/// Records per second over time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rates {
+    /// The same at all times; the load's [`Stop`] ends it.
+    Constant(Rate),
+    /// One after the other; the run lasts as long as all of them together.
+    Stages(Vec<Stage>),
+}
+
+/// A part of an open loop: the rate goes from `from` to `to` in a straight line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stage {
+    /// Records per second at its beginning.
+    pub from: Rate,
+    /// Records per second at its end; equal to `from` if it holds.
+    pub to: Rate,
+    /// How long it lasts.
+    pub length: Duration,
+}
+
+/// A time in which another rate takes the place of the planned one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spike {
+    /// Records per second in it.
+    pub rate: Rate,
+    /// When it begins, after the start of the measured part.
+    pub at: Duration,
+    /// How long it lasts.
+    pub length: Duration,
+}
+
+/// How requests are spread within their rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Evenly.
+    Uniform,
+    /// At random and independent of each other, as requests of many users are: gaps are exponentially distributed.
+    Poisson,
 }
 
 /// What a record looks like.

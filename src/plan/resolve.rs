@@ -6,8 +6,8 @@ use super::layers::{Layers, Origins, merge};
 use super::settings::Overrides;
 use super::threshold::distinct;
 use super::{
-    KeyKind, KeyMode, Load, Output, Payload, Plan, Reference, Stop, Threshold, Topic, body_bytes,
-    target,
+    KeyKind, KeyMode, Load, Output, Pace, Payload, Plan, Reference, Stop, Threshold, Topic,
+    body_bytes, target,
 };
 use crate::error::Result;
 use crate::units::{ByteSize, Rate, duration, grouped};
@@ -120,7 +120,7 @@ fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Loa
         stop,
         concurrency,
         batch_size,
-        rate: settings.rate,
+        pace: settings.rate.map(Pace::constant),
         warmup: settings.warmup.unwrap_or(Duration::ZERO),
         timeout,
         drain: settings.drain.unwrap_or(timeout),

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::gate::{self, Run};
 use crate::measure::{Failure, FailureKind, Measured, Recorder, SecondStats, Summary, TargetFacts};
-use crate::plan::{self, Auth, Content, KeyMode, Plan, Reference, Stop};
+use crate::plan::{self, Auth, Content, KeyMode, Plan, Rates, Reference, Stop};
 use crate::units;
 
 /// Judges a finished run and says everything about it.
@@ -153,7 +153,10 @@ fn load(plan: &Plan) -> LoadSection {
         duration_secs,
         concurrency: load.concurrency,
         batch_size: load.batch_size,
-        rate_records_per_sec: load.rate.map(|rate| rate.0),
+        rate_records_per_sec: match load.pace.as_ref().map(|pace| &pace.rates) {
+            Some(Rates::Constant(rate)) => Some(rate.0),
+            _ => None,
+        },
         warmup_secs: load.warmup.as_secs_f64(),
         timeout_secs: load.timeout.as_secs_f64(),
         drain_secs: load.drain.as_secs_f64(),

@@ -8,7 +8,7 @@ use super::{Machine, Report, Style, json, markdown, table};
 use crate::gate::fixture::{Fixture, answered, threshold};
 use crate::measure::{Counts, End, Exchange, FailureKind, SecondStats, TargetKind};
 use crate::plan::{Comparison, Content, KeyMode, Metric, Stop, Threshold};
-use crate::units::{ByteSize, Rate};
+use crate::units::ByteSize;
 
 pub(super) fn report(fixture: &Fixture) -> Report {
     let machine = Machine {
@@ -51,7 +51,7 @@ pub(super) fn good() -> Fixture {
 /// Partial failures, time-outs and requests never sent, in an open loop, with thresholds.
 pub(super) fn failing() -> Fixture {
     let mut fixture = Fixture::new();
-    fixture.plan.load.rate = Some(Rate(40_000.0));
+    fixture.open_loop(40_000.0);
     fixture.plan.load.timeout = Duration::from_secs(10);
     fixture.measured.window = Some(Duration::from_millis(2_480));
     fixture.plan.thresholds = vec![
