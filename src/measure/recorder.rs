@@ -163,6 +163,8 @@ pub struct Recorder {
     pub payload_bytes_acked: u64,
     /// Acked records whose entry had offset -1: stored at an unknown offset (Karapace) or, with acks=0, only sent.
     pub acked_without_offset: u64,
+    /// Believed answers that named the same partition and offset as the one before on their connection.
+    pub repeated_answers: u64,
     /// Bytes of HTTP requests written, heads included, TLS not.
     pub wire_bytes_sent: u64,
     /// Bytes of HTTP replies read, heads included, TLS not.
@@ -195,6 +197,7 @@ impl Recorder {
             failures: Failures::default(),
             payload_bytes_acked: 0,
             acked_without_offset: 0,
+            repeated_answers: 0,
             wire_bytes_sent: 0,
             wire_bytes_received: 0,
             clamped: 0,
@@ -247,6 +250,7 @@ impl Recorder {
         self.failures.merge(&other.failures);
         self.payload_bytes_acked += other.payload_bytes_acked;
         self.acked_without_offset += other.acked_without_offset;
+        self.repeated_answers += other.repeated_answers;
         self.wire_bytes_sent += other.wire_bytes_sent;
         self.wire_bytes_received += other.wire_bytes_received;
         self.clamped += other.clamped;
