@@ -77,6 +77,10 @@ pub(crate) struct Worker<'a> {
     timeline: TimelineDelta,
     open_error: Option<(usize, io::Error)>,
     load_over_us: Option<u64>,
+    /// Until when a target that is gone is watched after the load.
+    watch_end_us: u64,
+    /// Target and due time of requests taken from the schedule and never sent.
+    given_back: Vec<(usize, u64)>,
     cpu_at_start: Option<(Duration, u64)>,
     last_answer_us: u64,
     harvest: Harvest,
@@ -121,6 +125,8 @@ impl<'a> Worker<'a> {
             timeline: TimelineDelta::default(),
             open_error: None,
             load_over_us: None,
+            watch_end_us: 0,
+            given_back: Vec::new(),
             cpu_at_start: None,
             last_answer_us: 0,
             harvest: Harvest {
@@ -216,10 +222,9 @@ impl<'a> Worker<'a> {
                     );
                 }
             }
+            let settled = self.in_flight == 0 && !self.is_watching(now_us);
             if self.load_over_us.is_some()
-                && (self.in_flight == 0
-                    || now_us >= drain_end_us
-                    || self.shared.control.abandoned())
+                && (settled || now_us >= drain_end_us || self.shared.control.abandoned())
             {
                 break;
             }
@@ -331,6 +336,28 @@ impl<'a> Worker<'a> {
             self.harvest.endings[connection.target].lost += u64::from(lost);
             self.give_back(index, now_us);
         }
+        self.watch_a_dead_target(now_us);
+    }
+
+    /// Requests of an open loop that came due while the target was gone are still waiting when the load ends. They are
+    /// watched for as long as the target has been gone by then, at most for the drain: if nothing answers, none of
+    /// them waited for less than the outage, and a target that is only restarting is not called gone.
+    fn watch_a_dead_target(&mut self, now_us: u64) {
+        let open_loop = self.go.is_some_and(|go| !go.measured.is_closed_loop());
+        if open_loop && self.shared.control.interrupts() == 0 && !self.any_open() {
+            let drain_us = self.shared.setup.load.drain.as_micros() as u64;
+            let outage_us = now_us.saturating_sub(self.last_answer_us.max(self.start_us));
+            self.watch_end_us = now_us + outage_us.min(drain_us);
+        }
+    }
+
+    /// Whether the load is over and it is still to be seen if the target comes back.
+    fn is_watching(&self, now_us: u64) -> bool {
+        now_us < self.watch_end_us && !self.any_open()
+    }
+
+    fn any_open(&self) -> bool {
+        self.connections.iter().any(Connection::is_open)
     }
 
     /// A request taken from the schedule is not sent: it stays due for ever.
@@ -345,7 +372,8 @@ impl<'a> Worker<'a> {
         if request.measured {
             self.harvest.unsent_requests += 1;
             self.harvest.unsent_records += u64::from(request.due.records);
-            self.harvest.recorders[connection.target].never_sent(request.due.due_us, now_us);
+            self.given_back
+                .push((connection.target, request.due.due_us));
         }
     }
 
@@ -364,7 +392,11 @@ impl<'a> Worker<'a> {
             self.harvest.unused += u64::from(connection.requests_sent == 0);
             self.harvest.used_once += u64::from(connection.requests_sent == 1);
         }
-        self.hand_over(self.clock.now_us());
+        let now_us = self.clock.now_us();
+        for (target, due_us) in self.given_back.drain(..) {
+            self.harvest.recorders[target].never_sent(due_us, now_us);
+        }
+        self.hand_over(now_us);
         self.harvest.timeline = std::mem::take(&mut self.timeline);
     }
 }
