@@ -14,6 +14,7 @@ use std::time::Duration;
 use mio::{Events, Poll, Token, Waker};
 
 use super::Setup;
+use super::cadence::Cursor;
 use super::clock::{Alarm, Clock, thread_cpu};
 use super::connection::{Connection, State};
 use super::control::{Control, Handover, lock};
@@ -74,6 +75,9 @@ pub(crate) struct Worker<'a> {
     /// Set when the load starts.
     go: Option<Go<'a>>,
     start_us: u64,
+    /// This thread's places in the schedules of warm-up and measured part.
+    warmup_cursor: Cursor,
+    measured_cursor: Cursor,
     timeline: TimelineDelta,
     open_error: Option<(usize, io::Error)>,
     load_over_us: Option<u64>,
@@ -122,6 +126,8 @@ impl<'a> Worker<'a> {
             clock: Clock::start(),
             go: None,
             start_us: 0,
+            warmup_cursor: Cursor::default(),
+            measured_cursor: Cursor::default(),
             timeline: TimelineDelta::default(),
             open_error: None,
             load_over_us: None,
@@ -279,14 +285,18 @@ impl<'a> Worker<'a> {
     fn dispatch(&mut self, go: &Go<'_>, now_us: u64) -> Next {
         loop {
             let warming = now_us < self.start_us;
-            let schedule = if warming { go.warmup } else { go.measured };
             let Some(&index) = self.free.front() else {
                 return Next::Now(Due {
                     due_us: now_us,
                     records: 0,
                 });
             };
-            match schedule.next(now_us) {
+            let next = if warming {
+                go.warmup.next(now_us, &mut self.warmup_cursor)
+            } else {
+                go.measured.next(now_us, &mut self.measured_cursor)
+            };
+            match next {
                 Next::Now(due) => {
                     self.free.pop_front();
                     self.start(index, due, !warming, now_us);
@@ -394,7 +404,7 @@ impl<'a> Worker<'a> {
         }
         let now_us = self.clock.now_us();
         for (target, due_us) in self.given_back.drain(..) {
-            self.harvest.recorders[target].never_sent(due_us, now_us);
+            self.harvest.recorders[target].never_sent(due_us, now_us, 1);
         }
         self.hand_over(now_us);
         self.harvest.timeline = std::mem::take(&mut self.timeline);

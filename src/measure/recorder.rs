@@ -1,5 +1,7 @@
 //! One worker's ledger and histograms for one target.
 
+use std::fmt;
+
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -145,7 +147,7 @@ impl Ledger {
 }
 
 /// One worker's figures for one target. All histograms are in µs, 1 µs to 1 h, 3 digits.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Recorder {
     /// What was sent and what became of it.
     pub ledger: Ledger,
@@ -173,6 +175,18 @@ pub struct Recorder {
     pub clamped: u64,
     /// Sum of service times and lower bounds of sent requests in µs, for the mean number in flight.
     pub in_flight_us: u64,
+}
+
+/// Ledger, number of samples and failures; whole histograms are megabytes of text.
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("ledger", &self.ledger)
+            .field("latencies", &self.latency.len())
+            .field("latency_bounds", &self.latency_bounds.len())
+            .field("failures", &self.failures)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Recorder {
@@ -229,11 +243,12 @@ impl Recorder {
         self.send_delay.saturating_record(send_delay.max(LOWEST_US));
     }
 
-    /// Records a request that was due but never written: a lower bound only.
-    pub fn never_sent(&mut self, due_us: u64, now_us: u64) {
+    /// Records requests that were due at `due_us` or before but never written: a lower bound only.
+    pub fn never_sent(&mut self, due_us: u64, now_us: u64, requests: u64) {
         let waited = now_us.saturating_sub(due_us);
-        self.clamped += u64::from(waited > HIGHEST_US);
-        self.latency_bounds.saturating_record(waited.max(LOWEST_US));
+        self.clamped += if waited > HIGHEST_US { requests } else { 0 };
+        self.latency_bounds
+            .saturating_record_n(waited.max(LOWEST_US), requests);
     }
 
     /// Adds another recorder to this one.

@@ -6,8 +6,8 @@ use super::layers::{Layers, Origins, merge};
 use super::settings::Overrides;
 use super::threshold::distinct;
 use super::{
-    KeyKind, KeyMode, Load, Output, Pace, Payload, Plan, Reference, Stop, Threshold, Topic,
-    body_bytes, target,
+    KeyKind, KeyMode, Load, Output, Payload, Plan, Reference, Stop, Threshold, Topic, body_bytes,
+    pace, target,
 };
 use crate::error::Result;
 use crate::units::{ByteSize, Rate, duration, grouped};
@@ -105,7 +105,10 @@ fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Loa
     at_least_one(u64::from(concurrency), "load.concurrency", origins)?;
     let batch_size = settings.batch_size.unwrap_or(1_000);
     at_least_one(u64::from(batch_size), "load.batch_size", origins)?;
-    let stop = stop(settings, origins, batch_size)?;
+    let (stages, stop) = match pace::stages(settings, origins)? {
+        Some((stages, length)) => (Some(stages), Stop::Duration(length)),
+        None => (None, stop(settings, origins, batch_size)?),
+    };
     let timeout = settings.timeout.unwrap_or(Duration::from_secs(30));
     more_than_zero(timeout, "load.timeout", origins)?;
     let threads = settings
@@ -120,7 +123,7 @@ fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Loa
         stop,
         concurrency,
         batch_size,
-        pace: settings.rate.map(Pace::constant),
+        pace: pace::pace(settings, origins, stages, stop, batch_size)?,
         warmup: settings.warmup.unwrap_or(Duration::ZERO),
         timeout,
         drain: settings.drain.unwrap_or(timeout),
