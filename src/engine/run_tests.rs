@@ -381,7 +381,7 @@ fn a_time_limited_closed_loop_ends_on_time_and_drains() {
     assert_eq!(requests.complete, requests.sent);
     assert_eq!(requests.sent, server.requests.load(Ordering::SeqCst));
     assert!((20..=104).contains(&requests.sent), "{}", requests.sent);
-    let busy = measured.generator.mean_in_flight;
+    let busy = measured.mean_in_flight();
     assert!((2.0..=4.1).contains(&busy), "{busy}");
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Run;
+use super::generator::{crowded, sometimes_late, waited_for_connections};
 use super::trend::{cold_jvm, growing_latency};
 use crate::measure::{End, Failure, FailureKind, PERCENTILES, TargetKind};
 use crate::units::{counted, duration, grouped, latency, percent};
@@ -38,6 +39,9 @@ pub fn warnings(run: &Run) -> Vec<String> {
         short_timeout,
         burst,
         queueing,
+        waited_for_connections,
+        sometimes_late,
+        crowded,
         growing_latency,
         cold_jvm,
         few_samples,
