@@ -73,7 +73,9 @@ fn a_true_report_has_no_wrong_figure_and_every_falsified_one_is_found() {
         ("a second's requests", |t| {
             t.report.timeline[0].requests += 1
         }),
-        ("a second's sent requests", |t| t.report.timeline[0].requests_sent += 1),
+        ("a second's sent requests", |t| {
+            t.report.timeline[0].requests_sent += 1
+        }),
         ("a failure left out", |t| {
             t.report.failures.pop();
         }),
