@@ -50,6 +50,15 @@ fn cpu_words(run: &Run) -> String {
     busy + &waiting.unwrap_or_default()
 }
 
+/// Who may have the CPU that krush waits for.
+fn others(run: &Run) -> &'static str {
+    if run.facts.embedded {
+        "the stand-in in this process, or other programs, run"
+    } else {
+        "other programs, or the target itself, run"
+    }
+}
+
 /// What to change if krush had too little CPU; `None`: that is not what kept it.
 fn cpu_hint(run: &Run) -> Option<String> {
     if let Some(busy) = busiest(run).filter(|&busy| busy > BUSY) {
@@ -61,9 +70,10 @@ fn cpu_hint(run: &Run) -> Option<String> {
     }
     most_crowded(run).filter(|&waiting| waiting > CROWDED).map(|waiting| {
         format!(
-            "krush's threads waited for a CPU for {:.0} % of the time: other programs, or the target itself, run on the same \
-             cores; run krush on another machine, or lower --threads or --rate",
-            waiting * 100.0
+            "krush's threads waited for a CPU for {:.0} % of the time: {} on the same cores; run krush on another machine, or \
+             lower --threads or --rate",
+            waiting * 100.0,
+            others(run)
         )
     })
 }
@@ -220,10 +230,10 @@ fn starvation_hint(run: &Run) -> String {
     let words = starved_words(run);
     match slowed(run) {
         None if few => format!(
-            "{words}: at a mean service time of {}, Little's law asks for at least {}; raise --concurrency above \
-             that, or lower --rate",
-            latency(mean_us as u64),
-            counted(needed, "connection", "connections")
+            "{words}: by Little's law it takes at least {} if answers go on taking {} on average; raise --concurrency \
+             above that, or lower --rate",
+            counted(needed, "connection", "connections"),
+            latency(mean_us as u64)
         ),
         Some(slower) => format!(
             "{words}: the target reached only {reached} requests/s and {slower}: more connections would only queue; lower --rate"
@@ -276,9 +286,10 @@ pub(super) fn crowded(run: &Run) -> Option<String> {
     let waiting = most_crowded(run)?;
     (waiting > CROWDED && run.measured.elapsed >= TELLING).then(|| {
         format!(
-            "an engine thread was ready to run but waited for a CPU for {:.0} % of the time: other programs, or the target \
-             itself, run on the same cores, and the latency includes it. Try another machine, or fewer --threads.",
-            waiting * 100.0
+            "an engine thread was ready to run but waited for a CPU for {:.0} % of the time: {} on the same cores, and the \
+             latency includes it. Try another machine, or fewer --threads.",
+            waiting * 100.0,
+            others(run)
         )
     })
 }
@@ -440,8 +451,8 @@ mod tests {
             format!("{name}: {}", hint(&fixture, "offered rate reached"))
         };
         insta::assert_snapshot!(cases.map(given).join("\n"), @r"
-        connections: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: at a mean service time of 150 ms, Little's law asks for at least 8 connections; raise --concurrency above that, or lower --rate
-        peak: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: at a mean service time of 150 ms, Little's law asks for at least 12 connections; raise --concurrency above that, or lower --rate
+        connections: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: by Little's law it takes at least 8 connections if answers go on taking 150 ms on average; raise --concurrency above that, or lower --rate
+        peak: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: by Little's law it takes at least 12 connections if answers go on taking 150 ms on average; raise --concurrency above that, or lower --rate
         slower: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: the target reached only 25 requests/s and it answers slower under load (half of the requests took 150 ms or more, the fastest 10.0 ms): more connections would only queue; lower --rate
         stall: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: the connections would do at the mean service time of 50.0 ms, so the target stood still for a while; look at its log, or lower --rate
         no answer: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: no answer came to free one; look at the target's log
