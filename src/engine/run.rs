@@ -348,10 +348,7 @@ fn merge(
         ..Connections::default()
     };
     let (mut first_sent_us, mut last_ack_us) = (None, None);
-    let mut generator = Generator {
-        peak_rss_bytes: peak_rss_bytes(),
-        ..Generator::default()
-    };
+    let generator = generator(&harvests);
     for harvest in &harvests {
         for (into, from) in targets.iter_mut().zip(&harvest.recorders) {
             into.merge(from);
@@ -368,11 +365,6 @@ fn merge(
         connections.used_once += harvest.used_once;
         first_sent_us = first_sent_us.into_iter().chain(harvest.first_sent_us).min();
         last_ack_us = last_ack_us.max(harvest.last_ack_us);
-        generator.thread_busy_ratios.extend(harvest.busy_ratio);
-        generator.thread_wait_ratios.extend(harvest.wait_ratio);
-        let cpu = generator.cpu.into_iter().chain(harvest.cpu);
-        generator.cpu = cpu.reduce(|one, other| one + other);
-        generator.in_flight_us += harvest.in_flight_us;
     }
     let over_us = harvests
         .iter()
@@ -390,11 +382,15 @@ fn merge(
     let mut records_left = called.records.saturating_sub(taken.records);
     for (number, due_us) in go.measured.missed(until_us).enumerate() {
         // No target was chosen for them: each bears its share.
-        targets[number % share].never_sent(due_us, now_us);
+        targets[number % share].never_sent(due_us, now_us, 1);
         let records = records_left.min(u64::from(setup.load.batch_size));
         records_left -= records;
         let since_start = |us: u64| us.saturating_sub(go.start_us);
-        timeline.never_sent(since_start(due_us), since_start(now_us), records);
+        let unsent = Counts {
+            requests: 1,
+            records,
+        };
+        timeline.never_sent(since_start(due_us), since_start(now_us), unsent);
     }
     let unsent = Counts {
         requests: called.requests.saturating_sub(taken.requests) + given_back.requests,
@@ -444,6 +440,20 @@ fn merge(
         generator,
         end,
         gone,
+    }
+}
+
+/// What the threads used and saw of themselves.
+fn generator(harvests: &[Harvest]) -> Generator {
+    let each = |ratio: fn(&Harvest) -> Option<f64>| harvests.iter().filter_map(ratio).collect();
+    let cpu = harvests.iter().filter_map(|harvest| harvest.cpu);
+    Generator {
+        thread_busy_ratios: each(|harvest| harvest.busy_ratio),
+        thread_wait_ratios: each(|harvest| harvest.wait_ratio),
+        cpu: cpu.reduce(|one, other| one + other),
+        in_flight_us: harvests.iter().map(|harvest| harvest.in_flight_us).sum(),
+        clock_skew: Duration::ZERO,
+        peak_rss_bytes: peak_rss_bytes(),
     }
 }
 

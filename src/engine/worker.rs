@@ -19,7 +19,7 @@ use super::connection::{Connection, State};
 use super::control::{Control, Handover, lock};
 use super::harvest::{Ending, Harvest};
 use super::schedule::{Due, Next, Schedule};
-use crate::measure::{FailureKind, Ledger, Recorder, TimelineDelta};
+use crate::measure::{Counts, FailureKind, Ledger, Recorder, TimelineDelta};
 use crate::payload::Template;
 
 /// Read at a time; an answer to 1,000 records is 60 to 75 KB.
@@ -372,12 +372,15 @@ impl<'a> Worker<'a> {
             self.harvest.unsent_requests += 1;
             self.harvest.unsent_records += u64::from(request.due.records);
             let due_us = request.due.due_us;
-            self.harvest.recorders[connection.target].never_sent(due_us, now_us);
+            self.harvest.recorders[connection.target].never_sent(due_us, now_us, 1);
             let since_start = |us: u64| us.saturating_sub(self.start_us);
             self.timeline.never_sent(
                 since_start(due_us),
                 since_start(now_us),
-                u64::from(request.due.records),
+                Counts {
+                    requests: 1,
+                    records: u64::from(request.due.records),
+                },
             );
         }
     }

@@ -125,7 +125,7 @@ impl Fixture {
             records: scheduled.records - recorder.ledger.records.sent,
         };
         for _ in 0..self.measured.unsent.requests {
-            recorder.never_sent(0, 2_000_000);
+            recorder.never_sent(0, 2_000_000, 1);
         }
         self.measured.targets = vec![recorder];
         self.measured.generator.in_flight_us = in_flight_us;

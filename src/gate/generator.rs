@@ -418,8 +418,9 @@ mod tests {
 
     #[test]
     fn a_rate_that_was_not_reached_says_what_limited_it() {
+        type Service = fn(u64) -> u64;
         type Change = fn(&mut Fixture);
-        let cases: [(&str, fn(u64) -> u64, Change); 8] = [
+        let cases: [(&str, Service, Change); 8] = [
             ("connections", |_| 150_000, |_| {}),
             (
                 "peak",
@@ -445,7 +446,7 @@ mod tests {
             ),
             ("gone", |_| 150_000, |f| f.measured.end = End::TargetGone),
         ];
-        let given = |(name, service_us, change): (&str, fn(u64) -> u64, Change)| {
+        let given = |(name, service_us, change): (&str, Service, Change)| {
             let mut fixture = starved(service_us);
             change(&mut fixture);
             format!("{name}: {}", hint(&fixture, "offered rate reached"))
@@ -500,7 +501,7 @@ mod tests {
                 f.measured.generator.thread_busy_ratios = vec![0.9];
             }),
             ("crowded", |f| {
-                f.measured.generator.thread_wait_ratios = vec![0.21]
+                f.measured.generator.thread_wait_ratios = vec![0.21];
             }),
         ];
         let given = |(name, change): (&str, Change)| {

@@ -23,15 +23,16 @@ impl Coarse {
         }
     }
 
-    pub(super) fn record(&mut self, us: u64) {
-        self.counts[bucket(us)] += 1;
-        self.total += 1;
+    pub(super) fn record(&mut self, us: u64, count: u64) {
+        let bucket = &mut self.counts[bucket(us)];
+        *bucket = bucket.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        self.total += count;
         self.max_us = self.max_us.max(us);
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
         for (a, b) in self.counts.iter_mut().zip(&other.counts) {
-            *a += b;
+            *a = a.saturating_add(*b);
         }
         self.total += other.total;
         self.max_us = self.max_us.max(other.max_us);
@@ -115,11 +116,11 @@ mod tests {
     fn a_quantile_among_bounds_is_a_bound() {
         let (mut all, mut bounds) = (Coarse::new(), Coarse::new());
         for us in 1..=95 {
-            all.record(us * 1_000);
+            all.record(us * 1_000, 1);
         }
         for us in [2_000_000; 5] {
-            all.record(us);
-            bounds.record(us);
+            all.record(us, 1);
+            bounds.record(us, 1);
         }
         let read = |quantile| {
             (
@@ -141,10 +142,10 @@ mod tests {
     fn a_bound_below_the_median_makes_the_median_a_bound() {
         let (mut all, mut bounds) = (Coarse::new(), Coarse::new());
         for us in [1_000, 1_000, 2_000, 3_000] {
-            all.record(us);
+            all.record(us, 1);
         }
-        bounds.record(1_000);
-        bounds.record(1_000);
+        bounds.record(1_000, 1);
+        bounds.record(1_000, 1);
         assert!(all.is_lower_bound(&bounds, 0.5));
     }
 }

@@ -265,12 +265,13 @@ impl Recorder {
         }
     }
 
-    /// Records a request that was due but never written: a lower bound only.
-    pub fn never_sent(&mut self, due_us: u64, now_us: u64) {
+    /// Records requests that were due at `due_us` or before but never written: a lower bound only.
+    pub fn never_sent(&mut self, due_us: u64, now_us: u64, requests: u64) {
         let waited = now_us.saturating_sub(due_us);
-        self.backlog_us += waited;
-        self.clamped += u64::from(waited > HIGHEST_US);
-        self.latency_bounds.saturating_record(waited.max(LOWEST_US));
+        self.backlog_us += waited * requests;
+        self.clamped += if waited > HIGHEST_US { requests } else { 0 };
+        self.latency_bounds
+            .saturating_record_n(waited.max(LOWEST_US), requests);
     }
 
     /// Adds another recorder to this one.
