@@ -24,6 +24,8 @@ const LATE_P50_US: u64 = 1_000;
 const LATE_TAIL_US: u64 = 5_000;
 /// Median service time over the fastest from which the target is slower under load: more connections would queue.
 const SLOWED: u64 = 3;
+/// Differences below this are noise: the fastest answer counts as no faster.
+const FAST_US: u64 = 200;
 /// Share of requests that may wait for a connection without a word.
 const STARVED: f64 = 0.01;
 
@@ -183,7 +185,7 @@ fn slowed(run: &Run) -> Option<String> {
         run.summary.service_time_us.p50?,
         run.total.service_time.min(),
     );
-    (p50 > SLOWED * fastest.max(1)).then(|| {
+    (p50 > SLOWED * fastest.max(FAST_US)).then(|| {
         format!(
             "it answers slower under load (half of the requests took {} or more, the fastest {})",
             latency(p50),
@@ -461,6 +463,22 @@ mod tests {
         crowded: krush's threads waited for a CPU for 30 % of the time: other programs, or the target itself, run on the same cores; run krush on another machine, or lower --threads or --rate
         gone: the target was gone before the load ended: look at its log
         ");
+    }
+
+    #[test]
+    fn a_target_is_slower_under_load_from_three_times_its_fastest_answer() {
+        let slower = |fastest_us: u64, median_us: u64| {
+            let fixture = open_loop(|f| {
+                let answer = |index| Exchange {
+                    done_us: 50 + if index == 0 { fastest_us } else { median_us },
+                    ..answered(index)
+                };
+                f.record((0..100).map(answer));
+            });
+            slowed(&fixture.run()).is_some()
+        };
+        assert!(!slower(1_000, 3_000) && slower(1_000, 3_010));
+        assert!(!slower(37, 600) && slower(37, 601), "of 200 µs");
     }
 
     #[test]

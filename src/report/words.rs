@@ -130,10 +130,10 @@ fn scheduled(scheduled: u64, sent: u64, unsent: u64) -> String {
     )
 }
 
-/// `over 2.31 s: 8.66 MB/s payload, 10.1 MB/s wire, 43.3 requests/s`
+/// `over 2.31 s: 8.66 MB/s payload, 10.1 MB/s wire, 43.3 answers/s`
 pub(super) fn volume_words(summary: &Summary) -> String {
     format!(
-        "over {}: {} payload, {} wire, {} requests/s",
+        "over {}: {} payload, {} wire, {} answers/s",
         units::latency((summary.duration_secs * 1e6) as u64),
         units::megabytes_per_sec(summary.payload_bytes_per_sec),
         units::megabytes_per_sec(summary.wire_bytes_per_sec),
