@@ -477,7 +477,7 @@ mod tests {
             });
             slowed(&fixture.run()).is_some()
         };
-        assert!(!slower(1_000, 3_000) && slower(1_000, 3_010));
+        assert!(!slower(1_000, 2_998) && slower(1_000, 3_010));
         assert!(!slower(37, 600) && slower(37, 601), "of 200 µs");
     }
 
