@@ -371,17 +371,7 @@ fn merge(
     let over_us = over_us.unwrap_or(now_us);
     let until_us = if interrupts > 0 { over_us } else { now_us };
     let called = go.measured.called(until_us, interrupts > 0);
-    let mut turn = 0;
-    go.measured.missed(until_us, now_us, |missed| {
-        // No target was chosen for them: each bears its share, and what does not divide goes around.
-        let share = targets.len() as u64;
-        for offset in 0..share.min(missed.requests) {
-            let requests = (missed.requests - offset).div_ceil(share);
-            let target = (turn + offset) % share;
-            targets[target as usize].never_sent(missed.due_us, now_us, requests);
-        }
-        turn = (turn + missed.requests) % share;
-    });
+    count_missed(go.measured, &mut targets, until_us, now_us);
     let taken = go.measured.taken();
     let unsent = Counts {
         requests: called.requests.saturating_sub(taken.requests) + given_back.requests,
@@ -437,6 +427,20 @@ fn merge(
         end,
         gone,
     }
+}
+
+/// Puts what was due and never taken into the latency of the targets. None was chosen for them: each bears its share.
+fn count_missed(schedule: &Schedule, targets: &mut [Recorder], until_us: u64, now_us: u64) {
+    let share = targets.len() as u64;
+    let mut turn = 0;
+    schedule.missed(until_us, now_us, |missed| {
+        for offset in 0..share.min(missed.requests) {
+            let requests = (missed.requests - offset).div_ceil(share);
+            let target = (turn + offset) % share;
+            targets[target as usize].never_sent(missed.due_us, now_us, requests);
+        }
+        turn = (turn + missed.requests) % share;
+    });
 }
 
 /// The largest resident set of this process so far.
