@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::plan::{Arrivals, Pace, Rates, Stage};
+use crate::units::Rate;
 
 /// What rounding may cost a time, in µs; a request due at the end of a part must not slip before it.
 const TIME_SLIP_US: f64 = 0.01;
@@ -148,7 +149,7 @@ impl Cadence {
                     before,
                     until,
                     rate: from,
-                    slope: if piece.from == piece.to {
+                    slope: if piece.is_level() {
                         0.0
                     } else {
                         (to - from) / length_us
@@ -247,8 +248,12 @@ impl Piece {
         }
     }
 
+    fn is_level(&self) -> bool {
+        Rate(self.from) == Rate(self.to)
+    }
+
     fn rate_at(&self, us: f64) -> f64 {
-        if self.from == self.to {
+        if self.is_level() {
             return self.from;
         }
         let passed = (us - self.begin_us) / (self.end_us - self.begin_us);
@@ -310,7 +315,6 @@ fn gap(seed: u64, number: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::plan::Spike;
-    use crate::units::Rate;
 
     fn stage(from: f64, to: f64, secs: u64) -> Stage {
         Stage {

@@ -10,12 +10,8 @@ use crate::units::Rate;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn constant(rate: f64, batch_size: u32) -> Option<Cadence> {
-    Some(Cadence::measured(
-        &Pace::constant(Rate(rate)),
-        batch_size,
-        1,
-    ))
+fn constant(rate: f64, batch_size: u32) -> Cadence {
+    Cadence::measured(&Pace::constant(Rate(rate)), batch_size, 1)
 }
 
 fn called(requests: u64, records: u64) -> Called {
@@ -54,7 +50,7 @@ fn a_count_that_is_no_multiple_of_the_batch_is_sent_exactly() {
 
 #[test]
 fn an_open_loop_is_due_on_its_cadence_whatever_was_late() {
-    let schedule = Schedule::new(SECOND, Some(SECOND), None, 10, constant(100.0, 10));
+    let schedule = Schedule::new(SECOND, Some(SECOND), None, 10, Some(constant(100.0, 10)));
     let mut cursor = Cursor::default();
     assert_eq!(schedule.next(0, &mut cursor), Next::At(1_000_000));
     let due = |due_us| {
@@ -88,7 +84,13 @@ fn an_open_loop_is_due_on_its_cadence_whatever_was_late() {
 
 #[test]
 fn an_interrupted_schedule_called_for_what_was_due() {
-    let open = Schedule::new(Duration::ZERO, None, Some(1_000), 10, constant(100.0, 10));
+    let open = Schedule::new(
+        Duration::ZERO,
+        None,
+        Some(1_000),
+        10,
+        Some(constant(100.0, 10)),
+    );
     assert_eq!(open.called(250_000, true), called(3, 30));
     assert_eq!(open.called(250_000, false), called(100, 1_000));
     assert_eq!(open.nominal_end_us(), Some(10_000_000));
@@ -104,7 +106,7 @@ fn intervals_that_are_no_whole_number_give_no_request_too_many() {
     for rate in [3.0, 7.0, 13.0, 999.0, 333_333.0, 1e6, 0.3] {
         for secs in [1, 7, 3_600] {
             let length = Duration::from_secs(secs);
-            let schedule = Schedule::new(SECOND, Some(length), None, 1, constant(rate, 1));
+            let schedule = Schedule::new(SECOND, Some(length), None, 1, Some(constant(rate, 1)));
             let wanted = (rate * secs as f64 - 1e-9).ceil() as u64;
             assert_eq!(schedule.called(u64::MAX, false).requests, wanted, "{rate}");
         }
@@ -118,7 +120,7 @@ fn a_backlog_of_a_hundred_million_is_told_in_few_slices_each_with_its_least_wait
         Some(100 * SECOND),
         None,
         1,
-        constant(1e6, 1),
+        Some(constant(1e6, 1)),
     );
     let now_us = 130_000_000;
     let slices = missed(&schedule, now_us, now_us);

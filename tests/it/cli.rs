@@ -186,8 +186,8 @@ fn help_of_a_load_command_names_units_and_defaults() {
                              KRUSH_TIMEOUT]
           --drain <TIME>     How long requests in flight may take after the load ended [default: as
                              --timeout] [env: KRUSH_DRAIN]
-          --threads <N>      Engine threads, never more than connections [default: one a core] [env:
-                             KRUSH_THREADS]
+          --threads <N>      Engine threads, never more than connections [default: one a core, fewer for
+                             a low --rate] [env: KRUSH_THREADS]
 
     Records:
           --message-size <SIZE>  Length of a record's payload text, such as 200B, 1kB (1000) or 64KiB
@@ -245,12 +245,49 @@ fn stages_in_a_dry_run_and_stages_that_are_none() {
         .split("[load]")
         .nth(1)
         .and_then(|rest| rest.split("warmup").next());
-    shows!(load.expect("a table of the load"), @"");
-    shows!(krush(&["basic", "--stage", "hold:1k/s"]), @"");
-    shows!(krush(&["basic", "--stage", "hold:1k/s:10s", "--rate", "5k/s"]), @"");
-    shows!(krush_in(Path::new("."), &["KRUSH_STAGE=hold:1k/s:10s,hold:0:1s"], &["basic", "--duration", "5s"]), @"");
-    shows!(scenario("[[load.stage]]\nhold = \"1k/s\"\nduration = \"10s\"\n\n[[load.stage]]\nramp = \"2k/s\"\n"), @"");
-    shows!(scenario("[[load.stage]]\nhold = \"1k/s\"\nduration = \"10s\"\n\n[load.spike]\nat = \"1m\"\nduration = \"1s\"\nrate = 5\n"), @"");
+    shows!(load.expect("a table of the load"), @r#"
+
+    concurrency = 10                                   # scenarios/basic.toml:11
+    batch_size = 10                                    # scenarios/basic.toml:12
+    stage = ["ramp:0/s-1000/s:10s", "hold:1000/s:1m"]  # --stage
+    spike = "5000/s@20s+5s"                            # --spike
+    arrivals = "poisson"                               # --arrivals
+    "#);
+    shows!(krush(&["basic", "--stage", "hold:1k/s"]), @r#"
+    code: 2
+    --- stdout
+    --- stderr
+    error: invalid value 'hold:1k/s' for '--stage <STAGE>': `hold:1k/s` is not a stage: write hold:50k/s:30s, ramp:50k/s:30s or ramp:1k/s-50k/s:30s
+
+    For more information, try '--help'.
+    "#);
+    shows!(krush(&["basic", "--stage", "hold:1k/s:10s", "--rate", "5k/s"]), @r#"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --stage: --stage and --rate exclude each other
+    hint: give one of them
+    "#);
+    shows!(krush_in(Path::new("."), &["KRUSH_STAGE=hold:1k/s:10s,hold:0:1s"], &["basic", "--duration", "5s"]), @r#"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --duration: the run is in stages, which say its rate and its length
+    hint: a run in stages lasts as long as its stages: change them, or give --stage
+    "#);
+    shows!(scenario("[[load.stage]]\nhold = \"1k/s\"\nduration = \"10s\"\n\n[[load.stage]]\nramp = \"2k/s\"\n"), @r#"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:5: load.stage 2: a stage needs duration, such as duration = "30s"
+    "#);
+    shows!(scenario("[[load.stage]]\nhold = \"1k/s\"\nduration = \"10s\"\n\n[load.spike]\nat = \"1m\"\nduration = \"1s\"\nrate = 5\n"), @r#"
+    code: 2
+    --- stdout
+    --- stderr
+    error: s.toml:5: load.spike: a spike from 1m to 61s is not within the run, which lasts 10s
+    hint: a spike takes the place of the planned rate within the run
+    "#);
 }
 
 #[test]
@@ -878,7 +915,7 @@ fn wrong_scenarios() {
     code: 2
     --- stdout
     --- stderr
-    error: s.toml:5: thresholds.fail_on: `p99` is not a threshold: write METRIC OP VALUE such as `success < 99.9%`, `p99 > 2s`, `throughput < 40k/s` (it says when the run fails)
+    error: s.toml:7: thresholds.fail_on 2: `p99` is not a threshold: write METRIC OP VALUE such as `success < 99.9%`, `p99 > 2s`, `throughput < 40k/s` (it says when the run fails)
     ");
     shows!(scenario("load = 3\n"), @r"
     code: 2
