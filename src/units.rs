@@ -64,11 +64,7 @@ impl Rate {
     /// # Errors
     /// Quotes the text and says what was expected.
     pub fn or_zero(text: &str) -> Result<Self, String> {
-        let wanted = || {
-            format!(
-                "`{text}` is not a rate: write records per second, such as 50k/s, 1.5M/s or 40000"
-            )
-        };
+        let wanted = || not_a_rate(text);
         let bare = text.trim().strip_suffix("/s").unwrap_or(text.trim());
         let (number, unit) = split_number(bare).ok_or_else(wanted)?;
         let factor = match unit {
@@ -86,13 +82,17 @@ impl Rate {
     }
 }
 
+fn not_a_rate(text: &str) -> String {
+    format!("`{text}` is not a rate: write records per second, such as 50k/s, 1.5M/s or 40000")
+}
+
 impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         match Self::or_zero(text)? {
             Self(rate) if rate > 0.0 => Ok(Self(rate)),
-            _ => Err(format!("`{text}` is not a rate: it must be more than 0")),
+            _ => Err(not_a_rate(text)),
         }
     }
 }

@@ -278,18 +278,16 @@ impl<'a> Worker<'a> {
     fn sleep_until(&mut self, events: &mut Events, wake_us: u64, sweep_us: u64) -> io::Result<()> {
         let now_us = self.clock.now_us();
         let wait_us = wake_us.saturating_sub(now_us);
-        if wait_us > 0 && wake_us < sweep_us {
-            self.alarm.set(wake_us, now_us)?;
-        }
+        let asleep = wake_us >= sweep_us || self.alarm.set(wake_us, now_us)?;
         let coarse_us = if cfg!(target_os = "linux") {
             sweep_us.saturating_sub(now_us)
         } else {
             wait_us
         };
-        let wait = if wait_us == 0 {
-            Duration::ZERO
-        } else {
+        let wait = if wait_us > 0 && asleep {
             Duration::from_micros(coarse_us)
+        } else {
+            Duration::ZERO
         };
         self.wait(events, wait)
     }

@@ -199,6 +199,22 @@ impl Pace {
     }
 }
 
+impl Pace {
+    /// The highest rate that it comes to.
+    pub fn peak(&self) -> Rate {
+        let planned = match &self.rates {
+            Rates::Constant(rate) => rate.0,
+            Rates::Stages(stages) => stages
+                .iter()
+                .fold(0.0, |peak, stage| stage.from.0.max(stage.to.0).max(peak)),
+        };
+        Rate(
+            self.spike
+                .map_or(planned, |spike| spike.rate.0.max(planned)),
+        )
+    }
+}
+
 /// Records per second over time.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rates {

@@ -6,7 +6,7 @@ use super::layers::Origins;
 use super::settings::Overrides;
 use super::{Arrivals, Pace, Rates, Spike, Stage, StageSetting, Stop};
 use crate::error::Result;
-use crate::units::{LONGEST, Rate, duration, duration_word, rate_digits};
+use crate::units::{LONGEST, Rate, duration, duration_word, grouped, rate_digits};
 
 /// Requests per second that no machine sends.
 const MOST_REQUESTS_PER_SEC: f64 = 10e6;
@@ -101,22 +101,31 @@ fn closed_loop(settings: &Overrides, origins: &Origins) -> Result<()> {
 /// What is wrong with a rate for batches of this size, if anything is.
 fn wrong_rate(rate: Rate, batch_size: u32) -> Option<String> {
     let requests_per_sec = rate.0 / f64::from(batch_size);
+    let asked = || {
+        let batch = grouped(u64::from(batch_size));
+        format!("{}/s in batches of {batch} is", rate.0)
+    };
     let interval_secs = 1.0 / requests_per_sec;
     if requests_per_sec > MOST_REQUESTS_PER_SEC {
-        Some(format!(
-            "{rate} in batches of {batch_size} is {} requests/s, and 10 million are the limit",
-            rate_digits(requests_per_sec)
-        ))
-    } else if interval_secs > LONGEST_INTERVAL.as_secs_f64() {
-        let interval = Duration::from_secs_f64(interval_secs.round().min(LONGEST.as_secs_f64()));
-        let more = if interval == LONGEST { "over " } else { "" };
-        Some(format!(
-            "{rate} in batches of {batch_size} is one request every {more}{}, and one an hour is the least",
-            duration(interval)
-        ))
-    } else {
-        None
+        let seen = rate_digits(requests_per_sec);
+        return Some(format!(
+            "{} {seen} requests/s, and 10 million are the limit",
+            asked()
+        ));
     }
+    if interval_secs <= LONGEST_INTERVAL.as_secs_f64() {
+        return None;
+    }
+    let interval = if interval_secs > LONGEST.as_secs_f64() {
+        "in more than a year".to_owned()
+    } else {
+        let interval = Duration::from_secs_f64(interval_secs.round());
+        format!("every {}", duration(interval))
+    };
+    Some(format!(
+        "{} one request {interval}, and one an hour is the least",
+        asked()
+    ))
 }
 
 /// How a spike does not fit into the run, if it does not.
@@ -244,11 +253,11 @@ mod tests {
             s.toml:1: load.stage: the stages never send anything [give one of them a rate, such as hold:50k/s:30s]
             s.toml:1: load.stage: the stages never send anything [give one of them a rate, such as hold:50k/s:30s]
             s.toml:1: load.stage: the stages last 1year 7months 21days 16h 4m 48s together [at most 366 days]
-            s.toml:1: load.stage: stage 2: 100,000,000/s in batches of 5 is 20,000,000 requests/s, and 10 million are the limit [change the rate or --batch-size: rates are records per second]
-            s.toml:1: load.stage: stage 1: 0.1/s in batches of 1000 is one request every 2h 46m 40s, and one an hour is the least [change the rate or --batch-size: rates are records per second]
-            --rate: 11,000,000/s in batches of 1 is 11,000,000 requests/s, and 10 million are the limit [change the rate or --batch-size: rates are records per second]
+            s.toml:1: load.stage: stage 2: 100000000/s in batches of 5 is 20,000,000 requests/s, and 10 million are the limit [change the rate or --batch-size: rates are records per second]
+            s.toml:1: load.stage: stage 1: 0.1/s in batches of 1,000 is one request every 2h 46m 40s, and one an hour is the least [change the rate or --batch-size: rates are records per second]
+            --rate: 11000000/s in batches of 1 is 11,000,000 requests/s, and 10 million are the limit [change the rate or --batch-size: rates are records per second]
             --rate: 0.01/s in batches of 100 is one request every 2h 46m 40s, and one an hour is the least [change the rate or --batch-size: rates are records per second]
-            --rate: 0/s in batches of 4000000 is one request every over 1year 18h, and one an hour is the least [change the rate or --batch-size: rates are records per second]
+            --rate: 0.0000001/s in batches of 4,000,000 is one request in more than a year, and one an hour is the least [change the rate or --batch-size: rates are records per second]
             "#
         );
         assert!(resolved(TIMED, "", "load.rate = \"10M/s\"\nload.batch_size = 1").is_ok());
@@ -271,7 +280,7 @@ mod tests {
             .join("\n"),
             @r#"
             s.toml:3: load.spike: a spike from 9s to 11s is not within the run, which lasts 10s [a spike takes the place of the planned rate within the run]
-            s.toml:3: load.spike: 100,000,000/s in batches of 1 is 100,000,000 requests/s, and 10 million are the limit [change the rate or --batch-size: rates are records per second]
+            s.toml:3: load.spike: 100000000/s in batches of 1 is 100,000,000 requests/s, and 10 million are the limit [change the rate or --batch-size: rates are records per second]
             --spike: a spike from 30s to 31s is not within the run, which lasts 30s [a spike takes the place of the planned rate within the run]
             --spike: a spike at 5s is not within the run, whose last request is due by 5s [a spike takes the place of the planned rate within the run]
             --spike: a spike needs an open loop [a closed loop has no schedule: add --rate or --stage, or leave it out]

@@ -111,6 +111,19 @@ fn figures(trial: &Trial, findings: &mut Findings) {
     findings.equal("records acked in the timeline", acked, ledger.records.acked);
     let ended: u64 = report.timeline.iter().map(|row| row.requests).sum();
     findings.equal("requests in the timeline", ended, ledger.requests.sent);
+    let sent: u64 = report.timeline.iter().map(|row| row.requests_sent).sum();
+    findings.equal("requests sent in the timeline", sent, ledger.requests.sent);
+    if report.plan.load.is_open_loop() {
+        let due: u64 = report.timeline.iter().map(|row| row.records_due).sum();
+        let scheduled = ledger.records.scheduled;
+        findings.equal("records due in the timeline", due, scheduled);
+    }
+    let failed: u64 = report.failures.iter().map(|row| row.records).sum();
+    findings.equal(
+        "records in the table of failures",
+        failed,
+        ledger.records.rejected + ledger.records.unknown,
+    );
     let summary = &report.summary;
     findings.equal(
         "requests in the latency histogram",

@@ -24,7 +24,7 @@ fn wrong(trial: &Trial) -> Vec<String> {
 #[test]
 fn a_true_report_has_no_wrong_figure_and_every_falsified_one_is_found() {
     type Lie = fn(&mut Trial);
-    let lies: [(&str, Lie); 20] = [
+    let lies: [(&str, Lie); 22] = [
         ("an ack too many", |t| {
             t.report.ledger.records.acked += 1;
             t.report.ledger.records.unknown -= 1;
@@ -72,6 +72,12 @@ fn a_true_report_has_no_wrong_figure_and_every_falsified_one_is_found() {
         }),
         ("a second's requests", |t| {
             t.report.timeline[0].requests += 1
+        }),
+        ("a second's sent requests", |t| {
+            t.report.timeline[0].requests_sent += 1
+        }),
+        ("a failure left out", |t| {
+            t.report.failures.pop();
         }),
         ("latency samples", |t| t.report.summary.latency_samples -= 5),
         ("lower bounds", |t| {
