@@ -7,8 +7,8 @@
 //!   typed   meant    bytes       the load   numbers     verdict  text, JSON, Markdown
 //!                                                ▲
 //!           commands wires it and alone talks to rest (control plane)
-//!           standin is a proxy of our own; it shares only wire with the client
-//!           units and error are leaves
+//!           standin is a proxy of our own; it shares only wire and fault with the client
+//!           units and error are leaves; fault is what a stand-in's script says
 //! ```
 //!
 //! `tests/it/layers.rs` reads this tree and fails on an edge against that flow.
@@ -17,6 +17,7 @@ pub mod cli;
 pub mod commands;
 pub mod engine;
 pub mod error;
+pub mod fault;
 pub mod gate;
 pub mod measure;
 pub mod payload;

@@ -44,6 +44,12 @@ pub struct ServeArgs {
     /// How long a record waits for a missing topic or partition.
     #[arg(long, default_value = "60s", env = "KRUSH_SERVE_MAX_BLOCK", value_parser = parse_duration)]
     pub max_block: Duration,
+    /// Requests that may wait for a missing topic or partition before nobody is served any more (confluent).
+    #[arg(long, default_value_t = 200, env = "KRUSH_SERVE_REQUEST_THREADS", value_parser = parse_request_threads)]
+    pub request_threads: usize,
+    /// Close a connection after this much silence; by default as the dialect's server does.
+    #[arg(long, env = "KRUSH_SERVE_IDLE_TIMEOUT", value_parser = parse_duration)]
+    pub idle_timeout: Option<Duration>,
     /// Worker threads; by default one for each core.
     #[arg(long, env = "KRUSH_SERVE_THREADS", value_parser = parse_threads)]
     pub threads: Option<usize>,
@@ -126,6 +132,13 @@ fn parse_threads(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|threads| (1..=1024).contains(threads))
         .ok_or_else(|| format!("`{text}` is not a number of threads: write 1 to 1024"))
+}
+
+fn parse_request_threads(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|threads| (1..=100_000).contains(threads))
+        .ok_or_else(|| format!("`{text}` is not a number of request threads: write 1 to 100000"))
 }
 
 #[cfg(test)]

@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use crate::cli::{ServeArgs, ServedTopic};
 use crate::error::{Error, Result, exit};
+use crate::fault::Faults;
 use crate::standin::backend::{ApiError, NewTopic};
-use crate::standin::{
-    Backend, Faults, Memory, Served, Settings, Totals, base_url, serve as run, tls,
-};
+use crate::standin::{Backend, Memory, Served, Settings, Totals, base_url, serve as run, tls};
 use crate::units::{counted, grouped};
 
 /// Listens, prints the URL and what it is, runs until Ctrl-C, SIGTERM or a fault that ends it, prints totals.
@@ -119,7 +118,8 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
         default_partitions: args.partitions,
         max_memory: args.max_memory,
         max_block: args.max_block,
-        idle_timeout: None,
+        request_threads: args.request_threads,
+        idle_timeout: args.idle_timeout,
         tls,
         faults: faults.map_err(|why| Error::usage(format!("--fault: {why}")))?,
         threads: args.threads.unwrap_or(defaults.threads),

@@ -29,8 +29,11 @@ pub(crate) struct Answer {
     pub(crate) voice: Voice,
     /// The connection ends with it.
     pub(crate) close: bool,
-    /// Bytes that follow the body in a chunk of their own (the keep-alive defect).
+    /// Bytes in chunks of their own before and behind the body (the keep-alive defect).
+    pub(crate) before: Vec<u8>,
     pub(crate) behind: Vec<u8>,
+    /// An error page of the web server got into it: that one's headers replaced the application's.
+    pub(crate) overtaken: bool,
     /// What its entries say, as long as a client can read them.
     pub(crate) told: Option<Told>,
 }
@@ -44,7 +47,9 @@ impl Answer {
             body,
             voice: Voice::Application,
             close: false,
+            before: Vec::new(),
             behind: Vec::new(),
+            overtaken: false,
             told: None,
         }
     }

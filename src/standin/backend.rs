@@ -134,6 +134,11 @@ impl Backend {
         }
     }
 
+    /// Whether records stay in this process.
+    pub(crate) fn is_memory(&self) -> bool {
+        matches!(self, Self::Memory(_))
+    }
+
     /// Names of all topics.
     ///
     /// # Errors

@@ -2,43 +2,52 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::answer::Answer;
 use super::body;
 use super::clock::Clock;
-use super::faults::{Defect, Falsify, Plan};
-use super::framing::{Wire, frame};
-use super::head::{Chunked, Expect, Head, Length, MAX_HEAD_BYTES};
+use super::entries;
+use super::falsify::{falsified, refusal};
+use super::faults::{Asked, Defect, Falsify, Instead, Plan, Reuse};
+use super::framing::Wire;
+use super::head::{Chunked, Expect, Head, Length};
 use super::routes::Route;
 use super::serve::{Call, Shared, answer, is_produce, route};
 use super::truth::Counter;
 use crate::wire::Dialect;
 
-/// Buffers larger than this are given back after the request that needed them.
-const KEPT_BYTES: usize = 1 << 20;
-const READ_BYTES: usize = 16 << 10;
+mod reading;
+mod sending;
 
-/// What reading came to.
-enum Read {
-    Ready,
-    /// The peer closed, or stayed silent for too long.
-    Ended,
-    /// The head is longer than the server takes.
-    TooLong,
+use reading::{BodyRead, Read};
+use sending::Sent;
+
+/// How a connection is to be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It is closed, or the peer closed it.
+    Closed,
+    /// With a reset.
+    Reset,
 }
 
-enum BodyRead {
-    /// This many bytes of the buffer belong to it.
-    Ready(usize),
-    Ended,
-    Silent,
-    Broken,
+/// What follows an exchange.
+enum Next {
+    Stays,
+    Ends,
+    Reset,
 }
 
-/// A connection's buffers.
+impl Next {
+    fn stays(stays: bool) -> Self {
+        if stays { Self::Stays } else { Self::Ends }
+    }
+}
+
+/// A connection's buffers, and what it remembers of its last exchange.
 struct Connection<'a, S> {
     stream: S,
     shared: &'a Shared,
@@ -50,10 +59,18 @@ struct Connection<'a, S> {
     head: Vec<u8>,
     chunked: Chunked,
     wire: Wire,
+    /// Requests answered.
+    served: u64,
+    /// A fault may need the three below.
+    remembers: bool,
+    answered_at: Option<Instant>,
+    defect: Option<Defect>,
+    /// The right answer to the last request.
+    last: Option<Answer>,
 }
 
 /// Serves a connection until either side ends it.
-pub(crate) async fn run<S>(stream: S, shared: &Shared, clock: &Clock, counter: &Counter)
+pub(crate) async fn run<S>(stream: S, shared: &Shared, clock: &Clock, counter: &Counter) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -66,18 +83,21 @@ where
         head: Vec::new(),
         chunked: Chunked::default(),
         wire: Wire::default(),
+        served: 0,
+        remembers: shared.script.remembers(),
+        answered_at: None,
+        defect: None,
+        last: None,
     };
     // A broken connection is the client's affair; there is nobody to tell.
-    let _ = connection.serve().await;
+    connection.serve().await.unwrap_or(End::Closed)
 }
 
 impl<S> Connection<'_, S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    async fn serve(&mut self) -> io::Result<()> {
-        let mut served: u64 = 0;
-        let mut tainted = false;
+    async fn serve(&mut self) -> io::Result<End> {
         loop {
             match self.read_head().await? {
                 Read::Ready => {}
@@ -91,25 +111,44 @@ where
                 self.send(&page, None, &self.clock.date()).await?;
                 return self.finish().await;
             };
-            let produce = is_produce(&head);
-            self.counter.seen(produce);
-            let plan = self.shared.script.plan(produce, served > 0, tainted);
-            tainted = matches!(plan.falsify, Some(Falsify::Defect(_)));
-            if !self.exchange(&head, &plan).await? {
-                return self.finish().await;
+            let plan = self.plan(&head);
+            match self.exchange(&head, &plan).await? {
+                Next::Stays => {}
+                Next::Ends => return self.finish().await,
+                Next::Reset => return Ok(End::Reset),
             }
-            served += 1;
             self.head = bytes;
         }
     }
 
-    /// One request and its answer; `false`: the connection ends.
-    async fn exchange(&mut self, head: &Head<'_>, plan: &Plan) -> io::Result<bool> {
+    /// Counts a request in and asks the script about it.
+    fn plan(&mut self, head: &Head<'_>) -> Plan {
+        let produce = is_produce(head);
+        self.counter.seen(produce);
+        let reuse = (self.served > 0).then(|| Reuse {
+            gap: self.answered_at.map_or(Duration::ZERO, |at| at.elapsed()),
+            last: self.defect,
+        });
+        let plan = self.shared.script.plan(&Asked {
+            produce,
+            asynchronous: head.path() != "/",
+            reuse,
+        });
+        self.served += 1;
+        self.defect = match plan.falsify {
+            Some(Falsify::Defect(defect)) => Some(defect),
+            _ => None,
+        };
+        plan
+    }
+
+    /// One request and its answer.
+    async fn exchange(&mut self, head: &Head<'_>, plan: &Plan) -> io::Result<Next> {
         let dialect = self.shared.dialect;
         let date = self.clock.date();
         let routed = route(dialect, head);
         if head.expect == Expect::Other && dialect == Dialect::Confluent {
-            return Ok(false);
+            return Ok(Next::Ends);
         }
         if let Some(refused) = self.expected(head, &routed).await? {
             return self.send_early(&refused, head, &date).await;
@@ -119,14 +158,23 @@ where
         {
             return self.send_early(refused, head, &date).await;
         }
+        match plan.instead {
+            Some(Instead::Reset) => {
+                self.read_half(head.length).await?;
+                self.shared.truth.dropped();
+                return Ok(Next::Reset);
+            }
+            Some(Instead::Early(status)) => return self.answer_early(status, head, &date).await,
+            _ => {}
+        }
         let length = match self.read_body(head.length).await? {
             BodyRead::Ready(length) => length,
-            BodyRead::Ended => return Ok(false),
+            BodyRead::Ended => return Ok(Next::Ends),
             BodyRead::Silent => {
                 let message = "Timeout while reading from inputStream";
                 let late = Answer::error(408, 408, message);
                 self.send_early(&late, head, &date).await?;
-                return Ok(false);
+                return Ok(Next::Ends);
             }
             BodyRead::Broken => {
                 let page = Answer::page(400, "Bad chunk", head.path());
@@ -135,24 +183,34 @@ where
         };
         let counter = self.counter;
         let account = is_produce(head).then(|| counter.open());
+        let (script, threads) = (&self.shared.script, &self.shared.threads);
+        let waits = !plan.wait.is_zero() || !script.stalled().is_zero() || threads.are_all_held();
+        let no_answer = plan.falsify == Some(Falsify::Defect(Defect::NoAnswer));
         if let Some(account) = &account
-            && (routed.is_err() || plan.disturbs())
+            && (waits || no_answer || plan.instead.is_some() || routed.is_err())
         {
+            // It may never come to the handler, which counts the records of all others.
             account.received(body::records(&self.body(head, length)));
         }
-        if plan.die {
+        if plan.instead == Some(Instead::Die) {
             self.shared.died.notify_waiters();
-            return Ok(false);
+            return Ok(Next::Ends);
         }
-        if !plan.wait.is_zero() {
-            tokio::time::sleep(plan.wait).await;
+        if waits {
+            self.hold(plan.wait).await;
         }
-        if plan.close || plan.falsify == Some(Falsify::Defect(Defect::NoAnswer)) {
+        if plan.instead == Some(Instead::Close) || no_answer {
             self.shared.truth.dropped();
-            return Ok(false);
+            return Ok(Next::Ends);
         }
-        let answer = match routed {
-            Ok(found) => {
+        if plan.instead == Some(Instead::Mute) {
+            drop(account);
+            return self.keep_silent().await;
+        }
+        let own = match (plan.instead, routed) {
+            (Some(Instead::Refuse(status)), Ok(_)) => refusal(dialect, status),
+            (_, Err(refused)) => refused,
+            (_, Ok(found)) => {
                 let call = Call {
                     shared: self.shared,
                     head,
@@ -162,14 +220,64 @@ where
                 };
                 answer(&call, &found).await
             }
-            Err(refused) => refused,
         };
-        let stays = self.send(&answer, Some(head), &date).await?;
-        if let Some(account) = account {
-            account.answered(&answer);
-        }
+        let kept = self.remembers.then(|| own.clone());
+        let answer = match plan.falsify {
+            None => own,
+            Some(falsify) => falsified(dialect, head, falsify, own, self.last.as_ref()),
+        };
+        self.last = kept;
+        let sent = self.send_as(answer, head, &date, plan).await?;
         self.consume(length);
-        Ok(stays)
+        self.answered_at = self.remembers.then(Instant::now);
+        match sent {
+            Sent::Whole { answer, stays } => {
+                if let Some(account) = account {
+                    account.answered(&answer);
+                }
+                Ok(Next::stays(stays))
+            }
+            Sent::Part { reset: true } => Ok(Next::Reset),
+            Sent::Part { reset: false } => Ok(Next::Ends),
+            Sent::Nothing => {
+                drop(account);
+                self.keep_silent().await
+            }
+        }
+    }
+
+    /// Holds a request: its own delay, then whatever stalls, then until there is a thread for it.
+    async fn hold(&self, wait: Duration) {
+        tokio::time::sleep(wait).await;
+        loop {
+            let rest = self.shared.script.stalled();
+            if rest.is_zero() {
+                break;
+            }
+            tokio::time::sleep(rest).await;
+        }
+        self.shared.threads.free().await;
+    }
+
+    /// Answers and leaves the body for later: a 200 without entries is followed by reading on, anything else by the end.
+    async fn answer_early(&mut self, status: u16, head: &Head<'_>, date: &str) -> io::Result<Next> {
+        let dialect = self.shared.dialect;
+        if status != 200 {
+            let refused = refusal(dialect, status).closing();
+            self.send_early(&refused, head, date).await?;
+            self.shared.truth.dropped();
+            return Ok(Next::Ends);
+        }
+        let next = self
+            .send_early(&entries::render(dialect, &[]), head, date)
+            .await?;
+        match self.read_body(head.length).await? {
+            BodyRead::Ready(length) => {
+                self.consume(length);
+                Ok(next)
+            }
+            BodyRead::Ended | BodyRead::Silent | BodyRead::Broken => Ok(Next::Ends),
+        }
     }
 
     /// The body that was just read, as the server's application sees it.
@@ -208,150 +316,22 @@ where
         Ok(None)
     }
 
-    /// Reads until a whole head is in `self.head`.
-    async fn read_head(&mut self) -> io::Result<Read> {
-        loop {
-            let skipped = self
-                .buffer
-                .iter()
-                .take_while(|b| matches!(b, b'\r' | b'\n'))
-                .count();
-            if skipped > 0 {
-                self.consume(skipped);
-            }
-            if let Some(end) = memchr::memmem::find(&self.buffer, b"\r\n\r\n") {
-                let end = end + 4;
-                if end > MAX_HEAD_BYTES {
-                    return Ok(Read::TooLong);
-                }
-                self.head.clear();
-                self.head.extend_from_slice(&self.buffer[..end]);
-                self.consume(end);
-                return Ok(Read::Ready);
-            }
-            if self.buffer.len() > MAX_HEAD_BYTES {
-                return Ok(Read::TooLong);
-            }
-            let limit = self.shared.idle_timeout;
-            if !self.read_more(READ_BYTES, limit).await?.unwrap_or(false) {
-                return Ok(Read::Ended);
-            }
-        }
-    }
-
-    async fn read_body(&mut self, length: Length) -> io::Result<BodyRead> {
-        self.chunked.reset();
-        loop {
-            let missing = match length {
-                Length::Fixed(length) if self.buffer.len() >= length => {
-                    return Ok(BodyRead::Ready(length));
-                }
-                Length::Fixed(length) => length - self.buffer.len(),
-                Length::Chunked => match self.chunked.decode(&self.buffer) {
-                    Ok(Some(used)) => return Ok(BodyRead::Ready(used)),
-                    Ok(None) => READ_BYTES,
-                    Err(()) => return Ok(BodyRead::Broken),
-                },
-                Length::Conflict => return Ok(BodyRead::Broken),
-            };
-            // Strimzi and Karapace wait for a body as long as it takes.
-            let confluent = self.shared.dialect == Dialect::Confluent;
-            let limit = self.shared.idle_timeout.filter(|_| confluent);
-            match self.read_more(missing.min(KEPT_BYTES), limit).await? {
-                Some(true) => {}
-                Some(false) => return Ok(BodyRead::Ended),
-                None => return Ok(BodyRead::Silent),
-            }
-        }
-    }
-
-    /// Reads once. `Some(false)`: the peer closed; `None`: it stayed silent for longer than the limit.
-    async fn read_more(
-        &mut self,
-        wanted: usize,
-        limit: Option<Duration>,
-    ) -> io::Result<Option<bool>> {
-        self.buffer.reserve(wanted);
-        let read = self.stream.read_buf(&mut self.buffer);
-        let Some(limit) = limit else {
-            return Ok(Some(read.await? > 0));
-        };
-        match tokio::time::timeout(limit, read).await {
-            Ok(read) => Ok(Some(read? > 0)),
-            Err(_) => Ok(None),
-        }
-    }
-
-    fn consume(&mut self, length: usize) {
-        self.buffer.drain(..length);
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT_BYTES {
-            self.buffer = Vec::new();
-        }
-    }
-
-    async fn refuse_head(&mut self) -> io::Result<()> {
-        let line = self
-            .buffer
-            .split(|byte| *byte == b'\r')
-            .next()
-            .unwrap_or_default();
-        let line = String::from_utf8_lossy(line).into_owned();
-        let target = line.split(' ').nth(1).unwrap_or("/");
-        let refusal = match self.shared.dialect {
-            Dialect::Confluent | Dialect::Redpanda => {
-                Answer::page(431, "Request Header Fields Too Large", target)
-            }
-            Dialect::Strimzi => Answer::bare(431).closing(),
-            Dialect::Karapace => {
-                let text = format!(
-                    "Got more than {} bytes when reading: b'...'.",
-                    MAX_HEAD_BYTES - 2
-                );
-                Answer::text(400, &text).closing()
-            }
-        };
-        self.send(&refusal, None, &self.clock.date()).await?;
-        self.finish().await
-    }
-
-    /// Sends an answer in the writes its server makes; returns whether the connection stays.
-    async fn send(
-        &mut self,
-        answer: &Answer,
-        head: Option<&Head<'_>>,
-        date: &str,
-    ) -> io::Result<bool> {
-        let ends = frame(self.shared.dialect, answer, head, date, &mut self.wire);
-        for piece in self.wire.writes() {
-            self.stream.write_all(piece).await?;
-            self.stream.flush().await?;
-        }
-        Ok(!ends)
-    }
-
-    /// Sends an answer that does not wait for the body.
-    async fn send_early(
-        &mut self,
-        answer: &Answer,
-        head: &Head<'_>,
-        date: &str,
-    ) -> io::Result<bool> {
-        let stays = self.send(answer, Some(head), date).await?;
-        if is_produce(head) {
-            self.counter.answered_early(answer.status);
-        }
-        Ok(stays)
+    /// Never answers; reads on until the peer gives up.
+    async fn keep_silent(&mut self) -> io::Result<Next> {
+        let mut scrap = [0_u8; 4096];
+        while self.stream.read(&mut scrap).await? > 0 {}
+        Ok(Next::Ends)
     }
 
     /// Ends the connection so that the answer arrives: says so, then reads what is still under way for a moment,
     /// because closing a socket with unread bytes resets it and takes the answer along.
-    async fn finish(&mut self) -> io::Result<()> {
+    async fn finish(&mut self) -> io::Result<End> {
         const LINGER: Duration = Duration::from_millis(500);
         self.stream.shutdown().await?;
         let mut scrap = [0_u8; 4096];
         let drain = async { while let Ok(1..) = self.stream.read(&mut scrap).await {} };
         let _ = tokio::time::timeout(LINGER, drain).await;
-        Ok(())
+        Ok(End::Closed)
     }
 }
 

@@ -5,10 +5,13 @@ use std::io::Write as _;
 
 use super::answer::{Answer, Voice, reason};
 use super::head::Head;
+use crate::fault::Framing;
 use crate::wire::Dialect;
 
 /// The real proxy's output buffer: a longer body leaves in several chunks.
 const CHUNK_BYTES: usize = 32 << 10;
+/// What ends a chunk and the body with it.
+pub(crate) const LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
 /// gzip's own head, which leaves in a chunk of its own.
 const GZIP_HEAD: usize = 10;
 
@@ -43,6 +46,27 @@ impl Wire {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
+    /// A place in the middle of the body, or of the head if there is no body.
+    pub(crate) fn middle(&self) -> usize {
+        let head = memchr::memmem::find(&self.bytes, b"\r\n\r\n").map_or(0, |at| at + 4);
+        match self.bytes.len().saturating_sub(head) {
+            0 => head / 2,
+            body => head + body / 2,
+        }
+    }
+
+    /// Where it ends but for this, if it ends so.
+    pub(crate) fn before(&self, end: &[u8]) -> Option<usize> {
+        self.bytes.strip_suffix(end).map(<[u8]>::len)
+    }
+
+    /// Leaves out everything behind this place.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.bytes.truncate(length);
+        self.cuts.retain(|cut| *cut < length);
+        self.cut();
+    }
+
     /// The writes, in order.
     pub(crate) fn writes(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.cuts.iter().copied());
@@ -73,6 +97,52 @@ pub(crate) fn frame(
     ends
 }
 
+/// Frames an answer as a fault wants it, whatever the dialect does. Returns whether the connection ends.
+pub(crate) fn frame_as(
+    framing: Framing,
+    dialect: Dialect,
+    answer: &Answer,
+    head: &Head<'_>,
+    date: &str,
+    wire: &mut Wire,
+) -> bool {
+    if answer.status == 204 || head.method == "HEAD" {
+        return frame(dialect, answer, Some(head), date, wire);
+    }
+    wire.bytes.clear();
+    wire.cuts.clear();
+    wire.start(dialect, 1, answer.status);
+    wire.line("Date", date);
+    for (name, value) in &answer.headers {
+        wire.line(name, value);
+    }
+    if let Some(content_type) = answer.content_type {
+        wire.line("Content-Type", content_type);
+    }
+    let body = [&answer.before[..], &answer.body, &answer.behind].concat();
+    let ends = answer.close || head.close || framing == Framing::Close;
+    match framing {
+        Framing::Chunked => wire.line("Transfer-Encoding", "chunked"),
+        Framing::Length => wire.line("Content-Length", &body.len().to_string()),
+        Framing::Close => {}
+    }
+    if ends {
+        wire.line("Connection", "close");
+    }
+    wire.end_head();
+    if framing == Framing::Chunked && body.is_empty() {
+        wire.bytes.extend_from_slice(&LAST_CHUNK[2..]);
+    } else if framing == Framing::Chunked {
+        write!(wire.bytes, "{:X}\r\n", body.len()).expect("writing to memory cannot fail");
+        wire.bytes.extend_from_slice(&body);
+        wire.bytes.extend_from_slice(LAST_CHUNK);
+    } else {
+        wire.bytes.extend_from_slice(&body);
+    }
+    wire.cut();
+    ends
+}
+
 fn confluent(answer: &Answer, head: Option<&Head<'_>>, date: &str, wire: &mut Wire) -> bool {
     let method = head.map_or("GET", |head| head.method);
     let old = head.is_some_and(|head| head.minor == 0);
@@ -80,8 +150,7 @@ fn confluent(answer: &Answer, head: Option<&Head<'_>>, date: &str, wire: &mut Wi
     let own = answer.voice == Voice::Application;
     wire.start(Dialect::Confluent, 1, answer.status);
     wire.line("Date", date);
-    // Where Jetty's error page got into an answer, its headers replaced the application's.
-    let page = !own || !answer.behind.is_empty();
+    let page = !own || answer.overtaken;
     if !page && matches!(method, "GET" | "POST") {
         wire.line("Vary", "Accept-Encoding");
     }
@@ -141,7 +210,8 @@ fn confluent(answer: &Answer, head: Option<&Head<'_>>, date: &str, wire: &mut Wi
     .min(body.len());
     let (first, rest) = body.split_at(first);
     let mut open = false;
-    let chunks = std::iter::once(first)
+    let chunks = [answer.before.as_slice(), first]
+        .into_iter()
         .chain(rest.chunks(CHUNK_BYTES))
         .chain(std::iter::once(answer.behind.as_slice()));
     for chunk in chunks.filter(|chunk| !chunk.is_empty()) {
@@ -155,7 +225,7 @@ fn confluent(answer: &Answer, head: Option<&Head<'_>>, date: &str, wire: &mut Wi
     if !open {
         wire.cut();
     }
-    let last: &[u8] = if open { b"\r\n0\r\n\r\n" } else { b"0\r\n\r\n" };
+    let last = if open { LAST_CHUNK } else { &LAST_CHUNK[2..] };
     wire.bytes.extend_from_slice(last);
     false
 }

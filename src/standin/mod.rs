@@ -9,10 +9,9 @@
 //! It answers as Confluent REST Proxy 8.0.5 was recorded to (`tests/wire/`), or as another server ([`Dialect`]); it does
 //! not do consumers, v3 records or schemas. `GET /` carries a `Server` header that says what it is.
 
-use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+pub use crate::fault::{Fault, Faults};
 use crate::units::ByteSize;
 use crate::wire::Dialect;
 
@@ -23,9 +22,11 @@ mod clock;
 #[cfg(test)]
 mod conformance;
 mod connection;
+mod door;
 mod embedded;
 mod entries;
-pub mod faults;
+mod falsify;
+mod faults;
 mod framing;
 mod head;
 mod json;
@@ -39,38 +40,22 @@ mod produce;
 mod routes;
 mod serve;
 mod server;
+mod store;
 mod strimzi;
+mod threads;
 pub mod tls;
 mod topic_configs;
 mod truth;
 mod v3;
 
 pub use backend::Backend;
+pub use door::listen;
 pub use embedded::Embedded;
-pub use faults::{Fault, Faults};
 pub use memory::{Memory, MemoryLimits, Totals};
 pub use partition::Stored;
 pub(crate) use server::base_url;
 pub use server::{Served, serve};
 pub use truth::{Counts, Stall, Truth, TruthSnapshot};
-
-/// Connections that wait to be accepted: a load tester opens hundreds at once, and a lost SYN costs it a second.
-const BACKLOG: i32 = 4_096;
-
-/// A listener for [`serve`].
-///
-/// # Errors
-/// As the system refuses the address.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    use socket2::{Domain, Socket, Type};
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    // A port that was just in use can be taken again at once, as with the standard library's listener.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
 
 /// How a stand-in behaves.
 #[derive(Debug, Clone)]
@@ -85,6 +70,8 @@ pub struct Settings {
     pub max_memory: ByteSize,
     /// How long a record waits for a missing topic or partition.
     pub max_block: Duration,
+    /// Requests that may wait for a missing topic or partition before nobody is served any more. Confluent only.
+    pub request_threads: usize,
     /// Silence after which a connection is closed; `None`: as the dialect's server does.
     pub idle_timeout: Option<Duration>,
     /// HTTPS.
@@ -103,6 +90,7 @@ impl Default for Settings {
             default_partitions: 1,
             max_memory: ByteSize(64 << 20),
             max_block: Duration::from_mins(1),
+            request_threads: 200,
             idle_timeout: None,
             tls: None,
             faults: Faults::new(),
@@ -114,7 +102,7 @@ impl Default for Settings {
 impl Settings {
     /// An account for [`serve`] to fill.
     pub fn truth(&self) -> Truth {
-        Truth::new(self.faults.iter().map(|fault| format!("{:?}", fault.kind)))
+        Truth::new(self.faults.iter().map(ToString::to_string))
     }
 
     /// What the memory backend needs to know.

@@ -7,13 +7,14 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::answer::{Answer, JSON, JSON_V2, Voice};
-use super::backend::{Entry, Record, topic_name_is_valid};
+use super::backend::Record;
 use super::body::{self, Body, RawRecord};
 use super::entries;
 use super::faults::Falsify;
 use super::head::Head;
 use super::json::Raw;
 use super::serve::{Call, Shared};
+use super::store::store;
 use super::strimzi;
 use crate::wire::{Dialect, code};
 
@@ -105,7 +106,7 @@ async fn try_produce(
     if dialect == Dialect::Strimzi && call.head.has_query("async=true") {
         return Ok(Answer::new(204, None, Vec::new()));
     }
-    if let Some(Falsify::ExtraEntries(extra)) = call.plan.falsify {
+    if let Some(Falsify::Entries(extra)) = call.plan.falsify {
         entries::add(&mut entries, extra);
     }
     Ok(entries::render(dialect, &entries))
@@ -320,79 +321,4 @@ fn base64(dialect: Dialect, raw: Raw<'_>) -> Result<Vec<u8>, Answer> {
             &format!("Bad Request: data={data} is not a {valid}base64 string."),
         )
     })
-}
-
-/// Hands the records to the backend, but for those that a fault or the dialect fails.
-async fn store(
-    call: &Call<'_>,
-    topic: &str,
-    records: Vec<Record<'_>>,
-) -> Result<Vec<Entry>, Answer> {
-    let shared = call.shared;
-    if shared.dialect == Dialect::Strimzi && !topic_name_is_valid(topic) {
-        let failed = || Entry::Failed {
-            code: code::KAFKA,
-            message: format!("Invalid topics: [{topic}]"),
-        };
-        return Ok(records.iter().map(|_| failed()).collect());
-    }
-    let partitions = match shared.dialect {
-        Dialect::Karapace => Some(partition_count(shared, topic).await?),
-        _ => None,
-    };
-    if call.plan.fail.is_none() && partitions.is_none() {
-        return produced(call, topic, records).await;
-    }
-    let mut entries = Vec::with_capacity(records.len());
-    let mut kept = Vec::with_capacity(records.len());
-    for record in records {
-        let failed = call
-            .plan
-            .fail
-            .filter(|(fault, _)| shared.script.fails_record(*fault));
-        let missing = record
-            .partition
-            .is_some_and(|partition| partitions.is_some_and(|count| partition >= count));
-        entries.push(match failed {
-            Some((_, code)) => Some(Entry::Failed {
-                code,
-                message: "failed on purpose by a scripted fault".to_owned(),
-            }),
-            None if missing => Some(Entry::Failed {
-                code: code::KAFKA_RETRIABLE,
-                message:
-                    "This request is for a topic or partition that does not exist on this broker."
-                        .to_owned(),
-            }),
-            None => {
-                kept.push(record);
-                None
-            }
-        });
-    }
-    let mut stored = produced(call, topic, kept).await?.into_iter();
-    Ok(entries
-        .into_iter()
-        .filter_map(|entry| entry.or_else(|| stored.next()))
-        .collect())
-}
-
-async fn partition_count(shared: &Shared, topic: &str) -> Result<i32, Answer> {
-    let info = shared.backend.topic(topic).await;
-    let info = info.map_err(|error| Answer::api_error(&error))?;
-    let last = info.and_then(|info| info.partitions.last().map(|last| last.partition));
-    Ok(last.map_or(0, |last| last + 1))
-}
-
-async fn produced(
-    call: &Call<'_>,
-    topic: &str,
-    records: Vec<Record<'_>>,
-) -> Result<Vec<Entry>, Answer> {
-    let outcome = call.shared.backend.produce(topic, records).await;
-    if let (Some(account), Ok(entries)) = (call.account, &outcome) {
-        let stored = |entry: &&Entry| matches!(entry, Entry::Stored { .. });
-        account.stored(entries.iter().filter(stored).count());
-    }
-    outcome.map_err(|error| Answer::api_error(&error))
 }

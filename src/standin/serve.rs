@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, JSON, Voice, html};
+use super::answer::{Answer, JSON};
 use super::backend::Backend;
-use super::body;
-use super::faults::{Defect, Falsify, Plan, Script};
+use super::faults::{Plan, Script};
 use super::head::{Head, Length};
 use super::produce::{self, embedded};
 use super::routes::{Route, suspicion};
+use super::threads::Threads;
 use super::truth::{Account, Truth};
 use super::{metadata, strimzi, v3};
 use crate::wire::{ACCEPT_V2, Dialect};
@@ -20,6 +20,9 @@ pub(crate) struct Shared {
     pub(crate) backend: Backend,
     pub(crate) script: Script,
     pub(crate) idle_timeout: Option<Duration>,
+    /// How long a record waits for a missing topic or partition.
+    pub(crate) max_block: Duration,
+    pub(crate) threads: Threads,
     pub(crate) tls: bool,
     pub(crate) started: Instant,
     pub(crate) truth: Arc<Truth>,
@@ -150,17 +153,6 @@ pub(crate) fn is_produce(head: &Head<'_>) -> bool {
 
 /// The answer to a request that was read whole.
 pub(crate) async fn answer(call: &Call<'_>, route: &Route<'_>) -> Answer {
-    if let Some(status) = call.plan.refuse {
-        if let Some(account) = call.account {
-            account.received(body::records(call.body));
-        }
-        return refusal(call.shared.dialect, status);
-    }
-    let answer = handle(call, route).await;
-    falsified(call, answer)
-}
-
-async fn handle(call: &Call<'_>, route: &Route<'_>) -> Answer {
     let shared = call.shared;
     let posts = call.head.method == "POST";
     let outcome = match route {
@@ -193,58 +185,4 @@ async fn handle(call: &Call<'_>, route: &Route<'_>) -> Answer {
     match outcome {
         Ok(answer) | Err(answer) => answer,
     }
-}
-
-/// A status for the whole request, in words a real server uses for it.
-fn refusal(dialect: Dialect, status: u16) -> Answer {
-    match status {
-        429 => Answer::error(
-            429,
-            429,
-            "Request rate limit exceeded: The rate limit of requests per second has been exceeded.",
-        ),
-        500 => Answer::error(500, 500, "Internal Server Error"),
-        503 if dialect == Dialect::Strimzi => {
-            Answer::error(503, 503, "Bridge is overloaded, please retry later")
-        }
-        status => Answer::plain(status),
-    }
-}
-
-fn falsified(call: &Call<'_>, mut answer: Answer) -> Answer {
-    match call.plan.falsify {
-        Some(Falsify::Status(status)) => return refusal(call.shared.dialect, status),
-        Some(Falsify::BrokenJson) => {
-            let half = answer.body.len() / 2;
-            answer.body.truncate(half);
-            answer.told = None;
-        }
-        Some(Falsify::Defect(Defect::ServerError)) => return server_error(call.head),
-        Some(Falsify::Defect(Defect::HtmlBehind)) if call.head.accepts_html() => {
-            answer.behind = html(500, "Server Error", &absolute(call.head));
-            answer.told = None;
-        }
-        Some(Falsify::EmptyBody | Falsify::Defect(_)) => {
-            answer.body.clear();
-            answer.told = None;
-        }
-        Some(Falsify::ExtraEntries(_)) | None => {}
-    }
-    answer
-}
-
-/// The defect's 500: a page for people, or nothing at all for a client that takes v2 only. The connection stays open.
-fn server_error(head: &Head<'_>) -> Answer {
-    let mut answer = Answer::page(500, "Server Error", &absolute(head));
-    answer.close = false;
-    answer.voice = Voice::WebServer;
-    if !head.accepts_html() {
-        answer.body.clear();
-        answer.content_type = None;
-    }
-    answer
-}
-
-fn absolute(head: &Head<'_>) -> String {
-    format!("http://{}{}", head.host.unwrap_or("localhost"), head.path())
 }

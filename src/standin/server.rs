@@ -13,12 +13,17 @@ use tokio_rustls::TlsAcceptor;
 
 use super::backend::Backend;
 use super::clock::Clock;
-use super::connection;
+use super::connection::{self, End};
+use super::door::Door;
 use super::faults::Script;
 use super::serve::Shared;
-use super::truth::{Truth, TruthSnapshot};
+use super::threads::Threads;
+use super::truth::{Counter, Truth, TruthSnapshot};
 use super::{Settings, tls};
 use crate::wire::Dialect;
+
+/// How often the script is asked whether the door is to be shut.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// What a server did until it ended.
 #[derive(Debug, Clone)]
@@ -41,16 +46,19 @@ pub async fn serve(
     truth: Arc<Truth>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<Served> {
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let mut door = Door::new(listener)?;
     let script = Script::new(&settings.faults, Arc::clone(&truth));
     let dies_after = script.dies_after();
     let threads = settings.threads.max(1);
+    let jetty = settings.dialect == Dialect::Confluent;
+    let (drop_all, drops) = watch::channel(());
     let shared = Arc::new(Shared {
         dialect: settings.dialect,
         backend,
         script,
         idle_timeout: settings.idle_timeout.or(idle_timeout(settings.dialect)),
+        max_block: settings.max_block,
+        threads: Threads::new(jetty.then_some(settings.request_threads)),
         tls: settings.tls.is_some(),
         started: Instant::now(),
         truth: Arc::clone(&truth),
@@ -63,6 +71,7 @@ pub async fn serve(
             shared: Arc::clone(&shared),
             tls: settings.tls.as_ref().map(tls::Server::acceptor),
             stopped: stopped.clone(),
+            drops: shared.script.is_watched().then(|| drops.clone()),
         };
         workers.push(worker.start(number)?);
     }
@@ -70,9 +79,9 @@ pub async fn serve(
         () = shutdown => false,
         () = shared.died.notified() => true,
         () = sleep_until_death(dies_after) => true,
-        () = accept(&listener, &workers, &truth) => false,
+        () = accept(&mut door, &workers, &shared, &drop_all) => false,
     };
-    drop(listener);
+    drop(door);
     if died {
         truth.died();
     }
@@ -112,21 +121,42 @@ async fn sleep_until_death(after: Option<Duration>) {
 
 type Handle = (mpsc::UnboundedSender<TcpStream>, thread::JoinHandle<()>);
 
-/// Accepts for ever; connections go to the workers in turn.
-async fn accept(listener: &tokio::net::TcpListener, workers: &[Handle], truth: &Truth) {
-    for (connections, _) in workers.iter().cycle() {
-        loop {
-            let accepted = listener.accept().await;
-            let Ok(stream) = accepted.and_then(|(stream, _)| stream.into_std()) else {
-                // Out of file descriptors, or the peer is gone: the next one may do better.
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                continue;
-            };
-            truth.accepted();
-            if connections.send(stream).is_err() {
-                return;
+/// Accepts for ever; connections go to the workers in turn. A script may shut the door or drop all connections meanwhile.
+async fn accept(
+    door: &mut Door,
+    workers: &[Handle],
+    shared: &Shared,
+    drop_all: &watch::Sender<()>,
+) {
+    let script = &shared.script;
+    let mut turns = workers.iter().cycle();
+    loop {
+        if script.is_watched() {
+            if script.drops() {
+                drop_all.send_replace(());
             }
-            break;
+            // A door that cannot be moved now is tried again at the next look.
+            let _ = door.set(!script.refuses());
+        }
+        let accepted = if script.is_watched() {
+            match tokio::time::timeout(LOOK, door.accept()).await {
+                Ok(accepted) => accepted,
+                Err(_) => continue,
+            }
+        } else {
+            door.accept().await
+        };
+        let Ok(stream) = accepted else {
+            // Out of file descriptors, or the peer is gone: the next one may do better.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        shared.truth.accepted();
+        let Some((connections, _)) = turns.next() else {
+            return;
+        };
+        if connections.send(stream).is_err() {
+            return;
         }
     }
 }
@@ -135,6 +165,8 @@ struct Worker {
     shared: Arc<Shared>,
     tls: Option<TlsAcceptor>,
     stopped: watch::Receiver<bool>,
+    /// Told when a fault closes all connections; `None`: no fault does.
+    drops: Option<watch::Receiver<()>>,
 }
 
 impl Worker {
@@ -167,20 +199,58 @@ impl Worker {
             let clock = Rc::clone(&clock);
             let counter = Arc::clone(&counter);
             let tls = self.tls.clone();
+            let drops = self.drops.clone();
             tokio::task::spawn_local(async move {
                 // A connection that cannot be set up is gone already.
                 let Ok(stream) = prepare(stream) else { return };
-                match tls {
-                    None => connection::run(stream, &shared, &clock, &counter).await,
-                    Some(tls) => {
-                        if let Ok(stream) = tls.accept(stream).await {
-                            connection::run(stream, &shared, &clock, &counter).await;
-                        }
-                    }
+                shared.script.opened(true);
+                let serving = serve_one(stream, tls, &shared, &clock, &counter);
+                tokio::select! {
+                    () = serving => {}
+                    () = dropped(drops) => shared.truth.dropped(),
                 }
+                shared.script.opened(false);
             });
         }
     }
+}
+
+async fn serve_one(
+    mut stream: tokio::net::TcpStream,
+    tls: Option<TlsAcceptor>,
+    shared: &Shared,
+    clock: &Clock,
+    counter: &Counter,
+) {
+    let Some(tls) = tls else {
+        let end = connection::run(&mut stream, shared, clock, counter).await;
+        return close(&stream, end);
+    };
+    if let Ok(mut stream) = tls.accept(stream).await {
+        let end = connection::run(&mut stream, shared, clock, counter).await;
+        close(stream.get_ref().0, end);
+    }
+}
+
+/// Makes the coming close a reset, if that is how the connection ends.
+fn close(stream: &tokio::net::TcpStream, end: End) {
+    if end == End::Reset {
+        // If the system refuses, the peer sees the connection end in another way.
+        let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    }
+}
+
+/// Ready when a fault closes all connections.
+async fn dropped(drops: Option<watch::Receiver<()>>) {
+    if let Some(mut drops) = drops {
+        // Only what comes from now on concerns this connection.
+        drops.mark_unchanged();
+        if drops.changed().await.is_ok() {
+            return;
+        }
+    }
+    // No fault does, or the server is ending and ends its connections itself.
+    std::future::pending().await
 }
 
 fn prepare(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {

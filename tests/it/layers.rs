@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What each module may use of the others.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("units", &[]),
     ("error", &[]),
     ("wire", &[]),
+    // What a stand-in's script says: a plan reads it, a stand-in runs it.
+    ("fault", &["units"]),
     ("measure", &["units", "error", "wire"]),
-    ("plan", &["units", "error", "wire"]),
+    ("plan", &["fault", "units", "error", "wire"]),
     ("payload", &["plan", "units", "error", "wire"]),
     (
         "engine",
@@ -23,7 +25,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
         "report",
         &["plan", "measure", "gate", "units", "error", "wire"],
     ),
-    ("standin", &["units", "error", "wire"]),
+    ("standin", &["fault", "units", "error", "wire"]),
     // `serve` names the stand-in's own types for faults.
     ("cli", &["plan", "standin", "units", "error", "wire"]),
     ("rest", &["plan", "report", "units", "error", "wire"]),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cli;
+mod faults;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod layers;

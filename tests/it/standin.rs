@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use krush::standin::{Embedded, Settings, tls};
 
 /// A status line, headers and the decoded body.
-struct Reply {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
-fn with_faults(faults: &[&str]) -> Embedded {
+pub(crate) fn with_faults(faults: &[&str]) -> Embedded {
     let settings = Settings {
         faults: faults.iter().map(|fault| fault.parse().unwrap()).collect(),
         threads: 2,
@@ -24,7 +24,7 @@ fn with_faults(faults: &[&str]) -> Embedded {
     Embedded::start(settings).unwrap()
 }
 
-fn connect(server: &Embedded) -> BufReader<TcpStream> {
+pub(crate) fn connect(server: &Embedded) -> BufReader<TcpStream> {
     let address = server.url().strip_prefix("http://").unwrap();
     let stream = TcpStream::connect(address).unwrap();
     stream
@@ -33,20 +33,22 @@ fn connect(server: &Embedded) -> BufReader<TcpStream> {
     BufReader::new(stream)
 }
 
-fn request(method: &str, path: &str, body: &str) -> String {
+pub(crate) fn request(method: &str, path: &str, body: &str) -> String {
     format!(
         "{method} {path} HTTP/1.1\r\nHost: h\r\nAccept: application/vnd.kafka.v2+json\r\nContent-Type: application/vnd.kafka.json.v2+json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
 }
 
-fn records(count: usize) -> String {
-    let all: Vec<String> = (0..count).map(|n| format!("{{\"value\":{n}}}")).collect();
+pub(crate) fn records(count: usize) -> String {
+    let all: Vec<String> = (0..count)
+        .map(|n| format!("{{\"value\":{{\"n\":{n}}}}}"))
+        .collect();
     format!("{{\"records\":[{}]}}", all.join(","))
 }
 
 /// One answer, `None` if the connection ended instead.
-fn read_reply(stream: &mut impl std::io::BufRead) -> Option<Reply> {
+pub(crate) fn read_reply(stream: &mut impl std::io::BufRead) -> Option<Reply> {
     let mut head = String::new();
     loop {
         let before = head.len();
@@ -79,16 +81,16 @@ fn read_reply(stream: &mut impl std::io::BufRead) -> Option<Reply> {
     Some(Reply { status, head, body })
 }
 
-fn send(stream: &mut BufReader<TcpStream>, request: &str) -> Option<Reply> {
+pub(crate) fn send(stream: &mut BufReader<TcpStream>, request: &str) -> Option<Reply> {
     stream.get_mut().write_all(request.as_bytes()).ok()?;
     read_reply(stream)
 }
 
-fn produce(stream: &mut BufReader<TcpStream>, count: usize) -> Option<Reply> {
+pub(crate) fn produce(stream: &mut BufReader<TcpStream>, count: usize) -> Option<Reply> {
     send(stream, &request("POST", "/topics/t", &records(count)))
 }
 
-fn stored(server: &Embedded) -> u64 {
+pub(crate) fn stored(server: &Embedded) -> u64 {
     server.memory().totals().stored
 }
 
