@@ -92,7 +92,7 @@ pub(crate) struct Judge {
     in_offsets: bool,
     entry: Entry,
     seen: Seen,
-    /// Where the first record of this answer is stored, and that of the one before.
+    /// Where the first acked record of this answer is stored, and that of the last answer that named a place.
     first: Option<Place>,
     first_before: Option<Place>,
     /// Two answers in a row named different places: this server really assigns them.
@@ -227,7 +227,7 @@ impl Judge {
             let Some(entry) = plain_entry(&bytes[at..]) else {
                 break;
             };
-            if count + self.seen.entries == 0 {
+            if self.first.is_none() {
                 self.first = plain_place(&bytes[..entry]);
             }
             count += 1;
@@ -309,7 +309,7 @@ impl Judge {
         let partition = self.entry.partition;
         match self.entry.judge(self.dialect) {
             Ok(offset) => {
-                if seen.entries == 1 && offset >= 0 {
+                if self.first.is_none() && offset >= 0 {
                     self.first = partition.map(|partition| (partition, offset));
                 }
                 seen.acked += 1;

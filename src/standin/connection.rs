@@ -64,6 +64,8 @@ struct Connection<'a, S> {
     /// A fault may need the three below.
     remembers: bool,
     answered_at: Option<Instant>,
+    /// When the last piece of an answer was about to go to the kernel.
+    last_write: Instant,
     defect: Option<Defect>,
     /// The right answer to the last request.
     last: Option<Answer>,
@@ -86,6 +88,7 @@ where
         served: 0,
         remembers: shared.script.remembers(),
         answered_at: None,
+        last_write: Instant::now(),
         defect: None,
         last: None,
     };
@@ -233,7 +236,7 @@ where
         match sent {
             Sent::Whole { answer, stays } => {
                 if let Some(account) = account {
-                    account.answered(&answer);
+                    account.answered(&answer, self.last_write);
                 }
                 Ok(Next::stays(stays))
             }

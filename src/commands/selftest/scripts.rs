@@ -206,7 +206,7 @@ fn trial(faults: &[String], load: &str) -> Result<Trial> {
         faults: trial::faults(&texts)?,
         threads: 1,
         max_block: TIMEOUT,
-        //TMP request_threads: 2,
+        request_threads: 2,
         ..Settings::default()
     })?;
     plan.target.urls = vec![url.clone()];

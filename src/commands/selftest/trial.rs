@@ -114,6 +114,13 @@ impl Trial {
         self.truth.faults.get(index).map_or(0, |(_, hits)| *hits)
     }
 
+    /// How often faults of this kind struck.
+    pub(super) fn struck(&self, kind: &str) -> u64 {
+        let of_kind = |text: &str| text.split(['=', '@']).next() == Some(kind);
+        let faults = self.truth.faults.iter().filter(|(text, _)| of_kind(text));
+        faults.map(|(_, hits)| hits).sum()
+    }
+
     /// Exit code of the run.
     pub(super) fn exit(&self) -> u8 {
         self.report.verdict.exit_code

@@ -1,6 +1,7 @@
 //! How an answer leaves: in the writes its server makes, or as faults of the sending say.
 
 use std::io;
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
@@ -97,12 +98,14 @@ where
                     if index > 0 {
                         tokio::time::sleep(pause).await;
                     }
+                    self.last_write = Instant::now();
                     self.stream.write_all(piece).await?;
                     self.stream.flush().await?;
                 }
             }
             None => {
                 for piece in self.wire.writes() {
+                    self.last_write = Instant::now();
                     self.stream.write_all(piece).await?;
                     self.stream.flush().await?;
                 }

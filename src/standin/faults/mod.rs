@@ -240,6 +240,8 @@ impl Script {
                 return defect.is_some();
             }
             Kind::Sever if asked.reuse.is_some() => return false,
+            // Nothing was answered before it.
+            Kind::Previous if asked.reuse.is_none() => return false,
             _ => {
                 if !due || !asked.produce || !considers() {
                     return false;
