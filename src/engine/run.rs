@@ -355,10 +355,7 @@ fn merge(
         ..Connections::default()
     };
     let (mut first_sent_us, mut last_ack_us) = (None, None);
-    let mut generator = Generator {
-        peak_rss_bytes: peak_rss_bytes(),
-        ..Generator::default()
-    };
+    let generator = generator(&harvests);
     for harvest in &harvests {
         for (into, from) in targets.iter_mut().zip(&harvest.recorders) {
             into.merge(from);
@@ -375,11 +372,6 @@ fn merge(
         connections.used_once += harvest.used_once;
         first_sent_us = first_sent_us.into_iter().chain(harvest.first_sent_us).min();
         last_ack_us = last_ack_us.max(harvest.last_ack_us);
-        generator.thread_busy_ratios.extend(harvest.busy_ratio);
-        generator.thread_wait_ratios.extend(harvest.wait_ratio);
-        let cpu = generator.cpu.into_iter().chain(harvest.cpu);
-        generator.cpu = cpu.reduce(|one, other| one + other);
-        generator.in_flight_us += harvest.in_flight_us;
     }
     let over_us = harvests
         .iter()
@@ -408,7 +400,11 @@ fn merge(
         let records = records_left.min(missed.requests * u64::from(setup.load.batch_size));
         records_left -= records;
         let (due_us, now_us) = (since_start(missed.due_us), since_start(now_us));
-        timeline.never_sent(due_us, now_us, missed.requests, records);
+        let counts = Counts {
+            requests: missed.requests,
+            records,
+        };
+        timeline.never_sent(due_us, now_us, counts);
     });
     let unsent = Counts {
         requests: called.requests.saturating_sub(taken.requests) + given_back.requests,
@@ -458,6 +454,20 @@ fn merge(
         generator,
         end,
         gone,
+    }
+}
+
+/// What the threads used and saw of themselves.
+fn generator(harvests: &[Harvest]) -> Generator {
+    let each = |ratio: fn(&Harvest) -> Option<f64>| harvests.iter().filter_map(ratio).collect();
+    let cpu = harvests.iter().filter_map(|harvest| harvest.cpu);
+    Generator {
+        thread_busy_ratios: each(|harvest| harvest.busy_ratio),
+        thread_wait_ratios: each(|harvest| harvest.wait_ratio),
+        cpu: cpu.reduce(|one, other| one + other),
+        in_flight_us: harvests.iter().map(|harvest| harvest.in_flight_us).sum(),
+        clock_skew: Duration::ZERO,
+        peak_rss_bytes: peak_rss_bytes(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 use super::{Control, Progress, Setup, TargetSetup, run};
-use crate::measure::{End, FailureKind, Measured};
+use crate::measure::{End, FailureKind, Measured, SecondStats};
 use crate::payload::Head;
 use crate::plan::{Arrivals, Content, KeyMode, Load, Pace, Payload, Rates, Stage, Stop};
 use crate::units::{ByteSize, Rate};
@@ -250,6 +250,42 @@ fn assert_balanced(measured: &Measured) {
         measured.scheduled.records,
         ledger.records.sent + measured.unsent.records
     );
+    assert_told_over_time(measured);
+}
+
+/// Seconds and spans hold what the ledger holds, and the requests in flight over time are those of their own times.
+fn assert_told_over_time(measured: &Measured) {
+    let total = measured.total();
+    assert_eq!(measured.generator.in_flight_us, total.in_flight_us);
+    let ledger = total.ledger;
+    let seconds = measured.timeline.clone();
+    let spans = measured.spans.iter().map(|span| span.stats).collect();
+    for rows in [seconds, spans] {
+        let sum = |field: fn(&SecondStats) -> u64| rows.iter().map(field).sum::<u64>();
+        assert_eq!(sum(|row| row.records_sent), ledger.records.sent);
+        assert_eq!(sum(|row| row.requests_sent), ledger.requests.sent);
+        assert_eq!(sum(|row| row.records_acked), ledger.records.acked);
+        assert_eq!(sum(|row| row.requests), ledger.requests.sent);
+        assert_eq!(sum(|row| row.requests_due), {
+            total.latency.len() + total.latency_bounds.len()
+        });
+        if measured.planned.is_some() {
+            assert_eq!(sum(|row| row.records_due), measured.scheduled.records);
+            assert_eq!(sum(|row| row.requests_due), measured.scheduled.requests);
+        }
+    }
+    // What a request waited before it was sent was either for a connection or for krush, to the precision of a histogram.
+    let own_us = total.own_lateness.mean() * total.own_lateness.len() as f64;
+    if total.own_lateness.len() == measured.scheduled.requests {
+        let parts = own_us + total.starvation.total_us as f64;
+        let apart = (total.backlog_us as f64 - parts).abs();
+        let samples = total.own_lateness.len() as f64;
+        assert!(
+            apart <= parts / 1_000.0 + samples,
+            "{parts} {}",
+            total.backlog_us
+        );
+    }
 }
 
 fn failures(measured: &Measured) -> Vec<(FailureKind, u64)> {
@@ -430,6 +466,37 @@ fn an_open_loop_counts_a_stall_from_when_requests_were_due() {
     assert!(total.latency.value_at_quantile(0.25) < 100_000);
     assert!(total.service_time.value_at_quantile(0.75) < 100_000);
     assert!(total.send_delay.max() > 500_000);
+    // They waited for a connection, not for krush.
+    assert!(total.starvation.max_us > 500_000);
+    assert!(
+        (60..=110).contains(&total.starvation.requests),
+        "{:?}",
+        total.starvation
+    );
+    assert_eq!(total.own_lateness.len(), 200);
+    assert!(total.own_lateness.value_at_quantile(0.5) < 50_000);
+    assert!(
+        measured.mean_backlog() > 10.0,
+        "{}",
+        measured.mean_backlog()
+    );
+    let stalled = measured.timeline[0];
+    assert_eq!(stalled.requests_due, 100);
+    assert!(stalled.p95_us > Some(500_000), "{stalled:?}");
+    assert!(stalled.records_acked < 80, "{stalled:?}");
+}
+
+#[test]
+fn waiting_for_the_only_connection_is_no_lateness_of_krush() {
+    let server = server(|_| Act::AnswerIn(Duration::from_millis(100)));
+    let mut setup = setup(&server, Stop::Messages(10), 1, 1);
+    setup.load.pace = Some(Pace::constant(Rate(100.0)));
+    let total = measure(&setup).total();
+    assert_eq!(total.ledger.requests.complete, 10);
+    assert!(total.starvation.requests >= 9, "{:?}", total.starvation);
+    // The last was due after 90 ms and had its connection after 900 at the earliest.
+    assert!(total.starvation.max_us >= 810_000, "{:?}", total.starvation);
+    assert!(total.own_lateness.value_at_quantile(0.5) < 50_000);
 }
 
 #[test]

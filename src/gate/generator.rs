@@ -24,6 +24,8 @@ const LATE_P50_US: u64 = 1_000;
 const LATE_TAIL_US: u64 = 5_000;
 /// Median service time over the fastest from which the target is slower under load: more connections would queue.
 const SLOWED: u64 = 3;
+/// Differences below this are noise: the fastest answer counts as no faster.
+const FAST_US: u64 = 200;
 /// Share of requests that may wait for a connection without a word.
 const STARVED: f64 = 0.01;
 
@@ -50,6 +52,15 @@ fn cpu_words(run: &Run) -> String {
     busy + &waiting.unwrap_or_default()
 }
 
+/// Who may have the CPU that krush waits for.
+fn others(run: &Run) -> &'static str {
+    if run.facts.embedded {
+        "the stand-in in this process, or other programs, run"
+    } else {
+        "other programs, or the target itself, run"
+    }
+}
+
 /// What to change if krush had too little CPU; `None`: that is not what kept it.
 fn cpu_hint(run: &Run) -> Option<String> {
     if let Some(busy) = busiest(run).filter(|&busy| busy > BUSY) {
@@ -61,9 +72,10 @@ fn cpu_hint(run: &Run) -> Option<String> {
     }
     most_crowded(run).filter(|&waiting| waiting > CROWDED).map(|waiting| {
         format!(
-            "krush's threads waited for a CPU for {:.0} % of the time: other programs, or the target itself, run on the same \
-             cores; run krush on another machine, or lower --threads or --rate",
-            waiting * 100.0
+            "krush's threads waited for a CPU for {:.0} % of the time: {} on the same cores; run krush on another machine, or \
+             lower --threads or --rate",
+            waiting * 100.0,
+            others(run)
         )
     })
 }
@@ -173,7 +185,7 @@ fn slowed(run: &Run) -> Option<String> {
         run.summary.service_time_us.p50?,
         run.total.service_time.min(),
     );
-    (p50 > SLOWED * fastest.max(1)).then(|| {
+    (p50 > SLOWED * fastest.max(FAST_US)).then(|| {
         format!(
             "it answers slower under load (half of the requests took {} or more, the fastest {})",
             latency(p50),
@@ -220,10 +232,10 @@ fn starvation_hint(run: &Run) -> String {
     let words = starved_words(run);
     match slowed(run) {
         None if few => format!(
-            "{words}: at a mean service time of {}, Little's law asks for at least {}; raise --concurrency above \
-             that, or lower --rate",
-            latency(mean_us as u64),
-            counted(needed, "connection", "connections")
+            "{words}: by Little's law it takes at least {} if answers go on taking {} on average; raise --concurrency \
+             above that, or lower --rate",
+            counted(needed, "connection", "connections"),
+            latency(mean_us as u64)
         ),
         Some(slower) => format!(
             "{words}: the target reached only {reached} requests/s and {slower}: more connections would only queue; lower --rate"
@@ -276,9 +288,10 @@ pub(super) fn crowded(run: &Run) -> Option<String> {
     let waiting = most_crowded(run)?;
     (waiting > CROWDED && run.measured.elapsed >= TELLING).then(|| {
         format!(
-            "an engine thread was ready to run but waited for a CPU for {:.0} % of the time: other programs, or the target \
-             itself, run on the same cores, and the latency includes it. Try another machine, or fewer --threads.",
-            waiting * 100.0
+            "an engine thread was ready to run but waited for a CPU for {:.0} % of the time: {} on the same cores, and the \
+             latency includes it. Try another machine, or fewer --threads.",
+            waiting * 100.0,
+            others(run)
         )
     })
 }
@@ -407,8 +420,9 @@ mod tests {
 
     #[test]
     fn a_rate_that_was_not_reached_says_what_limited_it() {
+        type Service = fn(u64) -> u64;
         type Change = fn(&mut Fixture);
-        let cases: [(&str, fn(u64) -> u64, Change); 8] = [
+        let cases: [(&str, Service, Change); 8] = [
             ("connections", |_| 150_000, |_| {}),
             (
                 "peak",
@@ -434,14 +448,14 @@ mod tests {
             ),
             ("gone", |_| 150_000, |f| f.measured.end = End::TargetGone),
         ];
-        let given = |(name, service_us, change): (&str, fn(u64) -> u64, Change)| {
+        let given = |(name, service_us, change): (&str, Service, Change)| {
             let mut fixture = starved(service_us);
             change(&mut fixture);
             format!("{name}: {}", hint(&fixture, "offered rate reached"))
         };
         insta::assert_snapshot!(cases.map(given).join("\n"), @r"
-        connections: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: at a mean service time of 150 ms, Little's law asks for at least 8 connections; raise --concurrency above that, or lower --rate
-        peak: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: at a mean service time of 150 ms, Little's law asks for at least 12 connections; raise --concurrency above that, or lower --rate
+        connections: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: by Little's law it takes at least 8 connections if answers go on taking 150 ms on average; raise --concurrency above that, or lower --rate
+        peak: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: by Little's law it takes at least 12 connections if answers go on taking 150 ms on average; raise --concurrency above that, or lower --rate
         slower: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: the target reached only 25 requests/s and it answers slower under load (half of the requests took 150 ms or more, the fastest 10.0 ms): more connections would only queue; lower --rate
         stall: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: the connections would do at the mean service time of 50.0 ms, so the target stood still for a while; look at its log, or lower --rate
         no answer: 49 of 50 requests waited for a free connection (4 in all), up to 1.20 s: no answer came to free one; look at the target's log
@@ -449,6 +463,22 @@ mod tests {
         crowded: krush's threads waited for a CPU for 30 % of the time: other programs, or the target itself, run on the same cores; run krush on another machine, or lower --threads or --rate
         gone: the target was gone before the load ended: look at its log
         ");
+    }
+
+    #[test]
+    fn a_target_is_slower_under_load_from_three_times_its_fastest_answer() {
+        let slower = |fastest_us: u64, median_us: u64| {
+            let fixture = open_loop(|f| {
+                let answer = |index| Exchange {
+                    done_us: 50 + if index == 0 { fastest_us } else { median_us },
+                    ..answered(index)
+                };
+                f.record((0..100).map(answer));
+            });
+            slowed(&fixture.run()).is_some()
+        };
+        assert!(!slower(1_000, 2_998) && slower(1_000, 3_010));
+        assert!(!slower(37, 600) && slower(37, 601), "of 200 µs");
     }
 
     #[test]
@@ -489,7 +519,7 @@ mod tests {
                 f.measured.generator.thread_busy_ratios = vec![0.9];
             }),
             ("crowded", |f| {
-                f.measured.generator.thread_wait_ratios = vec![0.21]
+                f.measured.generator.thread_wait_ratios = vec![0.21];
             }),
         ];
         let given = |(name, change): (&str, Change)| {

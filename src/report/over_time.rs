@@ -41,10 +41,14 @@ fn row(span: &SpanRow) -> [String; 7] {
             "-".to_owned()
         }
     };
-    let from = span.row.second as f64;
+    let from = span.row.second;
     let [p50, p95, max] = latency_cells(&span.row.latency_us);
     [
-        format!("{} - {}", seconds(from), seconds(from + span.secs)),
+        if span.load_secs > 0.0 {
+            format!("{from} - {}", seconds(from as f64 + span.secs))
+        } else {
+            format!("after {from}")
+        },
         per_sec(span.row.records_due, span.load_secs),
         per_sec(span.row.records_acked, span.secs),
         grouped(span.row.failures),

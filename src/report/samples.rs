@@ -236,8 +236,8 @@ fn table_of_a_good_run_on_the_stand_in() {
                       sent = acked 100,000 + rejected 0 + unknown 0
     requests          scheduled 100 = sent 100 + unsent 0
                       sent = complete 100 + partial 0 + rejected 0 + unknown 0
-    volume            over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 requests/s
-    generator         0.59 of 2 threads busy, 12.0 ms CPU a request, 7.3 in flight
+    volume            over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 answers/s
+    generator         0.59 of 2 threads busy, 12.0 ms CPU a request, 7.34 in flight
 
     warning: the target is krush's built-in stand-in, in this process: figures are
       about this machine, not about a REST Proxy. Name a REST Proxy with --url.
@@ -276,7 +276,7 @@ fn table_of_a_run_with_failures_and_lower_bounds() {
     over time, s  due rec/s  acked rec/s  failed req.     P50       P95       max
     0 - 1            40,000       40,000            0  150 ms    190 ms    10.0 s
     1 - 2            60,000       50,940            2  150 ms  ≥ 10.0 s  ≥ 10.0 s
-    2 - 2.1               -       20,000            7       -         -         -
+    after 2               -       20,000            7       -         -         -
     due and latency: by when a request was due, sent or not; acked and failed: by
       when it ended
 
@@ -284,9 +284,10 @@ fn table_of_a_run_with_failures_and_lower_bounds() {
                       sent = acked 91,940 + rejected 60 + unknown 7,000
     requests          scheduled 100 = sent 99 + unsent 1
                       sent = complete 90 + partial 2 + rejected 0 + unknown 7
-    volume            over 2.48 s: 10 MB/s payload, 11.6 MB/s wire, 37.1 requests/s
+    volume            over 2.48 s: 10 MB/s payload, 11.6 MB/s wire, 37.1 answers/s
     generator         0.59 of 2 threads busy, 12.1 ms CPU a request, 40.7 in flight
-                      own lateness P99 50 µs, 3 waited for a connection, backlog 1.0
+                      own lateness P99 50 µs, 3 waited for a connection, backlog
+                      0.98
     warm-up           2,000 records acked, 0 rejected, 0 unknown in 5s; in no figure
                       above
 
@@ -355,8 +356,8 @@ fn table_of_a_void_run() {
                       sent = acked 100,000 + rejected 0 + unknown 0
     requests          scheduled 100 = sent 100 + unsent 0
                       sent = complete 100 + partial 0 + rejected 0 + unknown 0
-    volume            over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 requests/s
-    generator         1.37 of 2 threads busy, 12.0 ms CPU a request, 7.3 in flight
+    volume            over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 answers/s
+    generator         1.37 of 2 threads busy, 12.0 ms CPU a request, 7.34 in flight
 
     fails if  saw
     p99 > 2s  199 ms  not judged
@@ -402,8 +403,8 @@ fn table_of_an_interrupted_run() {
                       sent = acked 60,000 + rejected 0 + unknown 0
     requests          scheduled 100 = sent 60 + unsent 40
                       sent = complete 60 + partial 0 + rejected 0 + unknown 0
-    volume            over 2.00 s: 8.1 MB/s payload, 8.7 MB/s wire, 30 requests/s
-    generator         0.59 of 2 threads busy, 20.0 ms CPU a request, 3.8 in flight
+    volume            over 2.00 s: 8.1 MB/s payload, 8.7 MB/s wire, 30 answers/s
+    generator         0.59 of 2 threads busy, 20.0 ms CPU a request, 3.82 in flight
 
     warning: 40,000 of 100,000 records were not acknowledged (0 rejected, 0 unknown,
       40,000 never sent): success is 60 %.
@@ -440,8 +441,8 @@ fn table_of_a_run_whose_target_was_gone() {
                       sent = acked 0 + rejected 0 + unknown 0
     requests          scheduled 0 = sent 0 + unsent 0
                       sent = complete 0 + partial 0 + rejected 0 + unknown 0
-    volume            over 0 µs: 0 MB/s payload, 0 MB/s wire, 0 requests/s
-    generator         0.59 of 2 threads busy, 0.0 in flight
+    volume            over 0 µs: 0 MB/s payload, 0 MB/s wire, 0 answers/s
+    generator         0.59 of 2 threads busy, 0 in flight
 
     failures  status  code  requests  records
     connect        -     -        12        0
@@ -478,8 +479,8 @@ fn table_of_several_targets() {
                       sent = acked 100,000 + rejected 0 + unknown 0
     requests          scheduled 100 = sent 100 + unsent 0
                       sent = complete 100 + partial 0 + rejected 0 + unknown 0
-    volume            over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 requests/s
-    generator         0.59 of 2 threads busy, 12.0 ms CPU a request, 7.3 in flight
+    volume            over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 answers/s
+    generator         0.59 of 2 threads busy, 12.0 ms CPU a request, 7.34 in flight
 
     target                          acked   rec/s     P50     P95  success
     http://proxy-one.example:8082  60,000  30,000  130 ms  157 ms    100 %
@@ -527,14 +528,14 @@ fn markdown_of_a_run_with_failures() {
     | --- | --- | --- | --- | --- | --- | --- |
     | 0 - 1 | 40,000 | 40,000 | 0 | 150 ms | 190 ms | 10.0 s |
     | 1 - 2 | 60,000 | 50,940 | 2 | 150 ms | ≥ 10.0 s | ≥ 10.0 s |
-    | 2 - 2.1 | - | 20,000 | 7 | - | - | - |
+    | after 2 | - | 20,000 | 7 | - | - | - |
 
     Due and latency: by when a request was due, sent or not; acked and failed: by when it ended.
 
     - records: scheduled 100,000 = sent 99,000 + unsent 1,000; sent = acked 91,940 + rejected 60 + unknown 7,000
     - requests: scheduled 100 = sent 99 + unsent 1; sent = complete 90 + partial 2 + rejected 0 + unknown 7
-    - volume: over 2.48 s: 10 MB/s payload, 11.6 MB/s wire, 37.1 requests/s
-    - generator: 0.59 of 2 threads busy, 12.1 ms CPU a request, 40.7 in flight; own lateness P99 50 µs, 3 waited for a connection, backlog 1.0
+    - volume: over 2.48 s: 10 MB/s payload, 11.6 MB/s wire, 37.1 answers/s
+    - generator: 0.59 of 2 threads busy, 12.1 ms CPU a request, 40.7 in flight; own lateness P99 50 µs, 3 waited for a connection, backlog 0.98
     - warm-up: 2,000 records acked, 0 rejected, 0 unknown in 5s; in no figure above
 
     | failure | status | code | requests | records | sample |
@@ -588,8 +589,8 @@ fn markdown_of_a_good_run_on_the_stand_in() {
 
     - records: scheduled 100,000 = sent 100,000 + unsent 0; sent = acked 100,000 + rejected 0 + unknown 0
     - requests: scheduled 100 = sent 100 + unsent 0; sent = complete 100 + partial 0 + rejected 0 + unknown 0
-    - volume: over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 requests/s
-    - generator: 0.59 of 2 threads busy, 12.0 ms CPU a request, 7.3 in flight
+    - volume: over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 answers/s
+    - generator: 0.59 of 2 threads busy, 12.0 ms CPU a request, 7.34 in flight
 
     - **warning:** the target is krush's built-in stand-in, in this process: figures are about this machine, not about a REST Proxy. Name a REST Proxy with --url.
     - **warning:** 100 batches over 500 connections: a burst, not sustained load; 400 connections sent nothing. Try --duration 30s.

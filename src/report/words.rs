@@ -163,10 +163,10 @@ fn scheduled(scheduled: u64, sent: u64, unsent: u64) -> String {
     )
 }
 
-/// `over 2.31 s: 8.66 MB/s payload, 10.1 MB/s wire, 43.3 requests/s`
+/// `over 2.31 s: 8.66 MB/s payload, 10.1 MB/s wire, 43.3 answers/s`
 pub(super) fn volume_words(summary: &Summary) -> String {
     format!(
-        "over {}: {} payload, {} wire, {} requests/s",
+        "over {}: {} payload, {} wire, {} answers/s",
         units::latency((summary.duration_secs * 1e6) as u64),
         units::megabytes_per_sec(summary.payload_bytes_per_sec),
         units::megabytes_per_sec(summary.wire_bytes_per_sec),
@@ -186,16 +186,16 @@ pub(super) fn generator_words(report: &Report) -> Vec<String> {
         us if us < 99.95 => format!("{us:.1} µs CPU a request"),
         us => format!("{} CPU a request", units::latency(us as u64)),
     });
-    let in_flight = format!("{:.1} in flight", generator.mean_in_flight);
+    let in_flight = format!("{} in flight", rate_digits(generator.mean_in_flight));
     let first = [busy, cpu, Some(in_flight)].into_iter().flatten();
     let mut lines = vec![first.collect::<Vec<_>>().join(", ")];
     let late = report.summary.own_lateness_us.and_then(|own| own.p99);
     if let (Some(late), Some(waits)) = (late, &generator.connection_waits) {
         lines.push(format!(
-            "own lateness P99 {}, {} waited for a connection, backlog {:.1}",
+            "own lateness P99 {}, {} waited for a connection, backlog {}",
             units::latency(late),
             grouped(waits.requests),
-            generator.mean_backlog.unwrap_or(0.0)
+            rate_digits(generator.mean_backlog.unwrap_or(0.0))
         ));
     }
     lines

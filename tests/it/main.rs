@@ -7,4 +7,5 @@ mod faults;
 mod kafka;
 mod layers;
 mod load;
+mod selftest;
 mod standin;
