@@ -7,6 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches};
 
+use crate::fault::Fault;
 use crate::plan::{
     Arrivals, DialectChoice, FromSetting, KeyKind, Overrides, Secret, Share, Spike, StageSetting,
     Threshold,
@@ -66,6 +67,17 @@ pub struct LoadArgs {
     )]
     #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
     pub embedded: bool,
+
+    /// Make the built-in stand-in misbehave, such as stall=1s@5s; repeatable, see docs/serve.md
+    #[arg(
+        long,
+        env = "KRUSH_FAULT",
+        hide_env_values = true,
+        value_name = "FAULT",
+        value_delimiter = ';'
+    )]
+    #[arg(help_heading = "Target", value_parser = value::<Fault>)]
+    pub fault: Vec<Fault>,
 
     /// Judge replies as those of auto, confluent, strimzi, karapace or redpanda [default: auto]
     #[arg(
@@ -408,6 +420,7 @@ impl LoadArgs {
             description: None,
             urls: Some(self.url.clone()),
             embedded: Some(self.embedded),
+            faults: Some(self.fault.clone()),
             dialect: self.dialect,
             headers: Some(self.header.clone()),
             user: self.user.clone(),

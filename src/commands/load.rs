@@ -18,7 +18,7 @@ use crate::payload::{self, Head, RUN_CHARS};
 use crate::plan::{Origins, Plan, describe, without_secrets};
 use crate::report::{self, Report, Style, table};
 use crate::rest::{self, Patience};
-use crate::standin::Embedded;
+use crate::standin::{Embedded, Settings};
 
 /// How long one address of a name may take to answer before the next is tried.
 const ADDRESS_PATIENCE: Duration = Duration::from_secs(3);
@@ -51,7 +51,11 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(Arc::clone(&control))?;
     let mut stderr = std::io::stderr();
-    let start = || start_standin(crate::standin::Settings::default());
+    let settings = Settings {
+        faults: plan.target.faults.clone(),
+        ..Settings::default()
+    };
+    let start = || start_standin(settings);
     let ready = prepare(&mut plan, Patience::default(), &mut stderr, start);
     let Some(prepared) = interrupts.unless_interrupted(ready) else {
         return Ok(exit::INTERRUPTED);
@@ -201,7 +205,7 @@ fn address(url: &Url) -> Result<SocketAddr> {
 }
 
 /// Starts the built-in stand-in and gives its base URL.
-pub(super) fn start_standin(settings: crate::standin::Settings) -> Result<(Url, Embedded)> {
+pub(super) fn start_standin(settings: Settings) -> Result<(Url, Embedded)> {
     let standin = Embedded::start(settings)?;
     let url = standin
         .url()

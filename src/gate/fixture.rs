@@ -214,6 +214,7 @@ fn plan() -> Plan {
             urls: vec![url::Url::parse("http://localhost:8082").unwrap()],
             named: false,
             embedded: false,
+            faults: Vec::new(),
             dialect: None,
             headers: Vec::new(),
             auth: None,

@@ -71,6 +71,13 @@ pub fn describe(plan: &Plan, origins: &Origins) -> String {
         };
         let origin = match setting.key {
             "thresholds.fail_on" => threshold_origins(origins),
+            // Faults alone ask for the stand-in.
+            "target.embedded"
+                if !plan.target.faults.is_empty()
+                    && *origins.of(setting.key) == Origin::Default =>
+            {
+                origin(origins.of("target.faults"))
+            }
             key => origin(origins.of(key)),
         };
         let line = format!("{name} = {value}");
@@ -141,6 +148,9 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
             )
         }),
         "target.embedded" => Some(target.embedded.to_string()),
+        "target.faults" => {
+            (!target.faults.is_empty()).then(|| list(target.faults.iter().map(ToString::to_string)))
+        }
         "target.dialect" => Some(quoted(
             &target.dialect.map_or("auto", |dialect| dialect.name()),
         )),

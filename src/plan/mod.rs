@@ -27,6 +27,7 @@ pub use value::{FromSetting, Secret, Share, Unreadable};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::fault::Faults;
 use crate::units::{ByteSize, Rate};
 use crate::wire::{Dialect, Format};
 
@@ -58,8 +59,10 @@ pub struct Target {
     pub urls: Vec<url::Url>,
     /// Whether a URL was given (flag, environment, scenario). If not, and nothing listens on the default, the stand-in is used.
     pub named: bool,
-    /// The built-in stand-in was asked for outright.
+    /// The built-in stand-in was asked for outright, or by its faults.
     pub embedded: bool,
+    /// How that one misbehaves on purpose.
+    pub faults: Faults,
     /// Judge replies as this server's; `None`: detect it.
     pub dialect: Option<Dialect>,
     /// Extra request headers, in order.

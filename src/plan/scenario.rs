@@ -215,6 +215,7 @@ mod tests {
         let values = |key: &str| match key {
             "target.embedded" | "target.insecure" | "topic.create" | "thresholds.gate" => "true",
             "target.headers" => "[\"A: b\"]",
+            "target.faults" => "[\"stall=1s@4s\"]",
             "target.dialect" => "\"auto\"",
             "payload.format" => "\"binary\"",
             "payload.content" => "\"base64\"",

@@ -10,6 +10,7 @@ use toml::de::DeValue;
 
 use super::value::{FromSetting, Secret, Share, Unreadable};
 use super::{Arrivals, Content, DialectChoice, KeyKind, Spike, StageSetting, Threshold};
+use crate::fault::Fault;
 use crate::units::{ByteSize, Rate};
 use crate::wire::Format;
 
@@ -110,6 +111,8 @@ settings! {
     urls: Vec<String> = "target.url" "--url";
     /// Use the built-in stand-in.
     embedded: bool = "target.embedded" "--embedded";
+    /// How the built-in stand-in misbehaves.
+    faults: Vec<Fault> = "target.faults" "--fault";
     /// Whose manners replies are judged by.
     dialect: DialectChoice = "target.dialect" "--dialect";
     /// Extra request headers, `Name: value`.

@@ -24,13 +24,20 @@ const OWN_HEADERS: [&str; 6] = [
 /// # Errors
 /// Names the setting, its value and what was expected.
 pub(super) fn resolve(settings: &Overrides, origins: &Origins) -> Result<Target> {
-    let embedded = settings.embedded.unwrap_or(false);
+    let faults = settings.faults.clone().unwrap_or_default();
+    if !faults.is_empty() && settings.urls.is_some() {
+        let message = "only the built-in stand-in has faults, and a target is named";
+        let hint = "leave out --url, or run `krush serve --fault …` and name that one";
+        return Err(origins.error("target.faults", message, hint));
+    }
+    let embedded = settings.embedded.unwrap_or(false) || !faults.is_empty();
     let named = settings.urls.is_some() && !embedded;
     let (urls, url_auth) = urls(settings, origins)?;
     Ok(Target {
         urls,
         named,
         embedded,
+        faults,
         dialect: settings.dialect.and_then(|choice| choice.0),
         headers: headers(settings, origins)?,
         auth: auth(settings, origins, url_auth)?,

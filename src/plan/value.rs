@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::{Arrivals, Content, DialectChoice, KeyKind, Threshold};
+use crate::fault::Fault;
 use crate::units::{self, ByteSize, Rate};
 use crate::wire::{Dialect, Format};
 
@@ -177,6 +178,12 @@ impl FromSetting for Share {
 }
 
 impl FromSetting for Threshold {
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl FromSetting for Fault {
     fn from_text(text: &str) -> Result<Self, String> {
         text.parse()
     }

@@ -240,6 +240,7 @@ impl TargetSection {
             urls: facts.urls.iter().map(|url| bare_url(url)).collect(),
             server: facts.server.clone(),
             embedded: facts.embedded,
+            faults: plan.target.faults.iter().map(ToString::to_string).collect(),
             dialect: facts.dialect,
             apis: facts.apis.clone(),
             topic: plan.topic.name.clone(),

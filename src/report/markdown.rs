@@ -5,8 +5,8 @@ use super::latencies::{COLUMNS, latency_cells, latency_notes, latency_rows};
 use super::over_time;
 use super::text::clean;
 use super::words::{
-    comparison, failures_by_weight, generator_words, load_words, records_ledger, requests_ledger,
-    server_words, stand_in_words, topic_words, volume_words, warmup_words,
+    comparison, failures_by_weight, fault_words, generator_words, load_words, records_ledger,
+    requests_ledger, server_words, stand_in_words, topic_words, volume_words, warmup_words,
 };
 use crate::units::{self, grouped, rate_digits};
 
@@ -74,7 +74,8 @@ fn head(report: &Report) -> Vec<String> {
     if !verdict.reasons.is_empty() {
         lines.push(String::new());
     }
-    if let Some(text) = stand_in_words(&report.target) {
+    let words = [stand_in_words(&report.target), fault_words(&report.target)];
+    for text in words.into_iter().flatten() {
         lines.extend([format!("**Target: {}.**", safe(&text)), String::new()]);
     }
     let target = &report.target;

@@ -247,6 +247,9 @@ pub struct TargetSection {
     pub server: String,
     /// It ran inside this process.
     pub embedded: bool,
+    /// How it misbehaved on purpose, a fault of the script each; see `docs/serve.md`.
+    #[serde(default)]
+    pub faults: Vec<String>,
     /// How replies were judged.
     pub dialect: Dialect,
     /// APIs that answered.

@@ -688,6 +688,7 @@ fn json_of_a_good_run_on_the_stand_in() {
         ],
         "server": "krush 0.1.0 stand-in",
         "embedded": true,
+        "faults": [],
         "dialect": "confluent",
         "apis": [
           "v2",

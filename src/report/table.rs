@@ -10,8 +10,9 @@ use super::latencies::{COLUMNS, latency_notes, latency_rows};
 use super::over_time;
 use super::text::{WIDTH, clean, fill, shorten, wrap};
 use super::words::{
-    bounded, comparison, failures_by_weight, generator_words, load_words, records_ledger,
-    requests_ledger, server_words, stand_in_words, topic_words, volume_words, warmup_words,
+    bounded, comparison, failures_by_weight, fault_words, generator_words, load_words,
+    records_ledger, requests_ledger, server_words, stand_in_words, topic_words, volume_words,
+    warmup_words,
 };
 use super::{PlanSection, Report, Style, Summary, TargetFacts, TargetSection};
 use crate::gate::Outcome;
@@ -62,11 +63,12 @@ pub fn body(report: &Report, files: &[PathBuf], style: Style) -> String {
     out
 }
 
-/// The verdict alone, for `--quiet`; still says if the target is no REST Proxy.
+/// The verdict alone, for `--quiet`; still says if the target is no REST Proxy, or misbehaves on purpose.
 pub fn verdict_lines(report: &Report, files: &[PathBuf], style: Style) -> String {
     let mut lines = verdict(report, files, style);
-    let words = stand_in_words(&report.target);
-    lines.extend(words.map_or_else(Vec::new, |text| wrap("  ", 4, &text)));
+    for words in [stand_in_words(&report.target), fault_words(&report.target)] {
+        lines.extend(words.map_or_else(Vec::new, |text| wrap("  ", 4, &text)));
+    }
     lines.push(String::new());
     lines.join("\n")
 }
@@ -82,7 +84,9 @@ fn header_lines(plan: &PlanSection, target: &TargetSection) -> String {
     ];
     let mut lines = fill(&segments.map(|segment| clean(&segment)), "  ");
     lines.extend(fill(&load_words(plan), ", "));
-    lines.extend(stand_in_words(target).map_or_else(Vec::new, |text| wrap("", 2, &text)));
+    for text in [stand_in_words(target), fault_words(target)] {
+        lines.extend(text.map_or_else(Vec::new, |text| wrap("", 2, &text)));
+    }
     lines.push(String::new());
     lines.join("\n")
 }

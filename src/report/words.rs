@@ -119,6 +119,12 @@ pub(super) fn stand_in_words(target: &TargetSection) -> Option<String> {
     ))
 }
 
+/// What must be said of a target that misbehaves on purpose.
+pub(super) fn fault_words(target: &TargetSection) -> Option<String> {
+    let faults = target.faults.join(", ");
+    (!faults.is_empty()).then(|| format!("it misbehaves on purpose: {faults}"))
+}
+
 /// The identity of the ledger for records, one half a line.
 pub(super) fn records_ledger(report: &Report) -> [String; 2] {
     let r = &report.ledger.records;

@@ -14,6 +14,7 @@ fn target() -> Target {
         urls: Vec::new(),
         named: true,
         embedded: false,
+        faults: Vec::new(),
         dialect: None,
         headers: vec![("X-Run".to_owned(), "7".to_owned())],
         auth: Some(Auth::Bearer("t0ken".to_owned())),

@@ -113,6 +113,7 @@ fn topics(url: &Url, tls: Tls) -> Result<Vec<String>, CallError> {
         urls: Vec::new(),
         named: true,
         embedded: false,
+        faults: Vec::new(),
         dialect: None,
         headers: Vec::new(),
         auth: None,

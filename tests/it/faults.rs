@@ -581,3 +581,99 @@ fn without_a_share_the_keep_alive_defect_is_as_rare_as_it_was_measured() {
     server.stop();
     assert_eq!(stored(&server), server.truth().counts.records_received);
 }
+
+#[test]
+fn a_load_command_scripts_the_stand_in_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    std::fs::write(
+        file("bad.toml"),
+        "target.faults = [\"status=500:some@every2\", \"delay=1ms\"]\n\n[load]\nmessages = 40\nconcurrency = 1\nbatch_size = 10\n",
+    )
+    .unwrap();
+    let krush = |args: &[&str], fault: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_krush"));
+        command.current_dir(folder.path()).args(args);
+        if !fault.is_empty() {
+            command.env("KRUSH_FAULT", fault);
+        }
+        command.output().unwrap()
+    };
+    // By the scenario; by the variable, two at once; by a flag, which wins.
+    for (args, variable, faults, unknown) in [
+        (vec![], "", vec!["status=500:some@every2", "delay=1ms"], 20),
+        (
+            vec![],
+            "empty@every4;delay=2ms",
+            vec!["empty@every4", "delay=2ms"],
+            10,
+        ),
+        (vec!["--fault", "broken"], "empty", vec!["broken"], 40),
+    ] {
+        let mut all = vec!["run", "bad.toml", "--output", "result.json"];
+        all.extend(args);
+        let output = krush(&all, variable);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        let said = format!("it misbehaves on purpose: {}", faults.join(", "));
+        assert!(text.contains(&said), "{text}{error}");
+        let report = std::fs::read_to_string(file("result.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["target"]["faults"], serde_json::json!(faults));
+        assert_eq!(report["ledger"]["records"]["unknown"], unknown, "{text}");
+    }
+    let dry = krush(&["run", "bad.toml", "--dry-run"], "");
+    let text = String::from_utf8(dry.stdout).unwrap();
+    let line = "faults = [\"status=500:some@every2\", \"delay=1ms\"]";
+    assert!(text.contains(line), "{text}");
+    assert!(text.contains("embedded = true "), "{text}");
+    for (args, says) in [
+        (
+            vec!["run", "bad.toml", "--url", "http://127.0.0.1:9"],
+            "error: bad.toml:1: target.faults: only the built-in stand-in has faults, and a target is named",
+        ),
+        (
+            vec!["basic", "--url", "http://127.0.0.1:9", "--fault", "cut"],
+            "error: --fault: only the built-in stand-in has faults, and a target is named",
+        ),
+        (
+            vec!["basic", "--fault", "explode"],
+            "`explode` is not a fault: write it as one of delay=20ms",
+        ),
+        (
+            vec!["basic", "--fault", "stall=1s@every2"],
+            "`stall=1s@every2`: that kind concerns the whole server",
+        ),
+    ] {
+        let output = krush(&args, "");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(says), "{args:?}: {text}");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn serve_takes_faults_idle_time_and_request_threads() {
+    let refused = |args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_krush"))
+            .arg("serve")
+            .args(args)
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    for (args, says) in [
+        (
+            ["--request-threads", "0"],
+            "`0` is not a number of request threads",
+        ),
+        (["--idle-timeout", "soon"], "`soon` is not a duration"),
+        (["--fault", "refuse@1%"], "concerns the whole server"),
+    ] {
+        let (code, text) = refused(&args);
+        assert!(code == Some(2) && text.contains(says), "{args:?}: {text}");
+    }
+}

@@ -27,7 +27,10 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ),
     ("standin", &["fault", "units", "error", "wire"]),
     // `serve` names the stand-in's own types for faults.
-    ("cli", &["plan", "standin", "units", "error", "wire"]),
+    (
+        "cli",
+        &["plan", "standin", "fault", "units", "error", "wire"],
+    ),
     ("rest", &["plan", "report", "units", "error", "wire"]),
 ];
 
