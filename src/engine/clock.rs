@@ -34,18 +34,38 @@ impl Clock {
     }
 }
 
-/// CPU time of the calling thread; `None` where the system cannot tell.
-pub(crate) fn thread_cpu() -> Option<Duration> {
+/// What the calling thread has had of the processors so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ThreadTime {
+    /// On a CPU.
+    pub(crate) cpu: Duration,
+    /// Ready to run, but waiting for a CPU; `None` where the kernel does not count it.
+    pub(crate) waited: Option<Duration>,
+}
+
+/// CPU time of the calling thread; `None` where the system cannot tell. Reads a file: not for every request.
+pub(crate) fn thread_time() -> Option<ThreadTime> {
     #[cfg(target_os = "linux")]
     {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        Some(Duration::new(
-            u64::try_from(time.tv_sec).ok()?,
-            u32::try_from(time.tv_nsec).ok()?,
-        ))
+        let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+        Some(ThreadTime {
+            cpu: Duration::new(
+                u64::try_from(time.tv_sec).ok()?,
+                u32::try_from(time.tv_nsec).ok()?,
+            ),
+            waited: schedstat.as_deref().and_then(run_queue_wait),
+        })
     }
     #[cfg(not(target_os = "linux"))]
     None
+}
+
+/// Second field of a `schedstat`: ns spent runnable, waiting for a CPU (Linux, Documentation/scheduler/sched-stats.rst).
+#[cfg(target_os = "linux")]
+fn run_queue_wait(schedstat: &str) -> Option<Duration> {
+    let nanos = schedstat.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(Duration::from_nanos(nanos))
 }
 
 /// Most that an alarm rings early, in µs, and so the most that is spent on awaiting one moment: 5 % of a core at 1,000 of them
@@ -158,5 +178,17 @@ mod tests {
         assert!((28..=32).contains(&settled(&[5, 30, 4_000])));
         assert_eq!(settled(&[900]), MAX_EARLY_US);
         assert!(settled(&[0]) <= 2);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_time_on_the_run_queue_is_the_second_field_in_nanoseconds() {
+        for (text, waited) in [
+            ("1500 2500000 7\n", Some(Duration::from_micros(2_500))),
+            ("1500", None),
+            ("1500 x 7", None),
+        ] {
+            assert_eq!(run_queue_wait(text), waited, "{text}");
+        }
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Request {
     pub(crate) due: Due,
     /// Of the measured part, not of warm-up.
     pub(crate) measured: bool,
+    /// When its connection became free for it, or was made again: the wait until then was not the generator's.
+    pub(crate) free_us: u64,
     pub(crate) stamp: Stamp,
     /// Bytes written.
     pub(crate) written: usize,

@@ -1,5 +1,7 @@
 //! What an engine thread brings home when its run is over.
 
+use std::time::Duration;
+
 use crate::measure::{Ledger, Recorder, TimelineDelta};
 
 /// What a thread brings home.
@@ -24,6 +26,12 @@ pub(crate) struct Harvest {
     pub(crate) timeline: TimelineDelta,
     /// CPU time over wall time between the start of the measured part and the end of the load.
     pub(crate) busy_ratio: Option<f64>,
+    /// Time spent ready to run but waiting for a CPU, over the same wall time.
+    pub(crate) wait_ratio: Option<f64>,
+    /// CPU time from the start of the measured part to the end of the drain.
+    pub(crate) cpu: Option<Duration>,
+    /// Measured requests in flight, integrated over time, in µs.
+    pub(crate) in_flight_us: u64,
 }
 
 /// How one target was when the load ended, as one thread saw it. Times in µs since the clock's origin.

@@ -13,7 +13,9 @@ use super::control::{Control, Handover, lock};
 use super::harvest::{Ending, Harvest};
 use super::schedule::Schedule;
 use super::worker::{Go, Shared, Worker};
-use crate::measure::{Connections, Counts, End, Generator, Ledger, Measured, Recorder, Timeline};
+use crate::measure::{
+    Connections, Counts, End, Generator, Ledger, Measured, Recorder, Timeline, TimelineDelta,
+};
 use crate::plan::{Pace, Stop};
 
 /// How often the run is looked at from aside.
@@ -269,9 +271,12 @@ fn watch(
     }
     let elapsed = began.elapsed();
     let wall = wall_began.elapsed().unwrap_or_default();
-    let mut measured = merge(setup, control, go, harvests, now_us);
+    let load = load_length(go, &harvests, now_us);
+    let mut missed = TimelineDelta::default();
+    let mut measured = merge(setup, control, go, harvests, &mut missed, now_us);
+    timeline.take(&mut missed);
     measured.started_at = wall_began + setup.load.warmup;
-    measured.timeline = timeline.finish();
+    (measured.timeline, measured.spans) = timeline.finish(load, measured.elapsed);
     measured.generator.clock_skew = wall.abs_diff(elapsed);
     Ok(measured)
 }
@@ -325,11 +330,20 @@ fn look(
     });
 }
 
+/// How long requests came due or were sent.
+fn load_length(go: &Go<'_>, harvests: &[Harvest], now_us: u64) -> Duration {
+    let over_us = (harvests.iter()).filter_map(|harvest| harvest.load_over_us);
+    let over_us = over_us.max().unwrap_or(now_us);
+    let end_us = go.measured.end_us().map_or(over_us, |end| end.min(over_us));
+    Duration::from_micros(end_us.saturating_sub(go.start_us))
+}
+
 fn merge(
     setup: &Setup,
     control: &Control,
     go: &Go<'_>,
     harvests: Vec<Harvest>,
+    timeline: &mut TimelineDelta,
     now_us: u64,
 ) -> Measured {
     let mut targets: Vec<Recorder> = setup.targets.iter().map(|_| Recorder::new()).collect();
@@ -341,7 +355,7 @@ fn merge(
         ..Connections::default()
     };
     let (mut first_sent_us, mut last_ack_us) = (None, None);
-    let mut thread_busy_ratios = Vec::new();
+    let generator = generator(&harvests);
     for harvest in &harvests {
         for (into, from) in targets.iter_mut().zip(&harvest.recorders) {
             into.merge(from);
@@ -358,7 +372,6 @@ fn merge(
         connections.used_once += harvest.used_once;
         first_sent_us = first_sent_us.into_iter().chain(harvest.first_sent_us).min();
         last_ack_us = last_ack_us.max(harvest.last_ack_us);
-        thread_busy_ratios.extend(harvest.busy_ratio);
     }
     let over_us = harvests
         .iter()
@@ -371,14 +384,33 @@ fn merge(
     let over_us = over_us.unwrap_or(now_us);
     let until_us = if interrupts > 0 { over_us } else { now_us };
     let called = go.measured.called(until_us, interrupts > 0);
-    count_missed(go.measured, &mut targets, until_us, now_us);
+    let mut turn = 0;
     let taken = go.measured.taken();
+    let mut records_left = called.records.saturating_sub(taken.records);
+    let since_start = |us: u64| us.saturating_sub(go.start_us);
+    go.measured.missed(until_us, now_us, |missed| {
+        // No target was chosen for them: each bears its share, and what does not divide goes around.
+        let share = targets.len() as u64;
+        for offset in 0..share.min(missed.requests) {
+            let requests = (missed.requests - offset).div_ceil(share);
+            let target = (turn + offset) % share;
+            targets[target as usize].never_sent(missed.due_us, now_us, requests);
+        }
+        turn = (turn + missed.requests) % share;
+        let records = records_left.min(missed.requests * u64::from(setup.load.batch_size));
+        records_left -= records;
+        let (due_us, now_us) = (since_start(missed.due_us), since_start(now_us));
+        let counts = Counts {
+            requests: missed.requests,
+            records,
+        };
+        timeline.never_sent(due_us, now_us, counts);
+    });
     let unsent = Counts {
         requests: called.requests.saturating_sub(taken.requests) + given_back.requests,
         records: called.records.saturating_sub(taken.records) + given_back.records,
     };
     let elapsed = Duration::from_micros(now_us.saturating_sub(go.start_us));
-    let in_flight_us: u64 = targets.iter().map(|recorder| recorder.in_flight_us).sum();
     let is_gone = |&target: &usize| {
         let slowest_us: u64 = targets[target].service_time.max();
         endings[target].is_gone(now_us, slowest_us)
@@ -417,30 +449,26 @@ fn merge(
         targets,
         warmup,
         timeline: Vec::new(),
+        spans: Vec::new(),
         connections,
-        generator: Generator {
-            thread_busy_ratios,
-            mean_in_flight: in_flight_us as f64 / (elapsed.as_micros() as f64).max(1.0),
-            clock_skew: Duration::ZERO,
-            peak_rss_bytes: peak_rss_bytes(),
-        },
+        generator,
         end,
         gone,
     }
 }
 
-/// Puts what was due and never taken into the latency of the targets. None was chosen for them: each bears its share.
-fn count_missed(schedule: &Schedule, targets: &mut [Recorder], until_us: u64, now_us: u64) {
-    let share = targets.len() as u64;
-    let mut turn = 0;
-    schedule.missed(until_us, now_us, |missed| {
-        for offset in 0..share.min(missed.requests) {
-            let requests = (missed.requests - offset).div_ceil(share);
-            let target = (turn + offset) % share;
-            targets[target as usize].never_sent(missed.due_us, now_us, requests);
-        }
-        turn = (turn + missed.requests) % share;
-    });
+/// What the threads used and saw of themselves.
+fn generator(harvests: &[Harvest]) -> Generator {
+    let each = |ratio: fn(&Harvest) -> Option<f64>| harvests.iter().filter_map(ratio).collect();
+    let cpu = harvests.iter().filter_map(|harvest| harvest.cpu);
+    Generator {
+        thread_busy_ratios: each(|harvest| harvest.busy_ratio),
+        thread_wait_ratios: each(|harvest| harvest.wait_ratio),
+        cpu: cpu.reduce(|one, other| one + other),
+        in_flight_us: harvests.iter().map(|harvest| harvest.in_flight_us).sum(),
+        clock_skew: Duration::ZERO,
+        peak_rss_bytes: peak_rss_bytes(),
+    }
 }
 
 /// The largest resident set of this process so far.

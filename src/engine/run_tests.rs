@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 use super::{Control, Progress, Setup, TargetSetup, run};
-use crate::measure::{End, FailureKind, Measured};
+use crate::measure::{End, FailureKind, Measured, SecondStats};
 use crate::payload::Head;
 use crate::plan::{Arrivals, Content, KeyMode, Load, Pace, Payload, Rates, Stage, Stop};
 use crate::units::{ByteSize, Rate};
@@ -250,6 +250,42 @@ fn assert_balanced(measured: &Measured) {
         measured.scheduled.records,
         ledger.records.sent + measured.unsent.records
     );
+    assert_told_over_time(measured);
+}
+
+/// Seconds and spans hold what the ledger holds, and the requests in flight over time are those of their own times.
+fn assert_told_over_time(measured: &Measured) {
+    let total = measured.total();
+    assert_eq!(measured.generator.in_flight_us, total.in_flight_us);
+    let ledger = total.ledger;
+    let seconds = measured.timeline.clone();
+    let spans = measured.spans.iter().map(|span| span.stats).collect();
+    for rows in [seconds, spans] {
+        let sum = |field: fn(&SecondStats) -> u64| rows.iter().map(field).sum::<u64>();
+        assert_eq!(sum(|row| row.records_sent), ledger.records.sent);
+        assert_eq!(sum(|row| row.requests_sent), ledger.requests.sent);
+        assert_eq!(sum(|row| row.records_acked), ledger.records.acked);
+        assert_eq!(sum(|row| row.requests), ledger.requests.sent);
+        assert_eq!(sum(|row| row.requests_due), {
+            total.latency.len() + total.latency_bounds.len()
+        });
+        if measured.planned.is_some() {
+            assert_eq!(sum(|row| row.records_due), measured.scheduled.records);
+            assert_eq!(sum(|row| row.requests_due), measured.scheduled.requests);
+        }
+    }
+    // What a request waited before it was sent was either for a connection or for krush, to the precision of a histogram.
+    let own_us = total.own_lateness.mean() * total.own_lateness.len() as f64;
+    if total.own_lateness.len() == measured.scheduled.requests {
+        let parts = own_us + total.starvation.total_us as f64;
+        let apart = (total.backlog_us as f64 - parts).abs();
+        let samples = total.own_lateness.len() as f64;
+        assert!(
+            apart <= parts / 1_000.0 + samples,
+            "{parts} {}",
+            total.backlog_us
+        );
+    }
 }
 
 fn failures(measured: &Measured) -> Vec<(FailureKind, u64)> {
@@ -383,7 +419,7 @@ fn a_time_limited_closed_loop_ends_on_time_and_drains() {
     assert_eq!(requests.complete, requests.sent);
     assert_eq!(requests.sent, server.requests.load(Ordering::SeqCst));
     assert!((20..=104).contains(&requests.sent), "{}", requests.sent);
-    let busy = measured.generator.mean_in_flight;
+    let busy = measured.mean_in_flight();
     assert!((2.0..=4.1).contains(&busy), "{busy}");
 }
 
@@ -430,6 +466,37 @@ fn an_open_loop_counts_a_stall_from_when_requests_were_due() {
     assert!(total.latency.value_at_quantile(0.25) < 100_000);
     assert!(total.service_time.value_at_quantile(0.75) < 100_000);
     assert!(total.send_delay.max() > 500_000);
+    // They waited for a connection, not for krush.
+    assert!(total.starvation.max_us > 500_000);
+    assert!(
+        (60..=110).contains(&total.starvation.requests),
+        "{:?}",
+        total.starvation
+    );
+    assert_eq!(total.own_lateness.len(), 200);
+    assert!(total.own_lateness.value_at_quantile(0.5) < 50_000);
+    assert!(
+        measured.mean_backlog() > 10.0,
+        "{}",
+        measured.mean_backlog()
+    );
+    let stalled = measured.timeline[0];
+    assert_eq!(stalled.requests_due, 100);
+    assert!(stalled.p95_us > Some(500_000), "{stalled:?}");
+    assert!(stalled.records_acked < 80, "{stalled:?}");
+}
+
+#[test]
+fn waiting_for_the_only_connection_is_no_lateness_of_krush() {
+    let server = server(|_| Act::AnswerIn(Duration::from_millis(100)));
+    let mut setup = setup(&server, Stop::Messages(10), 1, 1);
+    setup.load.pace = Some(Pace::constant(Rate(100.0)));
+    let total = measure(&setup).total();
+    assert_eq!(total.ledger.requests.complete, 10);
+    assert!(total.starvation.requests >= 9, "{:?}", total.starvation);
+    // The last was due after 90 ms and had its connection after 900 at the earliest.
+    assert!(total.starvation.max_us >= 810_000, "{:?}", total.starvation);
+    assert!(total.own_lateness.value_at_quantile(0.5) < 50_000);
 }
 
 #[test]
@@ -444,6 +511,23 @@ fn due_requests_that_no_connection_took_are_unsent_with_a_lower_bound() {
         measured.total().latency_bounds.len(),
         measured.unsent.requests
     );
+}
+
+#[test]
+fn what_was_due_while_the_target_was_dead_waited_at_least_for_the_outage() {
+    for (drain, watched) in [(Duration::from_secs(5), true), (Duration::ZERO, false)] {
+        let server = server(|number| if number == 30 { Act::Die } else { Act::Answer });
+        let mut setup = setup(&server, Stop::Duration(Duration::from_millis(500)), 4, 1);
+        setup.load.pace = Some(Pace::constant(Rate(100.0)));
+        setup.load.drain = drain;
+        let measured = measure(&setup);
+        assert_eq!(measured.end, End::TargetGone);
+        let bounds = measured.total().latency_bounds;
+        assert_eq!(bounds.len(), 50 - measured.total().latency.len());
+        assert!(measured.unsent.requests >= 15, "{:?}", measured.unsent);
+        // The target was dead for 0.2 s; the request that each connection met its death with was lost at once.
+        assert_eq!(bounds.count_between(0, 185_000) <= 4, watched);
+    }
 }
 
 #[test]

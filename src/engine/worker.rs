@@ -15,12 +15,12 @@ use mio::{Events, Poll, Token, Waker};
 
 use super::Setup;
 use super::cadence::Cursor;
-use super::clock::{Alarm, Clock, thread_cpu};
+use super::clock::{Alarm, Clock, ThreadTime, thread_time};
 use super::connection::{Connection, State};
 use super::control::{Control, Handover, lock};
 use super::harvest::{Ending, Harvest};
 use super::schedule::{Due, Next, Schedule};
-use crate::measure::{FailureKind, Ledger, Recorder, TimelineDelta};
+use crate::measure::{Counts, FailureKind, Ledger, Recorder, TimelineDelta};
 use crate::payload::Template;
 
 /// Read at a time; an answer to 1,000 records is 60 to 75 KB.
@@ -57,6 +57,24 @@ pub(crate) struct Go<'a> {
     pub(crate) start_us: u64,
 }
 
+/// Measured requests in flight, integrated over time as their number changes: the side of Little's law that knows nothing
+/// of the single requests' times.
+#[derive(Debug, Clone, Copy, Default)]
+struct InFlight {
+    now: u64,
+    since_us: u64,
+    integral_us: u64,
+}
+
+impl InFlight {
+    /// One more (`1`) or one less (`-1`) since `at_us`.
+    fn change(&mut self, by: i64, at_us: u64) {
+        self.integral_us += self.now * at_us.saturating_sub(self.since_us);
+        self.since_us = at_us;
+        self.now = self.now.saturating_add_signed(by);
+    }
+}
+
 pub(crate) struct Worker<'a> {
     shared: &'a Shared<'a>,
     poll: Poll,
@@ -68,6 +86,7 @@ pub(crate) struct Worker<'a> {
     /// Connections that the peer closed while the others were being opened.
     closed_while_opening: usize,
     in_flight: usize,
+    measured_in_flight: InFlight,
     full: Template,
     partial: Option<Template>,
     buffer: Vec<u8>,
@@ -83,7 +102,11 @@ pub(crate) struct Worker<'a> {
     timeline: TimelineDelta,
     open_error: Option<(usize, io::Error)>,
     load_over_us: Option<u64>,
-    cpu_at_start: Option<(Duration, u64)>,
+    /// Until when a target that is gone is watched after the load.
+    watch_end_us: u64,
+    /// Target, due time and records of requests taken from the schedule and never sent.
+    given_back: Vec<(usize, u64, u64)>,
+    time_at_start: Option<(ThreadTime, u64)>,
     last_answer_us: u64,
     harvest: Harvest,
 }
@@ -116,6 +139,7 @@ impl<'a> Worker<'a> {
             max_connecting: (MAX_CONNECTING / setup.load.threads.max(1) as usize).max(1),
             closed_while_opening: 0,
             in_flight: 0,
+            measured_in_flight: InFlight::default(),
             full: template(batch),
             partial: setup.partial_records().map(template),
             buffer: vec![0; READ_BYTES],
@@ -129,7 +153,9 @@ impl<'a> Worker<'a> {
             timeline: TimelineDelta::default(),
             open_error: None,
             load_over_us: None,
-            cpu_at_start: None,
+            watch_end_us: 0,
+            given_back: Vec::new(),
+            time_at_start: None,
             last_answer_us: 0,
             harvest: Harvest {
                 recorders: setup.targets.iter().map(|_| Recorder::new()).collect(),
@@ -146,6 +172,9 @@ impl<'a> Worker<'a> {
                 endings: vec![Ending::default(); setup.targets.len()],
                 timeline: TimelineDelta::default(),
                 busy_ratio: None,
+                wait_ratio: None,
+                cpu: None,
+                in_flight_us: 0,
             },
         })
     }
@@ -202,8 +231,8 @@ impl<'a> Worker<'a> {
         let mut drain_end_us = u64::MAX;
         loop {
             let now_us = self.clock.now_us();
-            if self.cpu_at_start.is_none() && now_us >= self.start_us {
-                self.cpu_at_start = thread_cpu().map(|cpu| (cpu, now_us));
+            if self.time_at_start.is_none() && now_us >= self.start_us {
+                self.time_at_start = thread_time().map(|time| (time, now_us));
             }
             let mut wake_us = u64::MAX;
             if self.load_over_us.is_none() {
@@ -224,10 +253,9 @@ impl<'a> Worker<'a> {
                     );
                 }
             }
+            let settled = self.in_flight == 0 && !self.is_watching(now_us);
             if self.load_over_us.is_some()
-                && (self.in_flight == 0
-                    || now_us >= drain_end_us
-                    || self.shared.control.abandoned())
+                && (settled || now_us >= drain_end_us || self.shared.control.abandoned())
             {
                 break;
             }
@@ -317,14 +345,17 @@ impl<'a> Worker<'a> {
     /// How busy this thread was since the clock started, unless that is less than `window_us` ago. The clock is read anew:
     /// a burst may be written within one turn of the loop, whose own time is that of its beginning.
     fn note_busy(&mut self, window_us: u64) {
-        if let (None, Some((before, since_us)), Some(cpu)) =
-            (self.harvest.busy_ratio, self.cpu_at_start, thread_cpu())
-        {
-            let wall = self.clock.now_us().saturating_sub(since_us).max(1);
-            if wall >= window_us {
-                self.harvest.busy_ratio =
-                    Some(cpu.saturating_sub(before).as_micros() as f64 / wall as f64);
-            }
+        let (Some((before, since_us)), Some(time)) = (self.time_at_start, thread_time()) else {
+            return;
+        };
+        let cpu = time.cpu.saturating_sub(before.cpu);
+        self.harvest.cpu = Some(cpu);
+        let wall = self.clock.now_us().saturating_sub(since_us).max(1);
+        if self.harvest.busy_ratio.is_none() && wall >= window_us {
+            let ratio = |part: Duration| part.as_micros() as f64 / wall as f64;
+            self.harvest.busy_ratio = Some(ratio(cpu));
+            let waited = time.waited.zip(before.waited);
+            self.harvest.wait_ratio = waited.map(|(now, then)| ratio(now.saturating_sub(then)));
         }
     }
 
@@ -342,6 +373,28 @@ impl<'a> Worker<'a> {
             self.harvest.endings[connection.target].lost += u64::from(lost);
             self.give_back(index, now_us);
         }
+        self.watch_a_dead_target(now_us);
+    }
+
+    /// Requests of an open loop that came due while the target was gone are still waiting when the load ends. They are
+    /// watched for as long as the target has been gone by then, at most for the drain: if nothing answers, none of
+    /// them waited for less than the outage, and a target that is only restarting is not called gone.
+    fn watch_a_dead_target(&mut self, now_us: u64) {
+        let open_loop = self.go.is_some_and(|go| !go.measured.is_closed_loop());
+        if open_loop && self.shared.control.interrupts() == 0 && !self.any_open() {
+            let drain_us = self.shared.setup.load.drain.as_micros() as u64;
+            let outage_us = now_us.saturating_sub(self.last_answer_us.max(self.start_us));
+            self.watch_end_us = now_us + outage_us.min(drain_us);
+        }
+    }
+
+    /// Whether the load is over and it is still to be seen if the target comes back.
+    fn is_watching(&self, now_us: u64) -> bool {
+        now_us < self.watch_end_us && !self.any_open()
+    }
+
+    fn any_open(&self) -> bool {
+        self.connections.iter().any(Connection::is_open)
     }
 
     /// A request taken from the schedule is not sent: it stays due for ever.
@@ -356,7 +409,9 @@ impl<'a> Worker<'a> {
         if request.measured {
             self.harvest.unsent_requests += 1;
             self.harvest.unsent_records += u64::from(request.due.records);
-            self.harvest.recorders[connection.target].never_sent(request.due.due_us, now_us, 1);
+            let records = u64::from(request.due.records);
+            self.given_back
+                .push((connection.target, request.due.due_us, records));
         }
     }
 
@@ -375,7 +430,19 @@ impl<'a> Worker<'a> {
             self.harvest.unused += u64::from(connection.requests_sent == 0);
             self.harvest.used_once += u64::from(connection.requests_sent == 1);
         }
-        self.hand_over(self.clock.now_us());
+        self.harvest.in_flight_us = self.measured_in_flight.integral_us;
+        let now_us = self.clock.now_us();
+        let since_start = |us: u64| us.saturating_sub(self.start_us);
+        for (target, due_us, records) in self.given_back.drain(..) {
+            self.harvest.recorders[target].never_sent(due_us, now_us, 1);
+            let unsent = Counts {
+                requests: 1,
+                records,
+            };
+            self.timeline
+                .never_sent(since_start(due_us), since_start(now_us), unsent);
+        }
+        self.hand_over(now_us);
         self.harvest.timeline = std::mem::take(&mut self.timeline);
     }
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::Run;
 use crate::measure::{
-    Connections, Counts, End, Exchange, FailureKind, Generator, Ledger, Measured, Recorder,
-    SecondStats, TargetFacts, TargetKind,
+    Bounds, Connections, Counts, End, Exchange, FailureKind, Generator, Ledger, Measured, Recorder,
+    SecondStats, Starvation, TargetFacts, TargetKind,
 };
 use crate::plan::{
     Comparison, Content, KeyMode, Load, Metric, Output, Pace, Payload, Plan, Reference, Stop,
@@ -36,6 +36,7 @@ pub(crate) fn answered(index: u64) -> Exchange {
         due_us: 0,
         sent_us: 50,
         done_us: 101_000 + index * 1_000,
+        free_us: None,
         acked: 1_000,
         rejected: 0,
         unknown: 0,
@@ -47,12 +48,17 @@ pub(crate) fn answered(index: u64) -> Exchange {
 pub(crate) fn seconds(rows: &[(u64, u64)]) -> Vec<SecondStats> {
     let row = |(second, &(records_acked, p50_us)): (usize, &(u64, u64))| SecondStats {
         second: second as u64,
+        records_due: records_acked,
+        requests_due: records_acked / 1_000,
+        records_sent: records_acked,
+        requests_sent: records_acked / 1_000,
         records_acked,
         requests: records_acked / 1_000,
         failures: 0,
         p50_us: Some(p50_us),
         p95_us: Some(p50_us * 2),
         max_us: Some(p50_us * 3),
+        bounds: Bounds::default(),
     };
     rows.iter().enumerate().map(row).collect()
 }
@@ -63,6 +69,14 @@ impl Fixture {
         self.plan.load.pace = Some(Pace::constant(Rate(records_per_sec)));
         let secs = self.measured.scheduled.records as f64 / records_per_sec;
         self.measured.planned = Some(Duration::from_secs_f64(secs));
+        self.own_lateness_is_send_delay();
+    }
+
+    /// As in an open loop whose requests all had a connection when they were due.
+    fn own_lateness_is_send_delay(&mut self) {
+        for recorder in &mut self.measured.targets {
+            recorder.own_lateness = recorder.send_delay.clone();
+        }
     }
 
     /// A run with nothing to warn about: sustained, warmed up, 1,000 requests over 10 connections.
@@ -96,7 +110,9 @@ impl Fixture {
     /// Replaces what was sent; what is missing to 100 requests is unsent.
     pub(crate) fn record(&mut self, exchanges: impl IntoIterator<Item = Exchange>) {
         let mut recorder = Recorder::new();
+        let mut in_flight_us = 0;
         for exchange in exchanges {
+            in_flight_us += exchange.done_us - exchange.sent_us;
             recorder.sent(exchange.acked + exchange.rejected + exchange.unknown);
             recorder.ended(&exchange);
             recorder.payload_bytes_acked += exchange.acked * 270;
@@ -112,6 +128,10 @@ impl Fixture {
             recorder.never_sent(0, 2_000_000, 1);
         }
         self.measured.targets = vec![recorder];
+        self.measured.generator.in_flight_us = in_flight_us;
+        if self.plan.load.is_open_loop() {
+            self.own_lateness_is_send_delay();
+        }
     }
 
     pub(crate) fn never_sent(&mut self, requests: u64) {
@@ -123,11 +143,21 @@ impl Fixture {
         self.measured.window = None;
     }
 
-    pub(crate) fn delay_sending(&mut self, delay_us: u64) {
-        let histogram = &mut self.measured.targets[0].send_delay;
-        let samples = histogram.len();
+    /// This many of 100 requests were sent so late by krush itself, the others 1 µs.
+    pub(crate) fn send_late(&mut self, requests: u64, late_us: u64) {
+        let histogram = &mut self.measured.targets[0].own_lateness;
         histogram.clear();
-        histogram.record_n(delay_us, samples).unwrap();
+        histogram.record_n(1, 100 - requests).unwrap();
+        histogram.record_n(late_us, requests).unwrap();
+    }
+
+    /// This many requests waited for a connection, each as long.
+    pub(crate) fn starve(&mut self, requests: u64, waited_us: u64) {
+        self.measured.targets[0].starvation = Starvation {
+            requests,
+            total_us: requests * waited_us,
+            max_us: waited_us,
+        };
     }
 
     /// Every request ends unknown, for this reason.
@@ -256,6 +286,7 @@ fn measured() -> Measured {
         targets: Vec::new(),
         warmup: Ledger::default(),
         timeline: Vec::new(),
+        spans: Vec::new(),
         connections: Connections {
             planned: 500,
             reconnects: 0,
@@ -265,7 +296,9 @@ fn measured() -> Measured {
         },
         generator: Generator {
             thread_busy_ratios: vec![0.31, 0.28],
-            mean_in_flight: 7.5,
+            thread_wait_ratios: vec![0.02, 0.01],
+            cpu: Some(Duration::from_millis(1_200)),
+            in_flight_us: 0,
             clock_skew: Duration::from_micros(12),
             peak_rss_bytes: Some(18 << 20),
         },

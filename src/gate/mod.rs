@@ -2,6 +2,7 @@
 //!
 //! Pure: everything is judged from a [`Run`]. It does not format tables and knows nothing of the engine.
 
+mod generator;
 mod threshold;
 mod trend;
 mod validity;

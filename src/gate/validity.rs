@@ -4,21 +4,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Run;
-use crate::measure::{Counts, End};
+use super::{Run, generator};
+use crate::measure::Counts;
 use crate::plan::Metric;
 use crate::units;
 
-/// Share of the offered requests that must be sent in time in an open loop.
-const OFFERED: f64 = 0.99;
-/// Sending may end this much after the schedule's end: timers and the last batch.
-const LATE_SLACK: Duration = Duration::from_millis(100);
-/// An engine thread this busy has no headroom: what was measured is the generator.
-const SATURATED: f64 = 0.95;
-/// An engine thread this busy explains a send delay.
-const BUSY: f64 = 0.8;
-/// Below this, CPU accounting is too coarse to tell how busy a thread was.
-const TELLING: Duration = Duration::from_secs(1);
+/// How far the two sides of Little's law may be apart: a share of them, and requests.
+const IN_FLIGHT_RATIO: f64 = 0.02;
+const IN_FLIGHT_REQUESTS: f64 = 0.05;
 /// Samples that must lie beyond a percentile that is held against a threshold.
 const BEYOND: f64 = 2.0;
 
@@ -48,10 +41,10 @@ pub struct Check {
 
 /// Makes every check that applies to the run.
 pub fn check(run: &Run) -> Validity {
-    let mut checks = vec![ledger(run), something_sent(run)];
-    checks.extend(offered_rate(run));
-    checks.push(generator_headroom(run));
-    checks.extend(generator_lateness(run));
+    let mut checks = vec![ledger(run), littles_law(run), something_sent(run)];
+    checks.extend(generator::offered_rate(run));
+    checks.push(generator::headroom(run));
+    checks.extend(generator::lateness(run));
     checks.extend(samples(run));
     checks.push(clock(run));
     Validity {
@@ -60,7 +53,7 @@ pub fn check(run: &Run) -> Validity {
     }
 }
 
-fn named(name: &str, passed: bool, saw: String, wanted: &str, hint: &str) -> Check {
+pub(super) fn named(name: &str, passed: bool, saw: String, wanted: &str, hint: &str) -> Check {
     Check {
         name: name.to_owned(),
         passed,
@@ -133,88 +126,20 @@ fn something_sent(run: &Run) -> Check {
     )
 }
 
-/// Sent in time over scheduled. In a run by count everything is sent in the end, so the end of sending counts too.
-fn offered_rate(run: &Run) -> Option<Check> {
-    let planned = run.measured.planned?;
-    let scheduled = run.measured.scheduled;
-    if run.interrupted() || scheduled.requests == 0 {
-        return None;
-    }
-    let sent = run.total.ledger.requests.sent as f64 / scheduled.requests as f64;
-    let planned_secs = planned.as_secs_f64();
-    let late_secs = run.measured.window.map_or(0.0, |window| {
-        // The last request was written no earlier than this; the estimate favours the run.
-        let slowest = run.summary.service_time_us.max.unwrap_or(0);
-        let sending = window.saturating_sub(Duration::from_micros(slowest) + LATE_SLACK);
-        (sending.as_secs_f64() - planned_secs).max(0.0)
-    });
-    let in_time = sent.min(planned_secs / (planned_secs + late_secs));
-    Some(named(
-        "offered rate reached",
-        in_time >= OFFERED,
-        format!(
-            "{} of {} sent in time",
-            units::percent(in_time),
-            units::counted(scheduled.records, "record", "records")
-        ),
-        "at least 99 %",
-        if run.measured.end == End::TargetGone {
-            "the target was gone before the load ended: look at its log"
-        } else {
-            "the connections were all waiting for answers: lower --rate or raise --concurrency"
-        },
-    ))
-}
-
-fn busiest(run: &Run) -> Option<f64> {
-    let ratios = &run.measured.generator.thread_busy_ratios;
-    ratios.iter().copied().reduce(f64::max)
-}
-
-fn generator_headroom(run: &Run) -> Check {
-    let (passed, saw) = match busiest(run) {
-        None => (true, "this system does not tell".to_owned()),
-        Some(_) if run.measured.elapsed < TELLING => (
-            true,
-            format!(
-                "too short to tell: measured for {}",
-                units::latency(run.measured.elapsed.as_micros() as u64)
-            ),
-        ),
-        Some(busy) => (
-            busy < SATURATED,
-            format!("busiest engine thread {:.0} % of a CPU", busy * 100.0),
-        ),
-    };
+/// Two counts of the same: one over time, one from each request's own times. They agree unless one of them is wrong.
+fn littles_law(run: &Run) -> Check {
+    let over_time = run.measured.mean_in_flight();
+    let by_requests = run.measured.mean_in_flight_by_little();
+    let apart = (over_time - by_requests).abs();
     named(
-        "generator was not the bottleneck",
-        passed,
-        saw,
-        "every engine thread below 95 % of a CPU",
-        "raise --threads, use fewer connections, or run krush on another machine",
-    )
-}
-
-fn generator_lateness(run: &Run) -> Option<Check> {
-    run.measured.planned?;
-    let delay = run.summary.send_delay_us.p50?;
-    let service = run.summary.service_time_us.p50.unwrap_or(0);
-    let busy = busiest(run).unwrap_or(0.0);
-    let limit = (service / 10).max(1_000);
-    Some(named(
-        "generator sent on time",
-        delay <= limit || busy <= BUSY,
+        "Little's law holds",
+        apart <= over_time.max(by_requests) * IN_FLIGHT_RATIO + IN_FLIGHT_REQUESTS,
         format!(
-            "P50 send delay {}, busiest engine thread {:.0} % of a CPU",
-            units::latency(delay),
-            busy * 100.0
+            "{over_time:.2} requests in flight on average, {by_requests:.2} by requests per second × time in flight"
         ),
-        &format!(
-            "P50 send delay of at most {} if a thread is busier than 80 %",
-            units::latency(limit)
-        ),
-        "raise --threads, lower --rate, or run krush on another machine",
-    ))
+        "the same to 2 % and 0.05 requests",
+        "this is a bug in krush: please report it with the JSON report",
+    )
 }
 
 /// One check for each percentile that a threshold asks for.
@@ -283,14 +208,13 @@ mod tests {
         fixture.plan.thresholds = vec![threshold("p95 > 2s", 95.0, 2e6)];
         let validity = check(&fixture.run());
         assert_eq!(failed(&fixture), Vec::<String>::new());
-        assert_eq!(validity.checks.len(), 7);
+        assert_eq!(validity.checks.len(), 8);
     }
 
     #[test]
     fn each_fault_fails_its_own_check() {
         type Change = fn(&mut Fixture);
-        let open_loop: Change = |f| f.open_loop(50_000.0);
-        let cases: [(&str, Change); 11] = [
+        let cases: [(&str, Change); 9] = [
             ("ledger balances", |f| {
                 f.measured.targets[0].ledger.records.acked -= 1;
             }),
@@ -299,28 +223,17 @@ mod tests {
             }),
             ("ledger balances", |f| f.measured.unsent.records += 1),
             ("ledger balances", |f| f.measured.scheduled.requests += 1),
-            ("generator was not the bottleneck", |f| {
-                f.measured.generator.thread_busy_ratios = vec![0.2, 0.95];
-            }),
             ("clock did not jump", |f| {
                 f.measured.generator.clock_skew = Duration::from_millis(501);
             }),
             ("enough samples for P99", |f| {
                 f.plan.thresholds = vec![threshold("p99 > 2s", 99.0, 2e6)];
             }),
-            ("offered rate reached", |f| {
-                f.open_loop(50_000.0);
-                f.never_sent(2);
+            ("Little's law holds", |f| {
+                f.measured.generator.in_flight_us = f.measured.generator.in_flight_us * 96 / 100;
             }),
-            ("offered rate reached", |f| {
-                // All sent, but at half the pace.
-                f.open_loop(50_000.0);
-                f.measured.window = Some(Duration::from_secs(4));
-            }),
-            ("generator sent on time", |f| {
-                f.open_loop(50_000.0);
-                f.measured.generator.thread_busy_ratios = vec![0.9];
-                f.delay_sending(900_000);
+            ("Little's law holds", |f| {
+                f.measured.targets[0].in_flight_us = f.measured.targets[0].in_flight_us * 104 / 100;
             }),
             ("something was sent", |f| f.nothing_sent()),
         ];
@@ -329,22 +242,32 @@ mod tests {
             change(&mut fixture);
             assert_eq!(failed(&fixture), [name]);
         }
+    }
+
+    #[test]
+    fn the_two_sides_of_littles_law_may_be_two_percent_and_a_little_apart() {
+        let holds = |over_time_us: u64| {
+            let mut fixture = Fixture::new();
+            // By its requests: 15.045 s in flight in 2.05 s, 7.339 on average.
+            assert_eq!(fixture.measured.targets[0].in_flight_us, 15_045_000);
+            fixture.measured.generator.in_flight_us = over_time_us;
+            failed(&fixture).is_empty()
+        };
+        assert!(holds(15_045_000));
+        // 0.02 * 15.045 s + 0.05 * 2.05 s below, or 0.02 of the larger above.
+        assert!(holds(14_641_700) && !holds(14_641_500));
+        assert!(holds(15_456_500) && !holds(15_456_700));
+    }
+
+    #[test]
+    fn requests_that_are_counted_but_never_end_break_littles_law() {
         let mut fixture = Fixture::new();
-        open_loop(&mut fixture);
-        assert_eq!(failed(&fixture), Vec::<String>::new());
+        fixture.measured.targets[0].ledger.requests.complete -= 10;
+        assert_eq!(failed(&fixture), ["ledger balances", "Little's law holds"]);
     }
 
     #[test]
     fn limits_are_where_they_are_said_to_be() {
-        let busy = |ratio, elapsed_ms| {
-            let mut fixture = Fixture::new();
-            fixture.measured.generator.thread_busy_ratios = vec![ratio];
-            fixture.measured.elapsed = Duration::from_millis(elapsed_ms);
-            failed(&fixture).is_empty()
-        };
-        assert!(busy(0.949, 1_000));
-        assert!(!busy(0.95, 1_000));
-        assert!(busy(1.0, 999), "too short to tell");
         let percentile = |percentile| {
             let mut fixture = Fixture::new();
             fixture.plan.thresholds = vec![threshold("p > 1s", percentile, 1e6)];
@@ -361,32 +284,5 @@ mod tests {
         assert_eq!(percentile(98.0), (true, wanted("100")));
         assert_eq!(percentile(99.0), (false, wanted("200")));
         assert_eq!(percentile(99.9), (false, wanted("2,000")));
-    }
-
-    #[test]
-    fn a_target_that_is_gone_is_not_met_with_advice_on_the_rate() {
-        let mut fixture = Fixture::new();
-        fixture.open_loop(50_000.0);
-        fixture.never_sent(50);
-        let hint = |fixture: &Fixture| {
-            let checks = check(&fixture.run()).checks;
-            let offered = checks
-                .into_iter()
-                .find(|check| check.name.starts_with("offered"));
-            offered.expect("an open loop").hint
-        };
-        assert!(hint(&fixture).contains("lower --rate"));
-        fixture.measured.end = End::TargetGone;
-        assert!(!hint(&fixture).contains("--"));
-    }
-
-    #[test]
-    fn an_interrupted_run_is_not_blamed_for_the_rate_it_could_not_reach() {
-        let mut fixture = Fixture::new();
-        fixture.open_loop(50_000.0);
-        fixture.never_sent(50);
-        assert_eq!(failed(&fixture), ["offered rate reached"]);
-        fixture.measured.end = End::Interrupted;
-        assert_eq!(failed(&fixture), Vec::<String>::new());
     }
 }

@@ -2,17 +2,20 @@
 //!
 //! Workers record into a [`Recorder`] of their own; recorders are merged once, at the end, into [`Measured`].
 
+mod coarse;
 mod failure;
 mod recorder;
+mod spans;
 mod summary;
 mod target;
 mod timeline;
 
 pub use failure::{Failure, FailureKind, Failures, SAMPLE_BYTES};
-pub use recorder::{Exchange, Ledger, Outcome, RecordCounts, Recorder, RequestCounts};
+pub use recorder::{Exchange, Ledger, Outcome, RecordCounts, Recorder, RequestCounts, Starvation};
+pub use spans::Span;
 pub use summary::{Distribution, Latency, PERCENTILES, Reading, Summary};
 pub use target::{TargetFacts, TargetKind};
-pub use timeline::{SecondStats, Timeline, TimelineDelta};
+pub use timeline::{Bounds, SecondStats, Timeline, TimelineDelta};
 
 use std::time::{Duration, SystemTime};
 
@@ -41,6 +44,8 @@ pub struct Measured {
     pub warmup: Ledger,
     /// Per-second figures.
     pub timeline: Vec<SecondStats>,
+    /// The same in a few equal spans of whole seconds.
+    pub spans: Vec<Span>,
     /// What the connections did.
     pub connections: Connections,
     /// What the load generator itself used.
@@ -82,8 +87,12 @@ pub struct Connections {
 pub struct Generator {
     /// CPU time over wall time for each engine thread in the measured part, 0 to 1; empty where the system cannot tell.
     pub thread_busy_ratios: Vec<f64>,
-    /// Mean number of requests in flight: the integral of in-flight time over the measured part, divided by it.
-    pub mean_in_flight: f64,
+    /// Time ready to run but waiting for a CPU, over wall time, for each engine thread; empty where the system cannot tell.
+    pub thread_wait_ratios: Vec<f64>,
+    /// CPU time of all engine threads, from the start of the measured part to the end of the drain.
+    pub cpu: Option<Duration>,
+    /// Number of requests in flight, integrated over time as it changed, in µs; knows nothing of single requests' times.
+    pub in_flight_us: u64,
     /// How far wall clock and monotonic clock drifted apart during the run; a jump means suspend or a clock change.
     pub clock_skew: Duration,
     /// Largest resident set of this process in bytes, where the system can tell.
@@ -105,6 +114,39 @@ pub enum End {
 }
 
 impl Measured {
+    /// Mean number of requests in flight, from their number as it changed over time.
+    pub fn mean_in_flight(&self) -> f64 {
+        self.over_elapsed(self.generator.in_flight_us)
+    }
+
+    /// Time summed over requests, in µs, as a mean number of requests over the measured part.
+    fn over_elapsed(&self, sum_us: u64) -> f64 {
+        sum_us as f64 / (self.elapsed.as_micros() as f64).max(1.0)
+    }
+
+    /// The same by Little's law, from the single requests: those sent per second × the mean time from the first byte of one
+    /// to its end, whatever that was.
+    pub fn mean_in_flight_by_little(&self) -> f64 {
+        let (mut sent, mut ended, mut in_flight_us) = (0, 0, 0);
+        for recorder in &self.targets {
+            let requests = &recorder.ledger.requests;
+            sent += requests.sent;
+            ended += requests.complete + requests.partial + requests.rejected + requests.unknown;
+            in_flight_us += recorder.in_flight_us;
+        }
+        self.over_elapsed(in_flight_us) * sent as f64 / (ended as f64).max(1.0)
+    }
+
+    /// Mean number of requests that were due and not sent yet, or never were.
+    pub fn mean_backlog(&self) -> f64 {
+        self.over_elapsed(
+            self.targets
+                .iter()
+                .map(|recorder| recorder.backlog_us)
+                .sum(),
+        )
+    }
+
     /// All targets as one.
     pub fn total(&self) -> Recorder {
         let mut total = Recorder::new();

@@ -36,6 +36,8 @@ pub struct Exchange {
     pub sent_us: u64,
     /// Answer fully read, or given up.
     pub done_us: u64,
+    /// When its connection was free for it; `None` in a closed loop, where that is when it was due.
+    pub free_us: Option<u64>,
     /// Records acked.
     pub acked: u64,
     /// Records refused.
@@ -55,6 +57,11 @@ impl Exchange {
             (0, _, _) => Outcome::Unknown,
             _ => Outcome::Partial,
         }
+    }
+
+    /// Records in the request.
+    pub fn records(&self) -> u64 {
+        self.acked + self.rejected + self.unknown
     }
 }
 
@@ -159,20 +166,40 @@ pub struct Recorder {
     pub service_time: Histogram<u64>,
     /// Sent - due, of every request sent.
     pub send_delay: Histogram<u64>,
+    /// The part of the send delay that is the generator's own: sent - the later of due and of its connection being free.
+    /// Of every request sent in an open loop.
+    pub own_lateness: Histogram<u64>,
+    /// The other part of the send delay: what requests waited for a connection to be free or made.
+    pub starvation: Starvation,
     /// What went wrong.
     pub failures: Failures,
     /// Key and value bytes of acked records, before any encoding for transport.
     pub payload_bytes_acked: u64,
     /// Acked records whose entry had offset -1: stored at an unknown offset (Karapace) or, with acks=0, only sent.
     pub acked_without_offset: u64,
+    /// Believed answers that named the same partition and offset as the one before on their connection.
+    pub repeated_answers: u64,
     /// Bytes of HTTP requests written, heads included, TLS not.
     pub wire_bytes_sent: u64,
     /// Bytes of HTTP replies read, heads included, TLS not.
     pub wire_bytes_received: u64,
     /// Values above one hour, recorded as one hour.
     pub clamped: u64,
-    /// Sum of service times and lower bounds of sent requests in µs, for the mean number in flight.
+    /// Sum of service times and lower bounds of sent requests in µs: one side of Little's law.
     pub in_flight_us: u64,
+    /// Sum of what requests waited before they were sent, or never were, in µs: for the mean backlog.
+    pub backlog_us: u64,
+}
+
+/// Requests of an open loop that were due before any connection was free for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Starvation {
+    /// How many, of those sent.
+    pub requests: u64,
+    /// What they waited for a connection, summed, in µs.
+    pub total_us: u64,
+    /// The longest of these waits in µs.
+    pub max_us: u64,
 }
 
 /// Ledger, number of samples and failures; whole histograms are megabytes of text.
@@ -206,13 +233,17 @@ impl Recorder {
             latency_bounds: histogram(),
             service_time: histogram(),
             send_delay: histogram(),
+            own_lateness: histogram(),
+            starvation: Starvation::default(),
             failures: Failures::default(),
             payload_bytes_acked: 0,
             acked_without_offset: 0,
+            repeated_answers: 0,
             wire_bytes_sent: 0,
             wire_bytes_received: 0,
             clamped: 0,
             in_flight_us: 0,
+            backlog_us: 0,
         }
     }
 
@@ -238,11 +269,23 @@ impl Recorder {
         }
         let send_delay = exchange.sent_us.saturating_sub(exchange.due_us);
         self.send_delay.saturating_record(send_delay.max(LOWEST_US));
+        self.backlog_us += send_delay;
+        if let Some(free_us) = exchange.free_us {
+            let own = exchange
+                .sent_us
+                .saturating_sub(free_us.max(exchange.due_us));
+            self.own_lateness.saturating_record(own.max(LOWEST_US));
+            let starved_us = free_us.saturating_sub(exchange.due_us);
+            self.starvation.requests += u64::from(starved_us > 0);
+            self.starvation.total_us += starved_us;
+            self.starvation.max_us = self.starvation.max_us.max(starved_us);
+        }
     }
 
     /// Records requests that were due at `due_us` or before but never written: a lower bound only.
     pub fn never_sent(&mut self, due_us: u64, now_us: u64, requests: u64) {
         let waited = now_us.saturating_sub(due_us);
+        self.backlog_us += waited * requests;
         self.clamped += if waited > HIGHEST_US { requests } else { 0 };
         self.latency_bounds
             .saturating_record_n(waited.max(LOWEST_US), requests);
@@ -256,15 +299,21 @@ impl Recorder {
             (&mut self.latency_bounds, &other.latency_bounds),
             (&mut self.service_time, &other.service_time),
             (&mut self.send_delay, &other.send_delay),
+            (&mut self.own_lateness, &other.own_lateness),
         ] {
             a.add(b).expect("all recorders have the same bounds");
         }
         self.failures.merge(&other.failures);
         self.payload_bytes_acked += other.payload_bytes_acked;
         self.acked_without_offset += other.acked_without_offset;
+        self.repeated_answers += other.repeated_answers;
         self.wire_bytes_sent += other.wire_bytes_sent;
         self.wire_bytes_received += other.wire_bytes_received;
         self.clamped += other.clamped;
         self.in_flight_us += other.in_flight_us;
+        self.backlog_us += other.backlog_us;
+        self.starvation.requests += other.starvation.requests;
+        self.starvation.total_us += other.starvation.total_us;
+        self.starvation.max_us = self.starvation.max_us.max(other.starvation.max_us);
     }
 }

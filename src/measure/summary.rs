@@ -36,10 +36,16 @@ pub struct Summary {
     pub success_ratio: f64,
     /// Response fully read minus due, of every request: those without an answer count with the time they waited.
     pub latency_us: Distribution,
-    /// Response fully read minus first byte written, of requests with an answer.
+    /// Response fully read minus first byte written, of requests with an answer: the uncorrected latency that a tool reports
+    /// which waits for the server.
     pub service_time_us: Distribution,
+    /// Requests in `service_time_us`: those with an answer.
+    pub uncorrected_samples: u64,
     /// First byte written minus due, of every request sent.
     pub send_delay_us: Distribution,
+    /// The part of the send delay that is the generator's own: first byte written minus the later of due and of its connection
+    /// being free, of every request sent; `null` in a closed loop.
+    pub own_lateness_us: Option<Distribution>,
     /// Members of `latency_us` that are only lower bounds, because they fall among requests without an answer.
     pub lower_bounds: Vec<String>,
     /// Requests in `latency_us`.
@@ -199,7 +205,10 @@ impl Summary {
             },
             latency_us: Distribution::of(&latency.all),
             service_time_us: Distribution::of(&recorder.service_time),
+            uncorrected_samples: recorder.service_time.len(),
             send_delay_us: Distribution::of(&recorder.send_delay),
+            own_lateness_us: (!recorder.own_lateness.is_empty())
+                .then(|| Distribution::of(&recorder.own_lateness)),
             lower_bounds: latency.lower_bounds(),
             latency_samples: latency.samples(),
             latency_bound_samples: latency.bounds(),
@@ -243,6 +252,7 @@ mod tests {
             due_us: 0,
             sent_us: 0,
             done_us: latency_us,
+            free_us: None,
             acked: u64::from(!lower_bound),
             rejected: 0,
             unknown: u64::from(lower_bound),

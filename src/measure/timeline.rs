@@ -1,143 +1,140 @@
 //! Per-second figures in memory that does not grow with the length of the run beyond one small row a second.
 //!
-//! Acks and failures are bucketed by the second in which the exchange ended, latency by the second in which the
-//! request was due. A second's latency histogram is kept only until no outstanding request can be due in it.
+//! Acks and failures are bucketed by the second in which the exchange ended, what was sent by that of its first byte, what
+//! came due and its latency by the second in which it was due. A second's latency histogram is kept only until no
+//! outstanding request can be due in it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// Linear sub-buckets in each power of two: 1/16 = 6 % worst-case error in the timeline's percentiles.
-const SUB_BITS: u32 = 4;
-const SUB: usize = 1 << SUB_BITS;
-/// Powers of two covered: up to 2^32 µs, more than the hour at which latencies are clamped.
-const BUCKETS: usize = (33 - SUB_BITS as usize) * SUB;
+use super::coarse::Coarse;
+use super::spans::{Span, Spans};
+use super::{Counts, Exchange};
 
 /// One row of the timeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SecondStats {
     /// Seconds since the measured part began.
     pub second: u64,
+    /// Records that came due in this second, sent or not.
+    pub records_due: u64,
+    /// Requests that came due in this second, sent or not.
+    pub requests_due: u64,
+    /// Records in requests whose first byte was written in this second.
+    pub records_sent: u64,
+    /// Requests whose first byte was written in this second.
+    pub requests_sent: u64,
     /// Records acked in this second.
     pub records_acked: u64,
     /// Exchanges that ended in this second.
     pub requests: u64,
     /// Of those, not complete.
     pub failures: u64,
-    /// Median latency in µs of requests due in this second; `None`: none due.
+    /// Median latency in µs of requests due in this second, those without an answer as lower bounds; `None`: none due.
     pub p50_us: Option<u64>,
     /// P95 latency in µs of requests due in this second.
     pub p95_us: Option<u64>,
     /// Largest latency in µs of requests due in this second.
     pub max_us: Option<u64>,
+    /// Which of these are only lower bounds.
+    pub bounds: Bounds,
 }
 
-/// A coarse latency histogram: 6 % resolution, about 2 KB.
-#[derive(Debug, Clone)]
-struct Coarse {
-    counts: [u32; BUCKETS],
-    total: u64,
-    max_us: u64,
+/// Which figures of a row are only lower bounds, because they fall among requests without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bounds {
+    /// The median.
+    pub p50: bool,
+    /// P95.
+    pub p95: bool,
+    /// The largest.
+    pub max: bool,
 }
 
-impl Coarse {
-    fn new() -> Self {
-        Self {
-            counts: [0; BUCKETS],
-            total: 0,
-            max_us: 0,
-        }
-    }
-
-    fn record(&mut self, us: u64) {
-        self.counts[bucket(us)] += 1;
-        self.total += 1;
-        self.max_us = self.max_us.max(us);
-    }
-
-    fn merge(&mut self, other: &Self) {
-        for (a, b) in self.counts.iter_mut().zip(&other.counts) {
-            *a += b;
-        }
-        self.total += other.total;
-        self.max_us = self.max_us.max(other.max_us);
-    }
-
-    /// Upper edge of the bucket that holds the `quantile`, never above the largest value seen.
-    fn quantile(&self, quantile: f64) -> u64 {
-        let rank = ((self.total as f64 * quantile).ceil() as u64).max(1);
-        let mut seen = 0;
-        for (index, &count) in self.counts.iter().enumerate() {
-            seen += u64::from(count);
-            if seen >= rank {
-                return upper_edge(index).min(self.max_us);
-            }
-        }
-        self.max_us
-    }
-}
-
-fn bucket(us: u64) -> usize {
-    let us = us.min(u64::from(u32::MAX));
-    if us < SUB as u64 {
-        return us as usize;
-    }
-    let exponent = us.ilog2();
-    let sub = (us >> (exponent - SUB_BITS)) as usize & (SUB - 1);
-    (exponent - SUB_BITS + 1) as usize * SUB + sub
-}
-
-fn upper_edge(index: usize) -> u64 {
-    if index < SUB {
-        return index as u64;
-    }
-    let exponent = (index / SUB) as u32 + SUB_BITS - 1;
-    let sub = (index % SUB) as u64;
-    ((SUB as u64 + sub + 1) << (exponent - SUB_BITS)) - 1
-}
-
-impl Default for Coarse {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Open {
-    second: u64,
-    records_acked: u64,
-    requests: u64,
-    failures: u64,
+/// Counts of a second, or of several, and the latencies of what was due in it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    counts: SecondStats,
     latency: Coarse,
+    /// The part of `latency` that is lower bounds.
+    latency_bounds: Coarse,
 }
 
-impl Open {
+impl Tally {
     fn new(second: u64) -> Self {
         Self {
-            second,
-            records_acked: 0,
-            requests: 0,
-            failures: 0,
-            latency: Coarse::new(),
+            counts: SecondStats {
+                second,
+                ..SecondStats::default()
+            },
+            ..Self::default()
         }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.counts.add(&other.counts);
+        self.latency.merge(&other.latency);
+        self.latency_bounds.merge(&other.latency_bounds);
+    }
+
+    /// The row, with `second` as its first second.
+    pub(super) fn stats(&self, second: u64) -> SecondStats {
+        let bound = |quantile| self.latency.is_lower_bound(&self.latency_bounds, quantile);
+        SecondStats {
+            second,
+            p50_us: self.latency.quantile(0.5),
+            p95_us: self.latency.quantile(0.95),
+            max_us: self.latency.quantile(1.0),
+            bounds: Bounds {
+                p50: bound(0.5),
+                p95: bound(0.95),
+                max: self.latency_bounds.total > 0,
+            },
+            ..self.counts
+        }
+    }
+
+    fn due(&mut self, due: Counts, latency_us: u64, lower_bound: bool) {
+        self.counts.records_due += due.records;
+        self.counts.requests_due += due.requests;
+        self.latency.record(latency_us, due.requests);
+        if lower_bound {
+            self.latency_bounds.record(latency_us, due.requests);
+        }
+    }
+}
+
+impl SecondStats {
+    /// Adds the counts, not the latencies.
+    fn add(&mut self, other: &Self) {
+        self.records_due += other.records_due;
+        self.requests_due += other.requests_due;
+        self.records_sent += other.records_sent;
+        self.requests_sent += other.requests_sent;
+        self.records_acked += other.records_acked;
+        self.requests += other.requests;
+        self.failures += other.failures;
     }
 }
 
 /// What one worker saw since it was last asked: the seconds it touched. Reused between hand-overs.
 #[derive(Debug, Default)]
 pub struct TimelineDelta {
-    seconds: Vec<Open>,
+    seconds: Vec<Tally>,
     used: usize,
 }
 
 impl TimelineDelta {
-    fn second(&mut self, second: u64) -> &mut Open {
+    fn second(&mut self, us: u64) -> &mut Tally {
+        let second = us / 1_000_000;
         let position = self.seconds[..self.used]
             .iter()
-            .rposition(|open| open.second == second);
+            .rposition(|open| open.counts.second == second);
         let index = position.unwrap_or_else(|| {
             if self.used == self.seconds.len() {
-                self.seconds.push(Open::new(second));
+                self.seconds.push(Tally::new(second));
             } else {
-                self.seconds[self.used] = Open::new(second);
+                self.seconds[self.used] = Tally::new(second);
             }
             self.used += 1;
             self.used - 1
@@ -145,14 +142,30 @@ impl TimelineDelta {
         &mut self.seconds[index]
     }
 
-    /// Records an exchange that ended.
-    pub fn ended(&mut self, due_us: u64, done_us: u64, acked: u64, failed: bool) {
-        let done = self.second(done_us / 1_000_000);
-        done.records_acked += acked;
+    /// Records an exchange that ended, in a part that started at `start_us`.
+    pub fn ended(&mut self, exchange: &Exchange, start_us: u64) {
+        let since_start = |us: u64| us.saturating_sub(start_us);
+        let records = exchange.records();
+        let done = &mut self.second(since_start(exchange.done_us)).counts;
+        done.records_acked += exchange.acked;
         done.requests += 1;
-        done.failures += u64::from(failed);
-        let due = self.second(due_us / 1_000_000);
-        due.latency.record(done_us.saturating_sub(due_us));
+        done.failures += u64::from(exchange.acked < records);
+        let sent = &mut self.second(since_start(exchange.sent_us)).counts;
+        sent.records_sent += records;
+        sent.requests_sent += 1;
+        let latency_us = exchange.done_us.saturating_sub(exchange.due_us);
+        let one = Counts {
+            requests: 1,
+            records,
+        };
+        self.second(since_start(exchange.due_us))
+            .due(one, latency_us, exchange.lower_bound);
+    }
+
+    /// Records requests that were due and never sent by `now_us`; both since the start of the part.
+    pub fn never_sent(&mut self, due_us: u64, now_us: u64, unsent: Counts) {
+        let waited_us = now_us.saturating_sub(due_us);
+        self.second(due_us).due(unsent, waited_us, true);
     }
 
     /// Whether nothing was recorded since the last hand-over.
@@ -164,8 +177,9 @@ impl TimelineDelta {
 /// All workers' seconds, merged.
 #[derive(Debug, Default)]
 pub struct Timeline {
-    open: BTreeMap<u64, Open>,
+    open: BTreeMap<u64, Tally>,
     closed: Vec<SecondStats>,
+    spans: Spans,
     so_far: Coarse,
 }
 
@@ -173,14 +187,13 @@ impl Timeline {
     /// Takes what a worker saw and empties `delta` for reuse.
     pub fn take(&mut self, delta: &mut TimelineDelta) {
         for from in &delta.seconds[..delta.used] {
+            let second = from.counts.second;
             let into = self
                 .open
-                .entry(from.second)
-                .or_insert_with(|| Open::new(from.second));
-            into.records_acked += from.records_acked;
-            into.requests += from.requests;
-            into.failures += from.failures;
-            into.latency.merge(&from.latency);
+                .entry(second)
+                .or_insert_with(|| Tally::new(second));
+            into.merge(from);
+            self.spans.add(second, from);
             self.so_far.merge(&from.latency);
         }
         delta.used = 0;
@@ -188,7 +201,7 @@ impl Timeline {
 
     /// P95 latency in µs of everything taken so far, to 6 %.
     pub fn p95_so_far_us(&self) -> Option<u64> {
-        (self.so_far.total > 0).then(|| self.so_far.quantile(0.95))
+        self.so_far.quantile(0.95)
     }
 
     /// Closes every second before `second`: no outstanding request is due in them.
@@ -202,54 +215,37 @@ impl Timeline {
         }
     }
 
-    fn close(&mut self, open: &Open) {
-        let latency = |quantile| (open.latency.total > 0).then(|| open.latency.quantile(quantile));
+    fn close(&mut self, open: &Tally) {
+        let row = open.stats(open.counts.second);
         // A straggler of a second that was closed already: its counts are added, its percentiles stay.
-        if let Some(row) = self
-            .closed
-            .iter_mut()
-            .rev()
-            .find(|row| row.second == open.second)
+        let closed = self.closed.iter_mut().rev();
+        if let Some(before) = closed
+            .into_iter()
+            .find(|before| before.second == row.second)
         {
-            row.records_acked += open.records_acked;
-            row.requests += open.requests;
-            row.failures += open.failures;
-            row.max_us = row.max_us.max(latency(1.0));
+            before.add(&row);
+            before.max_us = before.max_us.max(row.max_us);
+            before.bounds.max |= row.bounds.max;
             return;
         }
-        self.closed.push(SecondStats {
-            second: open.second,
-            records_acked: open.records_acked,
-            requests: open.requests,
-            failures: open.failures,
-            p50_us: latency(0.5),
-            p95_us: latency(0.95),
-            max_us: latency(1.0),
-        });
+        self.closed.push(row);
     }
 
-    /// The finished rows, seconds without any event included.
-    pub fn finish(mut self) -> Vec<SecondStats> {
+    /// The finished rows, seconds without any event included, and the same in a few spans: of the load, which lasted for
+    /// `load`, and one of what ended behind it until `elapsed`.
+    pub fn finish(mut self, load: Duration, elapsed: Duration) -> (Vec<SecondStats>, Vec<Span>) {
         self.close_before(u64::MAX);
         self.closed.sort_by_key(|row| row.second);
         let mut rows: Vec<SecondStats> = Vec::with_capacity(self.closed.len());
         for row in self.closed {
-            let mut next = rows.last().map_or(0, |last| last.second + 1);
-            while next < row.second {
-                rows.push(SecondStats {
-                    second: next,
-                    records_acked: 0,
-                    requests: 0,
-                    failures: 0,
-                    p50_us: None,
-                    p95_us: None,
-                    max_us: None,
-                });
-                next += 1;
-            }
+            let next = rows.last().map_or(0, |last| last.second + 1);
+            rows.extend((next..row.second).map(|second| SecondStats {
+                second,
+                ..SecondStats::default()
+            }));
             rows.push(row);
         }
-        rows
+        (rows, self.spans.finish(load, elapsed))
     }
 }
 
@@ -257,37 +253,88 @@ impl Timeline {
 mod tests {
     use super::*;
 
-    #[test]
-    fn buckets_cover_every_value_within_their_edges() {
-        for us in (0..5_000).chain([65_535, 65_536, 1_000_000, 3_600_000_000, u64::MAX]) {
-            let index = bucket(us);
-            let clamped = us.min(u64::from(u32::MAX));
-            assert!(index < BUCKETS, "{us}");
-            assert!(clamped <= upper_edge(index), "{us}");
-            assert!(index == 0 || clamped > upper_edge(index - 1), "{us}");
+    fn exchange(due_us: u64, sent_us: u64, done_us: u64, acked: u64, unknown: u64) -> Exchange {
+        Exchange {
+            due_us,
+            sent_us,
+            done_us,
+            free_us: None,
+            acked,
+            rejected: 0,
+            unknown,
+            lower_bound: unknown > 0,
         }
     }
 
     #[test]
-    fn counts_go_to_the_second_of_completion_and_latency_to_the_second_due() {
+    fn due_sent_and_acked_each_go_to_their_own_second() {
         let mut delta = TimelineDelta::default();
-        delta.ended(900_000, 2_100_000, 10, false);
-        delta.ended(2_000_000, 2_500_000, 0, true);
+        let start_us = 5_000_000;
+        let shifted = |due, sent, done| (due + start_us, sent + start_us, done + start_us);
+        let (due, sent, done) = shifted(900_000, 1_100_000, 2_100_000);
+        delta.ended(&exchange(due, sent, done, 10, 0), start_us);
+        let (due, sent, done) = shifted(2_000_000, 2_000_000, 2_500_000);
+        delta.ended(&exchange(due, sent, done, 0, 10), start_us);
+        let unsent = Counts {
+            requests: 1,
+            records: 10,
+        };
+        delta.never_sent(900_000, 3_900_000, unsent);
         let mut timeline = Timeline::default();
         timeline.take(&mut delta);
         assert!(delta.is_empty());
-        let rows = timeline.finish();
-        let seen: Vec<_> = rows
+        let (rows, _) = timeline.finish(Duration::from_secs(3), Duration::from_secs(4));
+        let counts: Vec<_> = rows
             .iter()
-            .map(|r| (r.second, r.records_acked, r.requests, r.failures, r.max_us))
+            .map(|r| {
+                (
+                    [r.records_due, r.records_sent, r.records_acked],
+                    [r.requests_due, r.requests_sent, r.requests, r.failures],
+                )
+            })
             .collect();
         assert_eq!(
-            seen,
+            counts,
             [
-                (0, 0, 0, 0, Some(1_200_000)),
-                (1, 0, 0, 0, None),
-                (2, 10, 2, 1, Some(500_000))
+                ([20, 0, 0], [2, 0, 0, 0]),
+                ([0, 10, 0], [0, 1, 0, 0]),
+                ([10, 10, 10], [1, 1, 2, 1])
             ]
         );
+        let latency: Vec<_> = rows
+            .iter()
+            .map(|r| (r.p50_us.is_some(), r.max_us, r.bounds.p50, r.bounds.max))
+            .collect();
+        assert_eq!(
+            latency,
+            [
+                (true, Some(3_000_000), false, true),
+                (false, None, false, false),
+                (true, Some(500_000), true, true)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_straggler_adds_to_a_closed_second() {
+        let mut timeline = Timeline::default();
+        let mut delta = TimelineDelta::default();
+        delta.ended(&exchange(0, 0, 100, 1, 0), 0);
+        timeline.take(&mut delta);
+        timeline.close_before(5);
+        let unsent = Counts {
+            requests: 1,
+            records: 7,
+        };
+        delta.never_sent(10, 2_000_010, unsent);
+        timeline.take(&mut delta);
+        let (rows, _) = timeline.finish(Duration::from_secs(1), Duration::from_secs(1));
+        assert_eq!(rows.len(), 1);
+        assert_eq!((rows[0].records_due, rows[0].requests_due), (8, 2));
+        assert_eq!(
+            (rows[0].p50_us, rows[0].max_us),
+            (Some(100), Some(2_000_000))
+        );
+        assert!(rows[0].bounds.max && !rows[0].bounds.p50);
     }
 }

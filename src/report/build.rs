@@ -7,13 +7,15 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
 use super::{
-    FailureRow, GeneratorSection, Histograms, KeySection, LedgerSection, LoadSection, Machine,
-    PayloadSection, PlanSection, RecordLedger, ReferenceSection, Report, RequestLedger,
-    SCHEMA_VERSION, SecondLatency, SecondRow, SpikeSection, StageSection, TargetRow, TargetSection,
-    TlsSection, Tool, TopicSection,
+    ConnectionWaits, FailureRow, GeneratorSection, Histograms, KeySection, LedgerSection,
+    LoadSection, Machine, PayloadSection, PlanSection, RecordLedger, ReferenceSection, Report,
+    RequestLedger, SCHEMA_VERSION, SecondLatency, SecondRow, SpanRow, SpikeSection, StageSection,
+    TargetRow, TargetSection, TlsSection, Tool, TopicSection,
 };
 use crate::gate::{self, Run};
-use crate::measure::{Failure, FailureKind, Measured, Recorder, SecondStats, Summary, TargetFacts};
+use crate::measure::{
+    Failure, FailureKind, Measured, Recorder, SecondStats, Span, Summary, TargetFacts,
+};
 use crate::plan::{self, Auth, Content, KeyMode, Plan, Rates, Reference, Spike, Stage, Stop};
 use crate::units;
 
@@ -58,28 +60,47 @@ pub(super) fn build_on(
         ledger: ledger(&run),
         warmup: measured.warmup,
         timeline: measured.timeline.iter().map(second_row).collect(),
+        over_time: measured.spans.iter().map(span_row).collect(),
         failures: failures(&run),
         connections: measured.connections,
-        generator: GeneratorSection {
-            thread_busy_ratios: (measured.generator.thread_busy_ratios.iter())
-                .map(|&ratio| finite(ratio))
-                .collect(),
-            mean_in_flight: finite(measured.generator.mean_in_flight),
-            clock_skew_secs: measured.generator.clock_skew.as_secs_f64(),
-            peak_rss_bytes: measured.generator.peak_rss_bytes,
-            clamped: run.total.clamped,
-        },
+        generator: generator(&run),
         histograms: Histograms {
             latency: encode(run.latency.all()),
             latency_bounds: encode(&run.total.latency_bounds),
             service_time: encode(&run.total.service_time),
             send_delay: encode(&run.total.send_delay),
+            own_lateness: (plan.load.is_open_loop()).then(|| encode(&run.total.own_lateness)),
         },
         summary: run.summary,
         validity,
         warnings,
         thresholds,
         verdict,
+    }
+}
+
+fn generator(run: &Run) -> GeneratorSection {
+    let (measured, total) = (run.measured, &run.total);
+    let generator = &measured.generator;
+    let ratios = |ratios: &[f64]| ratios.iter().map(|&ratio| finite(ratio)).collect();
+    let open_loop = run.plan.load.is_open_loop();
+    let sent = total.ledger.requests.sent;
+    GeneratorSection {
+        thread_busy_ratios: ratios(&generator.thread_busy_ratios),
+        thread_wait_ratios: ratios(&generator.thread_wait_ratios),
+        cpu_us_per_request: (generator.cpu.filter(|_| sent > 0))
+            .map(|cpu| cpu.as_secs_f64() * 1e6 / sent as f64),
+        mean_in_flight: measured.mean_in_flight(),
+        mean_in_flight_by_little: measured.mean_in_flight_by_little(),
+        mean_backlog: open_loop.then(|| measured.mean_backlog()),
+        connection_waits: open_loop.then(|| ConnectionWaits {
+            requests: total.starvation.requests,
+            total_secs: total.starvation.total_us as f64 / 1e6,
+            max_us: total.starvation.max_us,
+        }),
+        clock_skew_secs: generator.clock_skew.as_secs_f64(),
+        peak_rss_bytes: generator.peak_rss_bytes,
+        clamped: total.clamped,
     }
 }
 
@@ -278,14 +299,35 @@ fn ledger(run: &Run) -> LedgerSection {
 fn second_row(row: &SecondStats) -> SecondRow {
     SecondRow {
         second: row.second,
+        records_due: row.records_due,
+        records_sent: row.records_sent,
         records_acked: row.records_acked,
+        requests_due: row.requests_due,
+        requests_sent: row.requests_sent,
         requests: row.requests,
         latency_us: SecondLatency {
             p50: row.p50_us,
             p95: row.p95_us,
             max: row.max_us,
+            lower_bounds: [
+                ("p50", row.bounds.p50),
+                ("p95", row.bounds.p95),
+                ("max", row.bounds.max),
+            ]
+            .into_iter()
+            .filter(|&(_, bound)| bound)
+            .map(|(name, _)| name.to_owned())
+            .collect(),
         },
         failures: row.failures,
+    }
+}
+
+fn span_row(span: &Span) -> SpanRow {
+    SpanRow {
+        load_secs: span.load_secs,
+        secs: span.secs,
+        row: second_row(&span.stats),
     }
 }
 

@@ -1,11 +1,12 @@
 //! The report as Markdown, for pull requests and notes.
 
 use super::Report;
+use super::latencies::{COLUMNS, latency_cells, latency_notes, latency_rows};
+use super::over_time;
 use super::text::clean;
 use super::words::{
-    COLUMNS, bounds_words, comparison, failures_by_weight, latency_cells, latency_words,
-    load_words, records_ledger, requests_ledger, server_words, stand_in_words, topic_words,
-    volume_words, warmup_words,
+    comparison, failures_by_weight, generator_words, load_words, records_ledger, requests_ledger,
+    server_words, stand_in_words, topic_words, volume_words, warmup_words,
 };
 use crate::units::{self, grouped, rate_digits};
 
@@ -15,6 +16,7 @@ pub fn markdown(report: &Report) -> String {
     out.extend(head(report));
     out.extend(comparison_table(report));
     out.extend(latency_table(report));
+    out.extend(over_time_table(report));
     out.extend(ledger_list(report));
     out.extend(target_table(report));
     out.extend(failure_table(report));
@@ -118,25 +120,26 @@ fn comparison_table(report: &Report) -> Vec<String> {
 }
 
 fn latency_table(report: &Report) -> Vec<String> {
-    let summary = &report.summary;
     let mut head = vec!["latency"];
     head.extend(COLUMNS.map(|(name, _)| name));
-    let row = |name: &str, cells: Vec<String>| [vec![name.to_owned()], cells].concat();
-    let rows = [
-        row("batch", latency_cells(&summary.latency_us, Some(summary))),
-        row(
-            "of it service time",
-            latency_cells(&summary.service_time_us, None),
-        ),
-        row(
-            "of it send delay",
-            latency_cells(&summary.send_delay_us, None),
-        ),
-    ];
+    let rows = latency_rows(report).map(|(name, cells)| [vec![name.to_owned()], cells].concat());
     let mut lines = table(&head, rows);
-    let bounds = bounds_words(summary).map_or_else(String::new, |words| format!(" {words}."));
-    let note = format!("{}.{bounds}", capitalised(latency_words(report)));
-    lines.extend([note, String::new()]);
+    let notes = latency_notes(report);
+    let notes: Vec<String> = notes
+        .iter()
+        .map(|note| format!("{}.", capitalised(note)))
+        .collect();
+    lines.extend([notes.join(" "), String::new()]);
+    lines
+}
+
+fn over_time_table(report: &Report) -> Vec<String> {
+    let rows = over_time::rows(report);
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = table(&over_time::HEAD, rows.into_iter().map(Vec::from));
+    lines.extend([format!("{}.", capitalised(over_time::NOTE)), String::new()]);
     lines
 }
 
@@ -152,6 +155,10 @@ fn ledger_list(report: &Report) -> Vec<String> {
         format!("- requests: {}", requests_ledger(report).join("; ")),
         format!("- volume: {}", volume_words(&report.summary)),
     ];
+    lines.push(format!(
+        "- generator: {}",
+        generator_words(report).join("; ")
+    ));
     lines.extend(warmup_words(report).map(|text| format!("- warm-up: {text}")));
     lines.push(String::new());
     lines

@@ -2,9 +2,11 @@
 
 mod build;
 mod json;
+mod latencies;
 mod machine;
 mod markdown;
 mod model;
+mod over_time;
 mod style;
 pub mod table;
 mod text;

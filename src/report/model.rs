@@ -40,6 +40,8 @@ pub struct Report {
     pub summary: Summary,
     /// The run second by second.
     pub timeline: Vec<SecondRow>,
+    /// The run in at most ten equal spans of whole seconds, and one of what ended after the load.
+    pub over_time: Vec<SpanRow>,
     /// What went wrong, by kind, HTTP status and error code.
     pub failures: Vec<FailureRow>,
     /// What the connections did.
@@ -315,17 +317,25 @@ pub struct RecordLedger {
     pub unknown: u64,
 }
 
-/// One second of the run. Acks and failures belong to the second in which the answer came, latency to the one in
-/// which the request was due.
+/// One second of the run. Acks and failures belong to the second in which the answer came, what was sent to that of its first
+/// byte, what came due and its latency to the one in which the request was due.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SecondRow {
     /// Seconds since the measured part began.
     pub second: u64,
+    /// Records that came due, sent or not.
+    pub records_due: u64,
+    /// Records in requests whose first byte was written.
+    pub records_sent: u64,
     /// Records acked.
     pub records_acked: u64,
+    /// Requests that came due, sent or not.
+    pub requests_due: u64,
+    /// Requests whose first byte was written.
+    pub requests_sent: u64,
     /// Exchanges that ended.
     pub requests: u64,
-    /// Latency of requests due in this second, 6 % resolution.
+    /// Latency of requests due in this second, 6 % resolution; those without an answer count with the time they waited.
     pub latency_us: SecondLatency,
     /// Exchanges that ended not complete.
     pub failures: u64,
@@ -340,6 +350,21 @@ pub struct SecondLatency {
     pub p95: Option<u64>,
     /// Largest.
     pub max: Option<u64>,
+    /// Which of these are only lower bounds: `p50`, `p95`, `max`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lower_bounds: Vec<String>,
+}
+
+/// Some whole seconds of the run as one row; `second` is the first of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpanRow {
+    /// Seconds of it in which the load went on; 0: what was in flight at the end was waited for.
+    pub load_secs: f64,
+    /// Seconds of it that were measured.
+    pub secs: f64,
+    /// What happened in it.
+    #[serde(flatten)]
+    pub row: SecondRow,
 }
 
 /// One kind of failure.
@@ -364,14 +389,36 @@ pub struct FailureRow {
 pub struct GeneratorSection {
     /// CPU time over wall time of each engine thread, 0 to 1; empty where the system cannot tell.
     pub thread_busy_ratios: Vec<f64>,
-    /// Mean number of requests in flight.
+    /// Time ready to run but waiting for a CPU over wall time of each engine thread; empty where the system cannot tell.
+    pub thread_wait_ratios: Vec<f64>,
+    /// CPU time of all engine threads in the measured part over requests sent, in µs; `null` where the system cannot tell.
+    pub cpu_us_per_request: Option<f64>,
+    /// Mean number of requests in flight, from their number as it changed over time.
     pub mean_in_flight: f64,
+    /// The same by Little's law: requests sent per second × mean time from first byte to the end of the exchange.
+    pub mean_in_flight_by_little: f64,
+    /// Mean number of requests due and not sent yet, or never; `null` in a closed loop.
+    pub mean_backlog: Option<f64>,
+    /// Requests that waited for a connection; `null` in a closed loop.
+    pub connection_waits: Option<ConnectionWaits>,
     /// How far wall clock and monotonic clock drifted apart.
     pub clock_skew_secs: f64,
     /// Largest resident set of the process in bytes.
     pub peak_rss_bytes: Option<u64>,
     /// Latencies above one hour, recorded as one hour.
     pub clamped: u64,
+}
+
+/// Requests that were due before a connection was free for them, or made again: that part of the send delay is not the
+/// generator's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConnectionWaits {
+    /// How many, of those sent.
+    pub requests: u64,
+    /// What they waited, summed, in seconds.
+    pub total_secs: f64,
+    /// The longest of these waits in µs.
+    pub max_us: u64,
 }
 
 /// HDR histograms in µs, V2 compressed, base64; 1 µs to 1 h, 3 digits, so that merging is exact.
@@ -385,4 +432,6 @@ pub struct Histograms {
     pub service_time: String,
     /// Requests sent.
     pub send_delay: String,
+    /// Requests sent in an open loop: the part of their send delay that is the generator's own.
+    pub own_lateness: Option<String>,
 }

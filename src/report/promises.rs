@@ -78,7 +78,10 @@ fn minutes_in_every_percentile_stay_in_their_columns() {
         mean: None,
     };
     let text = table::render(&report, &[], Style::plain());
-    let batch: Vec<&str> = text.lines().filter(|l| l.starts_with("batch ")).collect();
+    let batch: Vec<&str> = text
+        .lines()
+        .filter(|l| l.starts_with("corrected "))
+        .collect();
     assert_eq!(batch.len(), 1);
     assert_eq!(batch[0].matches('≥').count(), 6, "{}", batch[0]);
 }
@@ -235,6 +238,7 @@ const PROMISED: &str = "
     failures.0.kind failures.0.http_status failures.0.error_code failures.0.requests
     failures.0.records failures.0.sample
     histograms.latency histograms.service_time histograms.send_delay
+    timeline.0.records_due timeline.0.records_sent summary.uncorrected_samples
     validity.void validity.checks.0.name validity.checks.0.passed validity.checks.0.saw
     validity.checks.0.wanted validity.checks.0.hint
     warnings thresholds.0.expression thresholds.0.saw thresholds.0.passed

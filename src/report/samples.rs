@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::build::build_on;
 use super::{Machine, Report, Style, json, markdown, table};
 use crate::gate::fixture::{Fixture, answered, threshold};
-use crate::measure::{Counts, End, Exchange, FailureKind, SecondStats, TargetKind};
+use crate::measure::{Bounds, Counts, End, Exchange, FailureKind, SecondStats, Span, TargetKind};
 use crate::plan::{Comparison, Content, KeyMode, Metric, Stop, Threshold};
 use crate::units::ByteSize;
 
@@ -37,12 +37,17 @@ pub(super) fn good() -> Fixture {
     fixture.facts.topic_created = true;
     let second = |second, records_acked, p50_us| SecondStats {
         second,
+        records_due: records_acked,
+        requests_due: records_acked / 1_000,
+        records_sent: records_acked,
+        requests_sent: records_acked / 1_000,
         records_acked,
         requests: records_acked / 1_000,
         failures: 0,
         p50_us: Some(p50_us),
         p95_us: Some(p50_us + 45_000),
         max_us: Some(p50_us + 50_000),
+        bounds: Bounds::default(),
     };
     fixture.measured.timeline = vec![second(0, 60_000, 140_000), second(1, 40_000, 150_000)];
     fixture
@@ -95,6 +100,8 @@ pub(super) fn failing() -> Fixture {
         "no answer within 10 s",
     );
     fixture.fail(FailureKind::EmptyAnswer, Some(200), None, 2, 2_000, "");
+    fixture.starve(3, 2_400);
+    fixture.measured.spans = failing_spans();
     fixture.measured.connections.reconnects = 7;
     fixture.measured.warmup.sent(2_000);
     fixture.measured.warmup.ended(&Exchange {
@@ -103,6 +110,44 @@ pub(super) fn failing() -> Fixture {
     });
     fixture.plan.load.warmup = Duration::from_secs(5);
     fixture
+}
+
+/// Two seconds of load, in the second of which requests were lost, and the drain.
+fn failing_spans() -> Vec<Span> {
+    let row = |second, due: u64, acked: u64, failures| SecondStats {
+        second,
+        records_due: due * 1_000,
+        requests_due: due,
+        records_sent: due * 1_000,
+        requests_sent: due,
+        records_acked: acked,
+        requests: acked / 1_000,
+        failures,
+        p50_us: (due > 0).then_some(150_000),
+        p95_us: (due > 0).then_some(190_000),
+        max_us: (due > 0).then_some(10_000_000),
+        bounds: Bounds::default(),
+    };
+    let bounds = Bounds {
+        p50: false,
+        p95: true,
+        max: true,
+    };
+    let span = |load_secs, secs, stats| Span {
+        load_secs,
+        secs,
+        stats,
+    };
+    let lost = SecondStats {
+        p95_us: Some(10_000_000),
+        bounds,
+        ..row(1, 60, 50_940, 2)
+    };
+    vec![
+        span(1.0, 1.0, row(0, 40, 40_000, 0)),
+        span(1.0, 1.0, lost),
+        span(0.0, 0.05, row(2, 0, 1_000, 7)),
+    ]
 }
 
 pub(super) fn void() -> Fixture {
@@ -123,7 +168,9 @@ pub(super) fn several() -> Fixture {
     let mut fixture = Fixture::new();
     fixture.record((0..60).map(answered));
     let first = fixture.measured.targets.remove(0);
+    let in_flight_us = fixture.measured.generator.in_flight_us;
     fixture.record((60..100).map(answered));
+    fixture.measured.generator.in_flight_us += in_flight_us;
     let mut second = fixture.measured.targets.remove(0);
     // `record` takes what is missing for unsent; here the other target has it.
     second.latency_bounds.clear();
@@ -189,7 +236,8 @@ fn table_of_a_good_run_on_the_stand_in() {
                       sent = acked 100,000 + rejected 0 + unknown 0
     requests          scheduled 100 = sent 100 + unsent 0
                       sent = complete 100 + partial 0 + rejected 0 + unknown 0
-    volume            over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 requests/s
+    volume            over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 answers/s
+    generator         0.59 of 2 threads busy, 12.0 ms CPU a request, 7.34 in flight
 
     warning: the target is krush's built-in stand-in, in this process: figures are
       about this machine, not about a REST Proxy. Name a REST Proxy with --url.
@@ -215,18 +263,31 @@ fn table_of_a_run_with_failures_and_lower_bounds() {
     success           91.9 %        100 %
 
     latency           P50     P90     P95       P99       P99.9     max
-    batch             150 ms  190 ms  ≥ 10.0 s  ≥ 10.0 s  ≥ 10.0 s  ≥ 10.0 s
-    of it service     146 ms  183 ms  188 ms    191 ms    191 ms    191 ms
+    corrected         150 ms  190 ms  ≥ 10.0 s  ≥ 10.0 s  ≥ 10.0 s  ≥ 10.0 s
+    uncorrected       146 ms  183 ms  188 ms    191 ms    191 ms    191 ms
     of it send delay  50 µs   50 µs   50 µs     50 µs     50 µs     50 µs
-    open loop: latency counts from when the request was due
+    open loop: corrected latency counts from when the request was due, for all of
+      100 requests; uncorrected from its first byte sent, only for the 92 answered
+    the corrected P99 is ≥ 52.4 times the uncorrected one, which leaves out those
+      never sent or not answered
     ≥: 8 of 100 requests were never sent or not answered; they count with the time
-       they waited
+      they waited
+
+    over time, s  due rec/s  acked rec/s  failed req.     P50       P95       max
+    0 - 1            40,000       40,000            0  150 ms    190 ms    10.0 s
+    1 - 2            60,000       50,940            2  150 ms  ≥ 10.0 s  ≥ 10.0 s
+    after 2               -       20,000            7       -         -         -
+    due and latency: by when a request was due, sent or not; acked and failed: by
+      when it ended
 
     records           scheduled 100,000 = sent 99,000 + unsent 1,000
                       sent = acked 91,940 + rejected 60 + unknown 7,000
     requests          scheduled 100 = sent 99 + unsent 1
                       sent = complete 90 + partial 2 + rejected 0 + unknown 7
-    volume            over 2.48 s: 10 MB/s payload, 11.6 MB/s wire, 37.1 requests/s
+    volume            over 2.48 s: 10 MB/s payload, 11.6 MB/s wire, 37.1 answers/s
+    generator         0.59 of 2 threads busy, 12.1 ms CPU a request, 40.7 in flight
+                      own lateness P99 50 µs, 3 waited for a connection, backlog
+                      0.98
     warm-up           2,000 records acked, 0 rejected, 0 unknown in 5s; in no figure
                       above
 
@@ -254,6 +315,9 @@ fn table_of_a_run_with_failures_and_lower_bounds() {
     warning: 5 requests got no answer within 10s. A REST Proxy by default waits 60 s
       for metadata and 120 s for delivery before it answers with the reason; try
       --timeout 130s to see it.
+    warning: 3 of 99 requests waited for a free connection (500 in all), up to 2.40
+      ms: the latency includes it. The connections would do for 99 of 100: for a
+      while answers came late, or connections were lost.
     warning: 5s of warm-up and 2.05 s of measuring say little about a JVM: a cold
       proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.
     warning: 100 requests: P99.9 is simply the slowest one (P99.9 needs 1,000
@@ -292,7 +356,8 @@ fn table_of_a_void_run() {
                       sent = acked 100,000 + rejected 0 + unknown 0
     requests          scheduled 100 = sent 100 + unsent 0
                       sent = complete 100 + partial 0 + rejected 0 + unknown 0
-    volume            over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 requests/s
+    volume            over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 answers/s
+    generator         1.37 of 2 threads busy, 12.0 ms CPU a request, 7.34 in flight
 
     fails if  saw
     p99 > 2s  199 ms  not judged
@@ -305,8 +370,8 @@ fn table_of_a_void_run() {
       requests). Raise --messages or --duration, or lower --batch-size.
     VOID  (exit 13)  results/2026-11-21T10-15-02-extreme.json
       Generator was not the bottleneck? No: saw busiest engine thread 97 % of a CPU,
-        wanted every engine thread below 95 % of a CPU. Raise --threads, use fewer
-        connections, or run krush on another machine
+        waiting for one 2 % of the time, wanted every engine thread below 95 % of a
+        CPU. Raise --threads, use fewer connections, or run krush on another machine
       Enough samples for P99? No: saw 100 requests, wanted at least 200 requests, so
         that 2 lie beyond it. Raise --messages or --duration, or lower --batch-size
     ");
@@ -329,15 +394,17 @@ fn table_of_an_interrupted_run() {
     batch             150 ms  ≥ 2.00 s  ≥ 2.00 s  ≥ 2.00 s  ≥ 2.00 s  ≥ 2.00 s
     of it service     130 ms  154 ms    157 ms    160 ms    160 ms    160 ms
     of it send delay  50 µs   50 µs     50 µs     50 µs     50 µs     50 µs
-    closed loop: latency counts from when the connection was free
+    closed loop: latency counts from when the connection was free; service time is
+      that of the 60 answered
     ≥: 40 of 100 requests were never sent or not answered; they count with the time
-       they waited
+      they waited
 
     records           scheduled 100,000 = sent 60,000 + unsent 40,000
                       sent = acked 60,000 + rejected 0 + unknown 0
     requests          scheduled 100 = sent 60 + unsent 40
                       sent = complete 60 + partial 0 + rejected 0 + unknown 0
-    volume            over 2.00 s: 8.1 MB/s payload, 8.7 MB/s wire, 30 requests/s
+    volume            over 2.00 s: 8.1 MB/s payload, 8.7 MB/s wire, 30 answers/s
+    generator         0.59 of 2 threads busy, 20.0 ms CPU a request, 3.82 in flight
 
     warning: 40,000 of 100,000 records were not acknowledged (0 rejected, 0 unknown,
       40,000 never sent): success is 60 %.
@@ -374,7 +441,8 @@ fn table_of_a_run_whose_target_was_gone() {
                       sent = acked 0 + rejected 0 + unknown 0
     requests          scheduled 0 = sent 0 + unsent 0
                       sent = complete 0 + partial 0 + rejected 0 + unknown 0
-    volume            over 0 µs: 0 MB/s payload, 0 MB/s wire, 0 requests/s
+    volume            over 0 µs: 0 MB/s payload, 0 MB/s wire, 0 answers/s
+    generator         0.59 of 2 threads busy, 0 in flight
 
     failures  status  code  requests  records
     connect        -     -        12        0
@@ -411,7 +479,8 @@ fn table_of_several_targets() {
                       sent = acked 100,000 + rejected 0 + unknown 0
     requests          scheduled 100 = sent 100 + unsent 0
                       sent = complete 100 + partial 0 + rejected 0 + unknown 0
-    volume            over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 requests/s
+    volume            over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 answers/s
+    generator         0.59 of 2 threads busy, 12.0 ms CPU a request, 7.34 in flight
 
     target                          acked   rec/s     P50     P95  success
     http://proxy-one.example:8082  60,000  30,000  130 ms  157 ms    100 %
@@ -449,15 +518,24 @@ fn markdown_of_a_run_with_failures() {
 
     | latency | P50 | P90 | P95 | P99 | P99.9 | max |
     | --- | --- | --- | --- | --- | --- | --- |
-    | batch | 150 ms | 190 ms | ≥ 10.0 s | ≥ 10.0 s | ≥ 10.0 s | ≥ 10.0 s |
-    | of it service time | 146 ms | 183 ms | 188 ms | 191 ms | 191 ms | 191 ms |
+    | corrected | 150 ms | 190 ms | ≥ 10.0 s | ≥ 10.0 s | ≥ 10.0 s | ≥ 10.0 s |
+    | uncorrected | 146 ms | 183 ms | 188 ms | 191 ms | 191 ms | 191 ms |
     | of it send delay | 50 µs | 50 µs | 50 µs | 50 µs | 50 µs | 50 µs |
 
-    Open loop: latency counts from when the request was due. ≥: 8 of 100 requests were never sent or not answered; they count with the time they waited.
+    Open loop: corrected latency counts from when the request was due, for all of 100 requests; uncorrected from its first byte sent, only for the 92 answered. The corrected P99 is ≥ 52.4 times the uncorrected one, which leaves out those never sent or not answered. ≥: 8 of 100 requests were never sent or not answered; they count with the time they waited.
+
+    | over time, s | due rec/s | acked rec/s | failed req. | P50 | P95 | max |
+    | --- | --- | --- | --- | --- | --- | --- |
+    | 0 - 1 | 40,000 | 40,000 | 0 | 150 ms | 190 ms | 10.0 s |
+    | 1 - 2 | 60,000 | 50,940 | 2 | 150 ms | ≥ 10.0 s | ≥ 10.0 s |
+    | after 2 | - | 20,000 | 7 | - | - | - |
+
+    Due and latency: by when a request was due, sent or not; acked and failed: by when it ended.
 
     - records: scheduled 100,000 = sent 99,000 + unsent 1,000; sent = acked 91,940 + rejected 60 + unknown 7,000
     - requests: scheduled 100 = sent 99 + unsent 1; sent = complete 90 + partial 2 + rejected 0 + unknown 7
-    - volume: over 2.48 s: 10 MB/s payload, 11.6 MB/s wire, 37.1 requests/s
+    - volume: over 2.48 s: 10 MB/s payload, 11.6 MB/s wire, 37.1 answers/s
+    - generator: 0.59 of 2 threads busy, 12.1 ms CPU a request, 40.7 in flight; own lateness P99 50 µs, 3 waited for a connection, backlog 0.98
     - warm-up: 2,000 records acked, 0 rejected, 0 unknown in 5s; in no figure above
 
     | failure | status | code | requests | records | sample |
@@ -475,6 +553,7 @@ fn markdown_of_a_run_with_failures() {
     - **warning:** 5,000 of 7,060 failed records have one cause (timeout): no answer within 10 s
     - **warning:** 2 answers were empty, cut, not JSON or had rubbish behind: Confluent REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). Unknown because of it: 2,000 records; on those versions the records of such answers are mostly stored. Update the proxy; if it is newer, look at what stands between.
     - **warning:** 5 requests got no answer within 10s. A REST Proxy by default waits 60 s for metadata and 120 s for delivery before it answers with the reason; try --timeout 130s to see it.
+    - **warning:** 3 of 99 requests waited for a free connection (500 in all), up to 2.40 ms: the latency includes it. The connections would do for 99 of 100: for a while answers came late, or connections were lost.
     - **warning:** 5s of warm-up and 2.05 s of measuring say little about a JVM: a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.
     - **warning:** 100 requests: P99.9 is simply the slowest one (P99.9 needs 1,000 requests). Raise --messages or --duration, or lower --batch-size.
     - **warning:** connections were opened again 7 times: the latency contains that. Possible causes: krush itself closes after a time-out or an answer that it cannot trust, a server or what stands before it may answer with Connection: close, and Confluent closes after 30 s without a request.
@@ -503,14 +582,15 @@ fn markdown_of_a_good_run_on_the_stand_in() {
     | latency | P50 | P90 | P95 | P99 | P99.9 | max |
     | --- | --- | --- | --- | --- | --- | --- |
     | batch | 150 ms | 190 ms | 195 ms | 199 ms | 200 ms | 200 ms |
-    | of it service time | 150 ms | 190 ms | 195 ms | 199 ms | 200 ms | 200 ms |
+    | of it service | 150 ms | 190 ms | 195 ms | 199 ms | 200 ms | 200 ms |
     | of it send delay | 50 µs | 50 µs | 50 µs | 50 µs | 50 µs | 50 µs |
 
     Closed loop: latency counts from when the connection was free.
 
     - records: scheduled 100,000 = sent 100,000 + unsent 0; sent = acked 100,000 + rejected 0 + unknown 0
     - requests: scheduled 100 = sent 100 + unsent 0; sent = complete 100 + partial 0 + rejected 0 + unknown 0
-    - volume: over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 requests/s
+    - volume: over 2.00 s: 13.5 MB/s payload, 14.5 MB/s wire, 50 answers/s
+    - generator: 0.59 of 2 threads busy, 12.0 ms CPU a request, 7.34 in flight
 
     - **warning:** the target is krush's built-in stand-in, in this process: figures are about this machine, not about a REST Proxy. Name a REST Proxy with --url.
     - **warning:** 100 batches over 500 connections: a burst, not sustained load; 400 connections sent nothing. Try --duration 30s.
@@ -660,6 +740,7 @@ fn json_of_a_good_run_on_the_stand_in() {
                 "max": 200063,
                 "mean": 150448.31999999998
               },
+              "uncorrected_samples": 100,
               "send_delay_us": {
                 "p50": 50,
                 "p90": 50,
@@ -669,6 +750,7 @@ fn json_of_a_good_run_on_the_stand_in() {
                 "max": 50,
                 "mean": 50.0
               },
+              "own_lateness_us": null,
               "lower_bounds": [],
               "latency_samples": 100,
               "latency_bound_samples": 0
@@ -736,6 +818,7 @@ fn json_of_a_good_run_on_the_stand_in() {
           "max": 200063,
           "mean": 150448.31999999998
         },
+        "uncorrected_samples": 100,
         "send_delay_us": {
           "p50": 50,
           "p90": 50,
@@ -745,6 +828,7 @@ fn json_of_a_good_run_on_the_stand_in() {
           "max": 50,
           "mean": 50.0
         },
+        "own_lateness_us": null,
         "lower_bounds": [],
         "latency_samples": 100,
         "latency_bound_samples": 0
@@ -752,7 +836,11 @@ fn json_of_a_good_run_on_the_stand_in() {
       "timeline": [
         {
           "second": 0,
+          "records_due": 60000,
+          "records_sent": 60000,
           "records_acked": 60000,
+          "requests_due": 60,
+          "requests_sent": 60,
           "requests": 60,
           "latency_us": {
             "p50": 140000,
@@ -763,7 +851,11 @@ fn json_of_a_good_run_on_the_stand_in() {
         },
         {
           "second": 1,
+          "records_due": 40000,
+          "records_sent": 40000,
           "records_acked": 40000,
+          "requests_due": 40,
+          "requests_sent": 40,
           "requests": 40,
           "latency_us": {
             "p50": 150000,
@@ -773,6 +865,7 @@ fn json_of_a_good_run_on_the_stand_in() {
           "failures": 0
         }
       ],
+      "over_time": [],
       "failures": [],
       "connections": {
         "planned": 500,
@@ -786,7 +879,15 @@ fn json_of_a_good_run_on_the_stand_in() {
           0.31,
           0.28
         ],
-        "mean_in_flight": 7.5,
+        "thread_wait_ratios": [
+          0.02,
+          0.01
+        ],
+        "cpu_us_per_request": 12000.0,
+        "mean_in_flight": 7.339024390243902,
+        "mean_in_flight_by_little": 7.339024390243902,
+        "mean_backlog": null,
+        "connection_waits": null,
         "clock_skew_secs": 0.000012,
         "peak_rss_bytes": 18874368,
         "clamped": 0
@@ -795,7 +896,8 @@ fn json_of_a_good_run_on_the_stand_in() {
         "latency": "HISTF..",
         "latency_bounds": "HISTF..",
         "service_time": "HISTF..",
-        "send_delay": "HISTF.."
+        "send_delay": "HISTF..",
+        "own_lateness": null
       },
       "validity": {
         "void": false,
@@ -808,6 +910,13 @@ fn json_of_a_good_run_on_the_stand_in() {
             "hint": "this is a bug in krush: please report it with the JSON report"
           },
           {
+            "name": "Little's law holds",
+            "passed": true,
+            "saw": "7.34 requests in flight on average, 7.34 by requests per second × time in flight",
+            "wanted": "the same to 2 % and 0.05 requests",
+            "hint": "this is a bug in krush: please report it with the JSON report"
+          },
+          {
             "name": "something was sent",
             "passed": true,
             "saw": "100 requests",
@@ -817,7 +926,7 @@ fn json_of_a_good_run_on_the_stand_in() {
           {
             "name": "generator was not the bottleneck",
             "passed": true,
-            "saw": "busiest engine thread 31 % of a CPU",
+            "saw": "busiest engine thread 31 % of a CPU, waiting for one 2 % of the time",
             "wanted": "every engine thread below 95 % of a CPU",
             "hint": "raise --threads, use fewer connections, or run krush on another machine"
           },

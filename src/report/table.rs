@@ -6,11 +6,12 @@ use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style as Borders};
 
+use super::latencies::{COLUMNS, latency_notes, latency_rows};
+use super::over_time;
 use super::text::{WIDTH, clean, fill, shorten, wrap};
 use super::words::{
-    COLUMNS, bounded, bounds_words, comparison, failures_by_weight, latency_cells, latency_words,
-    load_words, records_ledger, requests_ledger, server_words, stand_in_words, topic_words,
-    volume_words, warmup_words,
+    bounded, comparison, failures_by_weight, generator_words, load_words, records_ledger,
+    requests_ledger, server_words, stand_in_words, topic_words, volume_words, warmup_words,
 };
 use super::{PlanSection, Report, Style, Summary, TargetFacts, TargetSection};
 use crate::gate::Outcome;
@@ -51,6 +52,7 @@ pub fn body(report: &Report, files: &[PathBuf], style: Style) -> String {
     add(vec![String::new()]);
     add(latencies(report));
     add(vec![String::new()]);
+    add(over_time(report));
     add(ledgers(report));
     add(targets(report));
     add(failures(report));
@@ -129,29 +131,31 @@ fn against_reference(report: &Report) -> Vec<String> {
 }
 
 fn latencies(report: &Report) -> Vec<String> {
-    let summary = &report.summary;
     let row = |name: &str, cells: Vec<String>| {
         let mut row = vec![format!("{name:<0$}", LABEL - 2)];
         row.extend(cells);
         row
     };
     let names = COLUMNS.map(|(name, _)| name.to_owned()).to_vec();
-    let rows = vec![
-        row("latency", names),
-        row("batch", latency_cells(&summary.latency_us, Some(summary))),
-        row(
-            "of it service",
-            latency_cells(&summary.service_time_us, None),
-        ),
-        row(
-            "of it send delay",
-            latency_cells(&summary.send_delay_us, None),
-        ),
-    ];
+    let mut rows = vec![row("latency", names)];
+    rows.extend(latency_rows(report).map(|(name, cells)| row(name, cells)));
     let mut lines = columns(rows, false);
-    lines.extend(wrap("", 0, latency_words(report)));
-    let bounds = bounds_words(summary);
-    lines.extend(bounds.map_or_else(Vec::new, |text| wrap("", 3, &text)));
+    let notes = latency_notes(report);
+    lines.extend(notes.iter().flat_map(|note| wrap("", 2, note)));
+    lines
+}
+
+/// What happened when, if that is worth a look.
+fn over_time(report: &Report) -> Vec<String> {
+    let rows = over_time::rows(report);
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let head = [over_time::HEAD.map(str::to_owned)];
+    let table = head.into_iter().chain(rows).map(Vec::from).collect();
+    let mut lines = columns(table, true);
+    lines.extend(wrap("", 2, over_time::NOTE));
+    lines.push(String::new());
     lines
 }
 
@@ -163,6 +167,9 @@ fn ledgers(report: &Report) -> Vec<String> {
     lines.extend(labelled("requests", &requests));
     lines.extend(labelled("", &requests_sent));
     lines.extend(labelled("volume", &volume_words(&report.summary)));
+    for (index, words) in generator_words(report).iter().enumerate() {
+        lines.extend(labelled(if index == 0 { "generator" } else { "" }, words));
+    }
     if let Some(warmup) = warmup_words(report) {
         lines.extend(labelled("warm-up", &warmup));
     }

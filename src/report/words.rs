@@ -2,20 +2,8 @@
 
 use std::time::Duration;
 
-use super::{
-    Distribution, FailureRow, LoadSection, PlanSection, Report, Summary, TargetKind, TargetSection,
-};
+use super::{FailureRow, LoadSection, PlanSection, Report, Summary, TargetKind, TargetSection};
 use crate::units::{self, ByteSize, counted, grouped, rate_digits};
-
-/// Percentiles in the order in which they are shown, with their key in the report.
-pub(super) const COLUMNS: [(&str, &str); 6] = [
-    ("P50", "p50"),
-    ("P90", "p90"),
-    ("P95", "p95"),
-    ("P99", "p99"),
-    ("P99.9", "p99_9"),
-    ("max", "max"),
-];
 
 /// `≥` before what is only a lower bound.
 pub(super) fn bounded(text: String, lower_bound: bool) -> String {
@@ -26,22 +14,7 @@ pub(super) fn bounded(text: String, lower_bound: bool) -> String {
     }
 }
 
-/// The members of a distribution in the order of [`COLUMNS`]; absent ones as `-`.
-pub(super) fn latency_cells(distribution: &Distribution, bounds: Option<&Summary>) -> Vec<String> {
-    let d = distribution;
-    let values = [d.p50, d.p90, d.p95, d.p99, d.p99_9, d.max];
-    let cell = |((_, key), value): (&(&str, &str), Option<u64>)| match value {
-        None => "-".to_owned(),
-        Some(us) => bounded(
-            units::latency(us),
-            bounds.is_some_and(|summary| summary.is_lower_bound(key)),
-        ),
-    };
-    COLUMNS.iter().zip(values).map(cell).collect()
-}
-
-/// `100,000 records in 100 batches of 1,000, 500 connections, 200 B a record, closed loop`, in pieces. Stages say
-/// themselves how long they last.
+/// `100,000 records in 100 batches of 1,000, 500 connections, 200 B a record, closed loop`, in pieces.
 pub(super) fn load_words(plan: &PlanSection) -> Vec<String> {
     let load = &plan.load;
     let batch = u64::from(load.batch_size);
@@ -184,10 +157,10 @@ fn scheduled(scheduled: u64, sent: u64, unsent: u64) -> String {
     )
 }
 
-/// `over 2.31 s: 8.66 MB/s payload, 10.1 MB/s wire, 43.3 requests/s`
+/// `over 2.31 s: 8.66 MB/s payload, 10.1 MB/s wire, 43.3 answers/s`
 pub(super) fn volume_words(summary: &Summary) -> String {
     format!(
-        "over {}: {} payload, {} wire, {} requests/s",
+        "over {}: {} payload, {} wire, {} answers/s",
         units::latency((summary.duration_secs * 1e6) as u64),
         units::megabytes_per_sec(summary.payload_bytes_per_sec),
         units::megabytes_per_sec(summary.wire_bytes_per_sec),
@@ -195,24 +168,31 @@ pub(super) fn volume_words(summary: &Summary) -> String {
     )
 }
 
-/// How many latencies are only lower bounds, if any are.
-pub(super) fn bounds_words(summary: &Summary) -> Option<String> {
-    (summary.latency_bound_samples > 0).then(|| {
-        format!(
-            "≥: {} of {} were never sent or not answered; they count with the time they waited",
-            grouped(summary.latency_bound_samples),
-            counted(summary.latency_samples, "request", "requests")
-        )
-    })
-}
-
-/// From where latency counts.
-pub(super) fn latency_words(report: &Report) -> &'static str {
-    if report.plan.load.is_open_loop() {
-        "open loop: latency counts from when the request was due"
-    } else {
-        "closed loop: latency counts from when the connection was free"
+/// What krush itself used and did to the figures: `0.59 of 2 threads busy, 3.9 µs CPU a request, 7.3 in flight`.
+pub(super) fn generator_words(report: &Report) -> Vec<String> {
+    let generator = &report.generator;
+    let ratios = &generator.thread_busy_ratios;
+    let busy = (!ratios.is_empty()).then(|| {
+        let threads = counted(ratios.len() as u64, "thread", "threads");
+        format!("{:.2} of {threads} busy", ratios.iter().sum::<f64>())
+    });
+    let cpu = generator.cpu_us_per_request.map(|us| match us {
+        us if us < 99.95 => format!("{us:.1} µs CPU a request"),
+        us => format!("{} CPU a request", units::latency(us as u64)),
+    });
+    let in_flight = format!("{} in flight", rate_digits(generator.mean_in_flight));
+    let first = [busy, cpu, Some(in_flight)].into_iter().flatten();
+    let mut lines = vec![first.collect::<Vec<_>>().join(", ")];
+    let late = report.summary.own_lateness_us.and_then(|own| own.p99);
+    if let (Some(late), Some(waits)) = (late, &generator.connection_waits) {
+        lines.push(format!(
+            "own lateness P99 {}, {} waited for a connection, backlog {}",
+            units::latency(late),
+            grouped(waits.requests),
+            rate_digits(generator.mean_backlog.unwrap_or(0.0))
+        ));
     }
+    lines
 }
 
 /// What warm-up did, if there was one.

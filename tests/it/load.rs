@@ -396,6 +396,30 @@ fn a_second_of_standstill_in_ten_shows_in_p99() {
     assert!(latency["p50"].as_u64().unwrap() < 100_000, "{latency}");
     // Counted from the first byte written only the eight requests in flight saw it: this is the lie of other tools.
     assert!(service["p99"].as_u64().unwrap() < 500_000, "{service}");
+    for told in [
+        "corrected ",
+        "uncorrected ",
+        "the corrected P99 is ",
+        "over time, s ",
+    ] {
+        let line = ran.stdout.lines().find(|line| line.starts_with(told));
+        assert!(line.is_some(), "{told}: {}", ran.stdout);
+    }
+    // Second by second: what came due went on, and its latency shows where the server stood still.
+    let report = ran.report();
+    let rows = report["timeline"].as_array().unwrap();
+    let sum = |key: &str| -> u64 { rows.iter().map(|row| row[key].as_u64().unwrap()).sum() };
+    for second in &rows[..10] {
+        assert_eq!(second["records_due"].as_u64().unwrap(), 100, "{rows:?}");
+    }
+    assert_eq!((sum("records_sent"), sum("records_acked")), (1_000, 1_000));
+    let p95 = |row: &serde_json::Value| row["latency_us"]["p95"].as_u64();
+    let slowest = rows.iter().filter_map(p95).max();
+    assert!(slowest >= Some(850_000), "{rows:?}");
+    // They waited for a connection, not for krush.
+    let waits = &report["generator"]["connection_waits"];
+    assert!(waits["requests"].as_u64().unwrap() >= 80, "{waits}");
+    assert!(waits["max_us"].as_u64().unwrap() >= 850_000, "{waits}");
 }
 
 #[test]
@@ -658,6 +682,13 @@ fn an_open_loop_that_the_server_cannot_follow_is_void() {
     assert_eq!(ran.code, Some(13), "{}", ran.stdout);
     assert!(ran.records("unsent") > 1_000);
     assert!(ran.stdout.contains('≥'), "{}", ran.stdout);
+    // 1,000 requests/s of 100 ms each.
+    let flat = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        flat.contains("by Little's law it takes at least 1"),
+        "{flat}"
+    );
+    assert!(flat.contains("raise --concurrency above that"), "{flat}");
 }
 
 #[test]

@@ -59,7 +59,8 @@ impl Worker<'_> {
                 let now_us = self.clock.now_us();
                 connection.made(now_us);
                 connection.state = State::Free { since_us: now_us };
-                if connection.request.is_some() {
+                if let Some(request) = connection.request.as_mut() {
+                    request.free_us = now_us;
                     connection.reader.begin();
                     connection.judge.begin();
                     self.write(index);

@@ -146,6 +146,9 @@ impl Worker<'_> {
         let connection = &mut self.connections[index];
         connection.request = None;
         self.in_flight -= 1;
+        if request.measured {
+            self.measured_in_flight.change(-1, done_us);
+        }
         if reusable {
             connection.state = State::Free { since_us: done_us };
             self.free.push_back(index);
@@ -177,6 +180,7 @@ impl Worker<'_> {
         let verdict = Verdict::unknown(request.due.records, kind);
         self.record_ledger(target, request, &verdict, done_us);
         if request.measured {
+            self.measured_in_flight.change(-1, done_us);
             let failures = &mut self.harvest.recorders[target].failures;
             failures.add(
                 kind,

@@ -21,6 +21,7 @@ impl Worker<'_> {
         let recorder = &mut self.harvest.recorders[target];
         recorder.wire_bytes_received += request.received;
         recorder.acked_without_offset += u64::from(verdict.without_offset);
+        recorder.repeated_answers += u64::from(verdict.repeated);
         if verdict.acked > 0 {
             let all = self.full.payload_bytes() / u64::from(self.full.records());
             recorder.payload_bytes_acked += all * u64::from(verdict.acked);
@@ -66,10 +67,12 @@ impl Worker<'_> {
         verdict: &Verdict,
         done_us: u64,
     ) {
+        let open_loop = self.shared.setup.load.is_open_loop();
         let mut exchange = Exchange {
             due_us: request.due.due_us,
             sent_us: request.sent_us.unwrap_or(done_us),
             done_us,
+            free_us: open_loop.then_some(request.free_us),
             acked: u64::from(verdict.acked),
             rejected: u64::from(verdict.rejected),
             unknown: u64::from(verdict.unknown),
@@ -81,9 +84,6 @@ impl Worker<'_> {
             return;
         }
         self.harvest.recorders[target].ended(&exchange);
-        let failed = exchange.outcome() != Outcome::Complete;
-        let since_start = |us: u64| us.saturating_sub(self.start_us);
-        let (due_us, done_us) = (since_start(exchange.due_us), since_start(done_us));
-        self.timeline.ended(due_us, done_us, exchange.acked, failed);
+        self.timeline.ended(&exchange, self.start_us);
     }
 }

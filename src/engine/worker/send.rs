@@ -24,6 +24,10 @@ impl Worker<'_> {
         connection.request = Some(Request {
             due,
             measured,
+            free_us: match connection.state {
+                State::Free { since_us } => since_us,
+                _ => now_us,
+            },
             stamp,
             written: 0,
             sent_us: None,
@@ -68,6 +72,7 @@ impl Worker<'_> {
                 request.sent_us = Some(now_us);
                 self.in_flight += 1;
                 if request.measured {
+                    self.measured_in_flight.change(1, now_us);
                     recorder.sent(u64::from(request.due.records));
                     connection.requests_sent += 1;
                     self.harvest.first_sent_us = Some(

@@ -20,7 +20,7 @@ impl Worker<'_> {
 
     pub(super) fn sweep(&mut self, now_us: u64) {
         self.sweep_connecting(now_us);
-        if self.load_over_us.is_none() {
+        if self.load_over_us.is_none() || self.is_watching(now_us) {
             self.connect_again(now_us);
         }
         for index in 0..self.connections.len() {

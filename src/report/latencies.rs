@@ -1,0 +1,108 @@
+//! The latency block of every format: corrected beside uncorrected in an open loop, and which requests each row holds.
+
+use super::words::bounded;
+use super::{Distribution, Report, Summary};
+use crate::units::{self, counted, grouped};
+
+/// Corrected P99 over uncorrected P99 from which the difference gets a line.
+const APART: f64 = 2.0;
+
+/// Percentiles in the order in which they are shown, with their key in the report.
+pub(super) const COLUMNS: [(&str, &str); 6] = [
+    ("P50", "p50"),
+    ("P90", "p90"),
+    ("P95", "p95"),
+    ("P99", "p99"),
+    ("P99.9", "p99_9"),
+    ("max", "max"),
+];
+
+/// The members of a distribution in the order of [`COLUMNS`]; absent ones as `-`.
+pub(super) fn latency_cells(distribution: &Distribution, bounds: Option<&Summary>) -> Vec<String> {
+    let d = distribution;
+    let values = [d.p50, d.p90, d.p95, d.p99, d.p99_9, d.max];
+    let cell = |((_, key), value): (&(&str, &str), Option<u64>)| match value {
+        None => "-".to_owned(),
+        Some(us) => bounded(
+            units::latency(us),
+            bounds.is_some_and(|summary| summary.is_lower_bound(key)),
+        ),
+    };
+    COLUMNS.iter().zip(values).map(cell).collect()
+}
+
+/// Name and cells of each row.
+pub(super) fn latency_rows(report: &Report) -> [(&'static str, Vec<String>); 3] {
+    let summary = &report.summary;
+    let [all, answered] = if is_open_loop(report) {
+        ["corrected", "uncorrected"]
+    } else {
+        ["batch", "of it service"]
+    };
+    [
+        (all, latency_cells(&summary.latency_us, Some(summary))),
+        (answered, latency_cells(&summary.service_time_us, None)),
+        (
+            "of it send delay",
+            latency_cells(&summary.send_delay_us, None),
+        ),
+    ]
+}
+
+fn is_open_loop(report: &Report) -> bool {
+    report.generator.connection_waits.is_some()
+}
+
+/// What the rows hold, and what follows from the difference between them.
+pub(super) fn latency_notes(report: &Report) -> Vec<String> {
+    let summary = &report.summary;
+    let all = counted(summary.latency_samples, "request", "requests");
+    let answered = grouped(summary.uncorrected_samples);
+    let answered_only = match summary.latency_bound_samples {
+        0 => String::new(),
+        _ => format!("; service time is that of the {answered} answered"),
+    };
+    let mut notes = vec![if is_open_loop(report) {
+        format!(
+            "open loop: corrected latency counts from when the request was due, for all of {all}; uncorrected from its \
+             first byte sent, only for the {answered} answered"
+        )
+    } else {
+        format!("closed loop: latency counts from when the connection was free{answered_only}")
+    }];
+    notes.extend(apart_words(report));
+    notes.extend(bounds_words(summary));
+    notes
+}
+
+/// How far corrected and uncorrected latency are apart, and why.
+fn apart_words(report: &Report) -> Option<String> {
+    let summary = &report.summary;
+    let (corrected, uncorrected) = (summary.latency_us.p99?, summary.service_time_us.p99?);
+    let ratio = corrected as f64 / uncorrected.max(1) as f64;
+    if !is_open_loop(report) || ratio <= APART {
+        return None;
+    }
+    let waited = summary.send_delay_us.p99.unwrap_or(0) * 2 > corrected;
+    let why = if waited {
+        ": requests waited before they could be sent"
+    } else {
+        ", which leaves out those never sent or not answered"
+    };
+    let times = format!("{} times", units::rate_digits(ratio));
+    Some(format!(
+        "the corrected P99 is {} the uncorrected one{why}",
+        bounded(times, summary.is_lower_bound("p99"))
+    ))
+}
+
+/// How many latencies are only lower bounds, if any are.
+pub(super) fn bounds_words(summary: &Summary) -> Option<String> {
+    (summary.latency_bound_samples > 0).then(|| {
+        format!(
+            "≥: {} of {} were never sent or not answered; they count with the time they waited",
+            grouped(summary.latency_bound_samples),
+            counted(summary.latency_samples, "request", "requests")
+        )
+    })
+}
