@@ -88,14 +88,12 @@ impl Schedule {
         }
     }
 
-    /// Takes the next request if one is due at `now_us`. The cursor is the caller's own, for this schedule alone.
+    /// Takes the next request if one is due at `now_us`. The cursor is the caller's own, for this schedule alone. What was due
+    /// before the end can be taken after it: a thread that wakes up late has not missed it while a connection is free.
     pub(crate) fn next(&self, now_us: u64, cursor: &mut Cursor) -> Next {
         let Some(cadence) = &self.cadence else {
             return self.next_free(now_us);
         };
-        if self.end_us.is_some_and(|end| now_us >= end) {
-            return Next::Never;
-        }
         let mut number = self.claimed.load(Ordering::Relaxed);
         loop {
             let due_us = self.due_us(cadence, cursor, number);

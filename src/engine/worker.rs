@@ -32,6 +32,8 @@ const MAX_CONNECTING: usize = 48;
 /// Shortest time over which CPU accounting tells how busy a thread was while there was something to send.
 const BUSY_WINDOW_US: u64 = 1_000_000;
 const SWEEP_US: u64 = 100_000;
+/// A poll may sleep this much longer than it was told to.
+const POLL_SLIP_US: u64 = 5_000;
 /// A connection that takes longer than this to be made is not being taken.
 const STUCK_US: u64 = 1_000_000;
 
@@ -262,7 +264,6 @@ impl<'a> Worker<'a> {
                 self.hand_over(now_us);
                 next_sweep_us = now_us + sweep_us;
             }
-            let wake_us = wake_us.min(next_sweep_us);
             self.sleep_until(&mut events, wake_us.min(drain_end_us), next_sweep_us)?;
             for event in &events {
                 self.event(event);
@@ -274,11 +275,13 @@ impl<'a> Worker<'a> {
         Ok(self.harvest)
     }
 
-    /// Waits for events, at most until `wake_us`; the alarm is finer than the poll's milliseconds.
+    /// Waits for events, at most until `wake_us` or the next sweep. The poll knows whole milliseconds only and may sleep past
+    /// the sweep, so the alarm is set for what comes shortly behind it, too.
     fn sleep_until(&mut self, events: &mut Events, wake_us: u64, sweep_us: u64) -> io::Result<()> {
         let now_us = self.clock.now_us();
-        let wait_us = wake_us.saturating_sub(now_us);
-        let asleep = wake_us >= sweep_us || self.alarm.set(wake_us, now_us)?;
+        let wait_us = wake_us.min(sweep_us).saturating_sub(now_us);
+        let by_poll = wake_us > sweep_us.saturating_add(POLL_SLIP_US);
+        let asleep = by_poll || self.alarm.set(wake_us, now_us)?;
         let coarse_us = if cfg!(target_os = "linux") {
             sweep_us.saturating_sub(now_us)
         } else {

@@ -255,19 +255,20 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_the_page_is_a_scenario() {
+    fn the_examples_of_the_page_are_scenarios() {
         let page = include_str!("../../docs/scenario.md");
-        let example = page
-            .split("```toml")
-            .nth(1)
-            .and_then(|rest| rest.split("```").next());
-        let scenario = Scenario::parse(Path::new("page.toml"), example.expect("an example"));
-        let overrides = scenario.expect("a scenario").overrides;
-        assert_eq!(overrides.urls.map(|urls| urls.len()), Some(2));
-        assert_eq!(
-            overrides.fail_on.map(|thresholds| thresholds.len()),
-            Some(2)
-        );
+        let examples = page.split("```toml").skip(1);
+        let examples = examples.filter_map(|rest| rest.split("```").next());
+        let read = |text| Scenario::parse(Path::new("page.toml"), text).expect("a scenario");
+        let [whole, stages]: [Overrides; 2] = examples
+            .map(|text| read(text).overrides)
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap_or_else(|_| panic!("two examples"));
+        assert_eq!(whole.urls.map(|urls| urls.len()), Some(2));
+        assert_eq!(whole.fail_on.map(|thresholds| thresholds.len()), Some(2));
+        assert_eq!(stages.stages.map(|stages| stages.len()), Some(3));
+        assert!(stages.spike.is_some());
     }
 
     #[test]

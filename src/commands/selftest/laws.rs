@@ -68,7 +68,8 @@ fn records(trial: &Trial, findings: &mut Findings) {
     findings.at_most(
         "records rejected, against those refused",
         said.rejected,
-        refused + early,
+        // A refusal cut short behind its status refuses all the same.
+        refused + early + known.told_unclear,
     );
     // An answer to another request says nothing of these records, and does not always show that it is one.
     let untold = batch * trial.struck("previous");
