@@ -147,6 +147,8 @@ fn help_of_a_load_command_names_units_and_defaults() {
           --url <URL>             Base URL of the target; repeat it to spread the connections [default:
                                   http://localhost:8082] [env: KRUSH_URL]
           --embedded              Test the built-in stand-in, started inside krush [env: KRUSH_EMBEDDED]
+          --fault <FAULT>         Make the built-in stand-in misbehave, such as stall=1s@5s; repeatable,
+                                  see docs/serve.md [env: KRUSH_FAULT]
           --dialect <NAME>        Judge replies as those of auto, confluent, strimzi, karapace or
                                   redpanda [default: auto] [env: KRUSH_DIALECT]
       -H, --header <HEADER>       Extra request header `Name: value`; repeatable [env: KRUSH_HEADER]
@@ -186,8 +188,8 @@ fn help_of_a_load_command_names_units_and_defaults() {
                              KRUSH_TIMEOUT]
           --drain <TIME>     How long requests in flight may take after the load ended [default: as
                              --timeout] [env: KRUSH_DRAIN]
-          --threads <N>      Engine threads, never more than connections [default: one a core] [env:
-                             KRUSH_THREADS]
+          --threads <N>      Engine threads, never more than connections [default: one a core, fewer for
+                             a low --rate] [env: KRUSH_THREADS]
 
     Records:
           --message-size <SIZE>  Length of a record's payload text, such as 200B, 1kB (1000) or 64KiB
