@@ -29,16 +29,28 @@ pub(crate) struct Answer {
     pub(crate) voice: Voice,
     /// The connection ends with it.
     pub(crate) close: bool,
-    /// Bytes in chunks of their own before and behind the body (the keep-alive defect).
-    pub(crate) before: Vec<u8>,
-    pub(crate) behind: Vec<u8>,
+    /// What the keep-alive defect puts around the body.
+    pub(crate) around: Option<Box<Around>>,
     /// An error page of the web server got into it: that one's headers replaced the application's.
     pub(crate) overtaken: bool,
     /// What its entries say, as long as a client can read them.
     pub(crate) told: Option<Told>,
 }
 
+/// Bytes in chunks of their own before and behind a body.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Around {
+    pub(crate) before: Vec<u8>,
+    pub(crate) behind: Vec<u8>,
+}
+
 impl Answer {
+    /// What stands before the body, and behind it.
+    pub(crate) fn around(&self) -> (&[u8], &[u8]) {
+        let parts = self.around.as_ref();
+        parts.map_or((&[], &[]), |around| (&around.before, &around.behind))
+    }
+
     pub(crate) fn new(status: u16, content_type: Option<&'static str>, body: Vec<u8>) -> Self {
         Self {
             status,
@@ -47,8 +59,7 @@ impl Answer {
             body,
             voice: Voice::Application,
             close: false,
-            before: Vec::new(),
-            behind: Vec::new(),
+            around: None,
             overtaken: false,
             told: None,
         }

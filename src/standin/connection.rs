@@ -172,17 +172,7 @@ where
         }
         let length = match self.read_body(head.length).await? {
             BodyRead::Ready(length) => length,
-            BodyRead::Ended => return Ok(Next::Ends),
-            BodyRead::Silent => {
-                let message = "Timeout while reading from inputStream";
-                let late = Answer::error(408, 408, message);
-                self.send_early(&late, head, &date).await?;
-                return Ok(Next::Ends);
-            }
-            BodyRead::Broken => {
-                let page = Answer::page(400, "Bad chunk", head.path());
-                return self.send_early(&page, head, &date).await;
-            }
+            unread => return self.answer_unread(&unread, head, &date).await,
         };
         let counter = self.counter;
         let account = is_produce(head).then(|| counter.open());
@@ -246,6 +236,28 @@ where
                 drop(account);
                 self.keep_silent().await
             }
+        }
+    }
+
+    /// Answers a request whose body did not come, if it is answered at all.
+    async fn answer_unread(
+        &mut self,
+        read: &BodyRead,
+        head: &Head<'_>,
+        date: &str,
+    ) -> io::Result<Next> {
+        match read {
+            BodyRead::Silent => {
+                let message = "Timeout while reading from inputStream";
+                let late = Answer::error(408, 408, message);
+                self.send_early(&late, head, date).await?;
+                Ok(Next::Ends)
+            }
+            BodyRead::Broken => {
+                let page = Answer::page(400, "Bad chunk", head.path());
+                self.send_early(&page, head, date).await
+            }
+            BodyRead::Ended | BodyRead::Ready(_) => Ok(Next::Ends),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What faults make of an answer once its request was handled, and the words of a refusal.
 
-use super::answer::{Answer, Voice, html};
+use super::answer::{Answer, Around, Voice, html};
 use super::faults::{Defect, Falsify};
 use super::head::Head;
 use crate::wire::Dialect;
@@ -50,10 +50,17 @@ fn defective(head: &Head<'_>, defect: Defect, mut answer: Answer, last: Option<&
     match defect {
         Defect::ServerError => return server_error(head),
         Defect::Twice => {
-            answer.before = last.map(|last| last.body.clone()).unwrap_or_default();
+            let before = last.map(|last| last.body.clone()).unwrap_or_default();
+            answer.around = Some(Box::new(Around {
+                before,
+                behind: Vec::new(),
+            }));
         }
         Defect::HtmlBehind if head.accepts_html() => {
-            answer.behind = error_page();
+            answer.around = Some(Box::new(Around {
+                before: Vec::new(),
+                behind: error_page(),
+            }));
             answer.overtaken = true;
         }
         Defect::HtmlAlone if head.accepts_html() => {

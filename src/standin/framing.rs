@@ -119,7 +119,8 @@ pub(crate) fn frame_as(
     if let Some(content_type) = answer.content_type {
         wire.line("Content-Type", content_type);
     }
-    let body = [&answer.before[..], &answer.body, &answer.behind].concat();
+    let (before, behind) = answer.around();
+    let body = [before, &answer.body, behind].concat();
     let ends = answer.close || head.close || framing == Framing::Close;
     match framing {
         Framing::Chunked => wire.line("Transfer-Encoding", "chunked"),
@@ -210,10 +211,11 @@ fn confluent(answer: &Answer, head: Option<&Head<'_>>, date: &str, wire: &mut Wi
     .min(body.len());
     let (first, rest) = body.split_at(first);
     let mut open = false;
-    let chunks = [answer.before.as_slice(), first]
+    let (before, behind) = answer.around();
+    let chunks = [before, first]
         .into_iter()
         .chain(rest.chunks(CHUNK_BYTES))
-        .chain(std::iter::once(answer.behind.as_slice()));
+        .chain(std::iter::once(behind));
     for chunk in chunks.filter(|chunk| !chunk.is_empty()) {
         let before = if open { "\r\n" } else { "" };
         write!(wire.bytes, "{before}{:X}\r\n", chunk.len()).expect("writing to memory cannot fail");

@@ -250,7 +250,7 @@ async fn dropped(drops: Option<watch::Receiver<()>>) {
         }
     }
     // No fault does, or the server is ending and ends its connections itself.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn prepare(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {

@@ -1,6 +1,6 @@
 //! From decoded records to entries: what a fault or the dialect keeps from the backend, and what it makes of the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use super::answer::Answer;
 use super::backend::{Entry, Record, topic_name_is_valid};
@@ -41,7 +41,7 @@ pub(crate) async fn store(
     if plan.half {
         records.truncate(records.len().div_ceil(2));
     }
-    if plan.records.is_empty() && plan.block.is_none() && partitions.is_none() {
+    if plan.records.is_empty() && !plan.blocks && partitions.is_none() {
         return produced(call, topic, records).await;
     }
     let blocked = blocked(call, topic).await;
@@ -105,7 +105,10 @@ fn failed(code: i64, message: String) -> Entry {
 
 /// Waits as for a partition that does not come, and gives the first record's entry; `None`: nothing blocks this request.
 async fn blocked(call: &Call<'_>, topic: &str) -> Option<Entry> {
-    let wait = call.plan.block?.unwrap_or(call.shared.max_block);
+    if !call.plan.blocks {
+        return None;
+    }
+    let wait = call.plan.blocks_for.unwrap_or(call.shared.max_block);
     let thread = call.shared.threads.hold().await;
     tokio::time::sleep(wait).await;
     drop(thread);
@@ -129,16 +132,17 @@ impl Lost {
         record: &Record<'_>,
     ) -> Result<Entry, Answer> {
         let partition = record.partition.unwrap_or(0);
-        if !self.next.contains_key(&partition) {
-            let offsets = shared.backend.offsets(topic, partition).await;
-            let offsets = offsets.map_err(|error| Answer::api_error(&error))?;
-            self.next
-                .insert(partition, offsets.map_or(0, |(_, end)| end));
-        }
-        let next = self.next.entry(partition).or_default();
+        let next = match self.next.entry(partition) {
+            btree_map::Entry::Occupied(next) => next.into_mut(),
+            btree_map::Entry::Vacant(unknown) => {
+                let offsets = shared.backend.offsets(topic, partition).await;
+                let offsets = offsets.map_err(|error| Answer::api_error(&error))?;
+                unknown.insert(offsets.map_or(0, |(_, end)| end))
+            }
+        };
+        let offset = *next;
         *next += 1;
         self.records += 1;
-        let offset = *next - 1;
         Ok(Entry::Stored { partition, offset })
     }
 }

@@ -147,6 +147,8 @@ fn help_of_a_load_command_names_units_and_defaults() {
           --url <URL>             Base URL of the target; repeat it to spread the connections [default:
                                   http://localhost:8082] [env: KRUSH_URL]
           --embedded              Test the built-in stand-in, started inside krush [env: KRUSH_EMBEDDED]
+          --fault <FAULT>         Make the built-in stand-in misbehave, such as stall=1s@5s; repeatable,
+                                  see docs/serve.md [env: KRUSH_FAULT]
           --dialect <NAME>        Judge replies as those of auto, confluent, strimzi, karapace or
                                   redpanda [default: auto] [env: KRUSH_DIALECT]
       -H, --header <HEADER>       Extra request header `Name: value`; repeatable [env: KRUSH_HEADER]

@@ -197,7 +197,7 @@ impl Script {
         for (index, running) in self.faults.iter().enumerate() {
             let due = running.fault.when.holds(elapsed, before);
             if self.strikes(running, asked, due, index, &mut plan)
-                && !matches!(plan::of_records(running.fault.kind), Some(_))
+                && plan::of_records(running.fault.kind).is_none()
             {
                 self.truth.hit(index);
             }
@@ -240,7 +240,7 @@ impl Script {
                 return defect.is_some();
             }
             Kind::Sever if asked.reuse.is_some() => return false,
-            // Nothing was answered before it.
+            // There is no answer before.
             Kind::Previous if asked.reuse.is_none() => return false,
             _ => {
                 if !due || !asked.produce || !considers() {

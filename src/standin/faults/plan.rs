@@ -12,8 +12,9 @@ pub(crate) struct Plan {
     pub(crate) wait: Duration,
     /// What happens in place of handling it.
     pub(crate) instead: Option<Instead>,
-    /// It waits for a partition that does not come: for this long, or `--max-block`.
-    pub(crate) block: Option<Option<Duration>>,
+    /// Its first record waits for a topic that does not come: this long, or else as long as the server waits.
+    pub(crate) blocks: bool,
+    pub(crate) blocks_for: Option<Duration>,
     /// Faults that pick from its records, in the script's order.
     pub(crate) records: Vec<(usize, RecordFault)>,
     /// Only the first half of its records is stored.
@@ -121,7 +122,10 @@ impl Plan {
             Kind::Broken => self.falsify = Some(Falsify::Broken),
             Kind::Entries(extra) => self.falsify = Some(Falsify::Entries(extra)),
             Kind::Previous => self.falsify = Some(Falsify::Previous),
-            Kind::Block(length) => self.block = Some(length),
+            Kind::Block(length) => {
+                self.blocks = true;
+                self.blocks_for = length;
+            }
             Kind::Hang { stored: true } => self.tear(Break::Hang),
             Kind::Reset(Half::Answer) => self.tear(Break::Reset),
             Kind::Cut => self.tear(Break::Cut),
