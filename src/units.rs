@@ -58,15 +58,13 @@ impl fmt::Display for ByteSize {
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Rate(pub f64);
 
-impl FromStr for Rate {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wanted = || {
-            format!(
-                "`{text}` is not a rate: write records per second, such as 50k/s, 1.5M/s or 40000"
-            )
-        };
+impl Rate {
+    /// Reads a rate that may be 0: nothing is due while it holds.
+    ///
+    /// # Errors
+    /// Quotes the text and says what was expected.
+    pub fn or_zero(text: &str) -> Result<Self, String> {
+        let wanted = || not_a_rate(text);
         let bare = text.trim().strip_suffix("/s").unwrap_or(text.trim());
         let (number, unit) = split_number(bare).ok_or_else(wanted)?;
         let factor = match unit {
@@ -76,10 +74,25 @@ impl FromStr for Rate {
             _ => return Err(wanted()),
         };
         let rate = number * factor;
-        if rate > 0.0 && rate <= 1e9 {
+        if (0.0..=1e9).contains(&rate) {
             Ok(Self(rate))
         } else {
             Err(wanted())
+        }
+    }
+}
+
+fn not_a_rate(text: &str) -> String {
+    format!("`{text}` is not a rate: write records per second, such as 50k/s, 1.5M/s or 40000")
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match Self::or_zero(text)? {
+            Self(rate) if rate > 0.0 => Ok(Self(rate)),
+            _ => Err(not_a_rate(text)),
         }
     }
 }
@@ -91,7 +104,7 @@ impl fmt::Display for Rate {
 }
 
 /// Longest duration accepted: dates stay within what can be written.
-const LONGEST: Duration = Duration::from_hours(366 * 24);
+pub const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// Parses a duration such as `30s`, `500ms`, `1m30s`.
 ///
@@ -275,8 +288,13 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Rate>(), Ok(Rate(rate)), "{text}");
         }
-        for text in ["", "0", "fast", "10/m", "-5", "1e99"] {
+        for text in ["", "fast", "10/m", "-5", "1e99"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
+            assert!(Rate::or_zero(text).is_err(), "{text}");
+        }
+        for text in ["0", "0/s", "0.0k/s"] {
+            assert!(text.parse::<Rate>().is_err(), "{text}");
+            assert_eq!(Rate::or_zero(text), Ok(Rate(0.0)), "{text}");
         }
     }
 

@@ -7,7 +7,10 @@ use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches};
 
-use crate::plan::{DialectChoice, FromSetting, KeyKind, Overrides, Secret, Share, Threshold};
+use crate::plan::{
+    Arrivals, DialectChoice, FromSetting, KeyKind, Overrides, Secret, Share, Spike, StageSetting,
+    Threshold,
+};
 use crate::units::{ByteSize, Rate};
 use crate::wire::Format;
 
@@ -202,6 +205,38 @@ pub struct LoadArgs {
     #[arg(help_heading = "Load", value_parser = value::<Rate>)]
     pub rate: Option<Rate>,
 
+    /// Open loop in stages, each hold:RATE:TIME, ramp:RATE:TIME (from where the one before ended)
+    /// or ramp:RATE-RATE:TIME, such as `ramp:50k/s:30s`; repeatable, instead of --rate, --messages
+    /// and --duration
+    #[arg(
+        long,
+        env = "KRUSH_STAGE",
+        hide_env_values = true,
+        value_name = "STAGE"
+    )]
+    #[arg(help_heading = "Load", value_parser = value::<StageSetting>, value_delimiter = ',')]
+    pub stage: Vec<StageSetting>,
+
+    /// Another rate for a time within an open loop, RATE@START+DURATION, such as 200k/s@30s+5s
+    #[arg(
+        long,
+        env = "KRUSH_SPIKE",
+        hide_env_values = true,
+        value_name = "SPIKE"
+    )]
+    #[arg(help_heading = "Load", value_parser = value::<Spike>)]
+    pub spike: Option<Spike>,
+
+    /// How requests of an open loop are spread: uniform or poisson [default: uniform]
+    #[arg(
+        long,
+        env = "KRUSH_ARRIVALS",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    #[arg(help_heading = "Load", value_parser = value::<Arrivals>)]
+    pub arrivals: Option<Arrivals>,
+
     /// Load before the clock starts, not measured [default: 0s]
     #[arg(
         long,
@@ -227,7 +262,7 @@ pub struct LoadArgs {
     #[arg(help_heading = "Load", value_parser = value::<Duration>)]
     pub drain: Option<Duration>,
 
-    /// Engine threads, never more than connections [default: one a core]
+    /// Engine threads, never more than connections [default: one a core, fewer for a low --rate]
     #[arg(long, env = "KRUSH_THREADS", hide_env_values = true, value_name = "N")]
     #[arg(help_heading = "Load", value_parser = value::<u32>)]
     pub threads: Option<u32>,
@@ -272,7 +307,7 @@ pub struct LoadArgs {
     #[arg(help_heading = "Records", value_parser = value::<Share>)]
     pub hot_ratio: Option<Share>,
 
-    /// Seed of payload text and random keys [default: 1]
+    /// Seed of payload text, random keys and Poisson arrivals [default: 1]
     #[arg(long, env = "KRUSH_SEED", hide_env_values = true, value_name = "N")]
     #[arg(help_heading = "Records", value_parser = value::<u64>)]
     pub seed: Option<u64>,
@@ -390,6 +425,9 @@ impl LoadArgs {
             concurrency: self.concurrency,
             batch_size: self.batch_size,
             rate: self.rate,
+            stages: Some(self.stage.clone()),
+            spike: self.spike,
+            arrivals: self.arrivals,
             warmup: self.warmup,
             timeout: self.timeout,
             drain: self.drain,

@@ -1,9 +1,11 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
 mod load;
+mod selftest;
 mod serve;
 
 pub use load::{LoadArgs, Typed};
+pub use selftest::SelftestArgs;
 pub use serve::{ServeArgs, ServedTopic};
 
 use std::ffi::OsString;
@@ -50,6 +52,8 @@ pub enum Command {
     Run(RunArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),
+    /// Run krush against servers that lie, and show that its figures do not
+    Selftest(SelftestArgs),
 }
 
 /// Arguments of `krush run`.
@@ -72,7 +76,7 @@ impl Command {
             | Self::Extreme(args)
             | Self::SixtyFourKb(args) => fill(args),
             Self::Run(args) => fill(&mut args.load),
-            Self::Serve(_) => {}
+            Self::Serve(_) | Self::Selftest(_) => {}
         }
     }
 }

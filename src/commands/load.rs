@@ -12,7 +12,7 @@ use super::interrupt::Interrupts;
 use super::limits::{self, Ends};
 use super::prepare::{Prepared, prepare};
 use super::progress::Display;
-use crate::engine::{self, Control, Setup, TargetSetup, TlsTarget};
+use crate::engine::{self, Control, Progress, Setup, TargetSetup, TlsTarget};
 use crate::error::{Error, Result, exit};
 use crate::payload::{self, Head, RUN_CHARS};
 use crate::plan::{Origins, Plan, describe, without_secrets};
@@ -51,7 +51,8 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(Arc::clone(&control))?;
     let mut stderr = std::io::stderr();
-    let ready = prepare(&mut plan, Patience::default(), &mut stderr, start_standin);
+    let start = || start_standin(crate::standin::Settings::default());
+    let ready = prepare(&mut plan, Patience::default(), &mut stderr, start);
     let Some(prepared) = interrupts.unless_interrupted(ready) else {
         return Ok(exit::INTERRUPTED);
     };
@@ -63,7 +64,12 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         let header = table::header(&plan, &prepared.facts);
         written(writeln!(std::io::stdout().lock(), "{header}"))?;
     }
-    let Some(report) = load(&plan, &prepared, &control)? else {
+    let mut display = Display::new(&plan);
+    let report = applied(&plan, &prepared, &control, &mut |progress| {
+        display.show(progress);
+    });
+    display.end();
+    let Some(report) = report? else {
         return Ok(exit::INTERRUPTED);
     };
     let files = report::write(&report, &plan.output.files);
@@ -73,13 +79,18 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     Ok(report.verdict.exit_code)
 }
 
-/// Sends the load; `None` if the user stopped it before it began.
-fn load(plan: &Plan, prepared: &Prepared<Embedded>, control: &Control) -> Result<Option<Report>> {
+/// Sends the load and judges what came of it; `None` if the user stopped it before it began.
+///
+/// # Errors
+/// What kept the load from being sent.
+pub(super) fn applied(
+    plan: &Plan,
+    prepared: &Prepared<Embedded>,
+    control: &Control,
+    observe: &mut dyn FnMut(Progress),
+) -> Result<Option<Report>> {
     let setup = setup(plan, prepared)?;
-    let mut display = Display::new(plan);
-    let outcome = engine::run(&setup, control, &mut |progress| display.show(progress));
-    display.end();
-    let measured = match outcome {
+    let measured = match engine::run(&setup, control, observe) {
         Ok(measured) => measured,
         Err(engine::Failed::Interrupted) => return Ok(None),
         Err(failed) => return Err(failure(plan, failed)),
@@ -190,8 +201,8 @@ fn address(url: &Url) -> Result<SocketAddr> {
 }
 
 /// Starts the built-in stand-in and gives its base URL.
-fn start_standin() -> Result<(Url, Embedded)> {
-    let standin = Embedded::start(crate::standin::Settings::default())?;
+pub(super) fn start_standin(settings: crate::standin::Settings) -> Result<(Url, Embedded)> {
+    let standin = Embedded::start(settings)?;
     let url = standin
         .url()
         .parse()

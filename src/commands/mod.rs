@@ -5,6 +5,7 @@ mod limits;
 pub mod load;
 pub mod prepare;
 mod progress;
+pub mod selftest;
 pub mod serve;
 
 use std::path::Path;
@@ -25,6 +26,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::SixtyFourKb(args) => load("64kb", args),
         Command::Run(args) => run(read_scenario(&args.file)?, args.load),
         Command::Serve(args) => serve::serve(&args),
+        Command::Selftest(args) => selftest::selftest(&args),
     }
 }
 

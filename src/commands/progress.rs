@@ -96,10 +96,7 @@ impl Display {
                         done as f64 / all as f64,
                         (all - done.min(all)) as f64 / rate,
                     ),
-                    Stop::Duration(all) => (
-                        elapsed.as_secs_f64() / all.as_secs_f64(),
-                        all.saturating_sub(elapsed).as_secs_f64(),
-                    ),
+                    Stop::Duration(all) => (elapsed.as_secs_f64() / all.as_secs_f64(), 0.0),
                 };
                 let mut text = format!(
                     "{} records  {} rec/s",
@@ -121,6 +118,9 @@ impl Display {
                         "  draining {}",
                         grouped(records_sent.saturating_sub(done))
                     );
+                } else if let Stop::Duration(all) = self.stop {
+                    let (elapsed, all) = (elapsed.as_secs(), all.as_secs_f64());
+                    let _ = write!(text, "  {elapsed} of {all:.0} s");
                 } else if left.is_finite() {
                     let _ = write!(text, "  {left:.0} s left");
                 }

@@ -48,10 +48,11 @@ async fn serve_until_told(
         backend.server_name(),
         settings.dialect.name()
     ))?;
-    let served = run(listener, settings, backend, told)
+    let truth = Arc::new(settings.truth());
+    let served = run(listener, settings, backend, truth, told)
         .await
         .map_err(internal)?;
-    say(&summary(served, memory.map(|memory| memory.totals())))?;
+    say(&summary(&served, memory.map(|memory| memory.totals())))?;
     Ok(exit::PASS)
 }
 
@@ -83,13 +84,13 @@ async fn create(topics: &[ServedTopic], partitions: i32, backend: &Backend) -> R
     Ok(())
 }
 
-fn summary(served: Served, totals: Option<Totals>) -> String {
+fn summary(served: &Served, totals: Option<Totals>) -> String {
     let died = if served.died {
         "ended by a scripted fault; "
     } else {
         ""
     };
-    let requests = counted(served.requests, "request", "requests");
+    let requests = counted(served.truth.counts.requests, "request", "requests");
     match totals {
         None => format!("{died}{requests}"),
         Some(Totals { stored, dropped }) => format!(

@@ -13,6 +13,7 @@ use crate::wire::Dialect;
 enum Meaning {
     None,
     Offsets,
+    Partition,
     Offset,
     Code,
     Text,
@@ -57,6 +58,9 @@ impl Seen {
     pub(crate) fn describe(&self, kind: FailureKind, expected: u32) -> String {
         let text = match kind {
             FailureKind::EmptyAnswer => "a good status and an empty body".to_owned(),
+            FailureKind::RepeatedAnswer => {
+                "names the partition and offset of the answer before it".to_owned()
+            }
             FailureKind::WrongEntryCount => {
                 format!("{} entries for {expected} records", self.entries)
             }
@@ -88,7 +92,15 @@ pub(crate) struct Judge {
     in_offsets: bool,
     entry: Entry,
     seen: Seen,
+    /// Where the first record of this answer is stored, and that of the one before.
+    first: Option<Place>,
+    first_before: Option<Place>,
+    /// Two answers in a row named different places: this server really assigns them.
+    places_differ: bool,
 }
+
+/// Partition and offset of an acked record. Kafka gives no two records the same.
+type Place = (i64, i64);
 
 impl Judge {
     pub(crate) fn new(dialect: Dialect) -> Self {
@@ -100,11 +112,18 @@ impl Judge {
             in_offsets: false,
             entry: Entry::default(),
             seen: Seen::default(),
+            first: None,
+            first_before: None,
+            places_differ: false,
         }
     }
 
     /// Prepares for the next answer.
     pub(crate) fn begin(&mut self) {
+        if let Some(first) = self.first.take() {
+            self.places_differ |= self.first_before.is_some_and(|before| before != first);
+            self.first_before = Some(first);
+        }
         self.status = 0;
         self.lexer.begin();
         self.meaning = Meaning::None;
@@ -161,13 +180,22 @@ impl Judge {
 
     /// The body is complete, the records it answers are `expected`: what became of them.
     pub(crate) fn conclude(&self, expected: u32) -> Verdict {
-        conclude(
+        let verdict = conclude(
             self.dialect,
             self.status,
             expected,
             self.lexer.ended(),
             &self.seen,
-        )
+        );
+        let repeated = verdict.acked > 0 && self.first.is_some() && self.first == self.first_before;
+        if repeated && self.places_differ {
+            return Verdict::unknown(expected, FailureKind::RepeatedAnswer);
+        }
+        // A server that names one place for ever is a mock: its answers are counted as they are, and that is told.
+        Verdict {
+            repeated,
+            ..verdict
+        }
     }
 
     /// What the body said, for the failure table.
@@ -199,6 +227,9 @@ impl Judge {
             let Some(entry) = plain_entry(&bytes[at..]) else {
                 break;
             };
+            if count + self.seen.entries == 0 {
+                self.first = plain_place(&bytes[..entry]);
+            }
             count += 1;
             at += entry;
             behind_comma = bytes.get(at) == Some(&b',');
@@ -259,6 +290,7 @@ impl Judge {
         match (self.meaning, event) {
             (meaning, Event::Null) if meaning != Meaning::Offsets => {}
             (Meaning::Offset, Event::Integer(offset)) => entry.set_offset(offset),
+            (Meaning::Partition, Event::Integer(partition)) => entry.partition = Some(partition),
             (Meaning::Code, Event::Integer(code)) => entry.set_code(code),
             (Meaning::Text, Event::Text) => entry.take_text(),
             (Meaning::Offset | Meaning::Code | Meaning::Text, _) => entry.set_odd(),
@@ -274,8 +306,12 @@ impl Judge {
     fn end_entry(&mut self) {
         let seen = &mut self.seen;
         seen.entries += 1;
+        let partition = self.entry.partition;
         match self.entry.judge(self.dialect) {
             Ok(offset) => {
+                if seen.entries == 1 && offset >= 0 {
+                    self.first = partition.map(|partition| (partition, offset));
+                }
                 seen.acked += 1;
                 seen.without_offset += u32::from(offset == -1);
             }
@@ -296,6 +332,7 @@ impl Judge {
 fn meaning(depth: u8, in_entry: bool, key: &[u8]) -> Meaning {
     match key {
         b"offset" if in_entry => Meaning::Offset,
+        b"partition" if in_entry => Meaning::Partition,
         b"error_code" if in_entry => Meaning::Code,
         b"error" | b"message" if in_entry => Meaning::Text,
         b"offsets" if depth == 1 => Meaning::Offsets,
@@ -316,6 +353,15 @@ fn plain_entry(bytes: &[u8]) -> Option<usize> {
         .strip_prefix(NULLS)
         .or_else(|| rest.strip_prefix(b"}"))?;
     Some(bytes.len() - rest.len())
+}
+
+/// The place that a plain entry names.
+fn plain_place(entry: &[u8]) -> Option<Place> {
+    let mut numbers = entry
+        .split(|byte| !byte.is_ascii_digit())
+        .filter(|digits| !digits.is_empty())
+        .map(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
 }
 
 /// Length of a non-negative JSON integer that fits an `i64` for sure, not at the end of `bytes` (it may go on there).

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Setup;
+use super::cadence::Cadence;
 use super::clock::Clock;
 use super::control::{Control, Handover, lock};
 use super::harvest::{Ending, Harvest};
@@ -15,7 +16,7 @@ use super::worker::{Go, Shared, Worker};
 use crate::measure::{
     Connections, Counts, End, Generator, Ledger, Measured, Recorder, Timeline, TimelineDelta,
 };
-use crate::plan::{Rates, Stop};
+use crate::plan::{Pace, Stop};
 
 /// How often the run is looked at from aside.
 const LOOK: Duration = Duration::from_millis(100);
@@ -136,13 +137,13 @@ pub fn run(
     })
 }
 
-/// Warm-up and measured part: the same cadence, limits of their own.
+/// Warm-up and measured part, each with its cadence and its limits.
 fn schedules(setup: &Setup) -> (Schedule, Schedule) {
-    let load = &setup.load;
-    let rate = load.pace.as_ref().map(|pace| match &pace.rates {
-        Rates::Constant(rate) => rate.0,
-        Rates::Stages(stages) => stages.first().map_or(1.0, |stage| stage.to.0),
-    });
+    let (load, seed) = (&setup.load, setup.payload.seed);
+    let cadence = |of: fn(&Pace, u32, u64) -> Cadence| {
+        let pace = load.pace.as_ref();
+        pace.map(|pace| of(pace, load.batch_size, seed))
+    };
     let (length, records) = match load.stop {
         Stop::Messages(records) => (None, Some(records)),
         Stop::Duration(length) => (Some(length), None),
@@ -153,9 +154,15 @@ fn schedules(setup: &Setup) -> (Schedule, Schedule) {
             Some(load.warmup),
             None,
             load.batch_size,
-            rate,
+            cadence(Cadence::warmup),
         ),
-        Schedule::new(load.warmup, length, records, load.batch_size, rate),
+        Schedule::new(
+            load.warmup,
+            length,
+            records,
+            load.batch_size,
+            cadence(Cadence::measured),
+        ),
     )
 }
 
@@ -377,21 +384,24 @@ fn merge(
     let over_us = over_us.unwrap_or(now_us);
     let until_us = if interrupts > 0 { over_us } else { now_us };
     let called = go.measured.called(until_us, interrupts > 0);
-    let share = targets.len();
+    let mut turn = 0;
     let taken = go.measured.taken();
     let mut records_left = called.records.saturating_sub(taken.records);
-    for (number, due_us) in go.measured.missed(until_us).enumerate() {
-        // No target was chosen for them: each bears its share.
-        targets[number % share].never_sent(due_us, now_us, 1);
-        let records = records_left.min(u64::from(setup.load.batch_size));
+    let since_start = |us: u64| us.saturating_sub(go.start_us);
+    go.measured.missed(until_us, now_us, |missed| {
+        // No target was chosen for them: each bears its share, and what does not divide goes around.
+        let share = targets.len() as u64;
+        for offset in 0..share.min(missed.requests) {
+            let requests = (missed.requests - offset).div_ceil(share);
+            let target = (turn + offset) % share;
+            targets[target as usize].never_sent(missed.due_us, now_us, requests);
+        }
+        turn = (turn + missed.requests) % share;
+        let records = records_left.min(missed.requests * u64::from(setup.load.batch_size));
         records_left -= records;
-        let since_start = |us: u64| us.saturating_sub(go.start_us);
-        let unsent = Counts {
-            requests: 1,
-            records,
-        };
-        timeline.never_sent(since_start(due_us), since_start(now_us), unsent);
-    }
+        let (due_us, now_us) = (since_start(missed.due_us), since_start(now_us));
+        timeline.never_sent(due_us, now_us, missed.requests, records);
+    });
     let unsent = Counts {
         requests: called.requests.saturating_sub(taken.requests) + given_back.requests,
         records: called.records.saturating_sub(taken.records) + given_back.records,

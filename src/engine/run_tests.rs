@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
+
 use super::{Control, Progress, Setup, TargetSetup, run};
 use crate::measure::{End, FailureKind, Measured, SecondStats};
 use crate::payload::Head;
-use crate::plan::{Content, KeyMode, Load, Pace, Payload, Stop};
+use crate::plan::{Arrivals, Content, KeyMode, Load, Pace, Payload, Rates, Stage, Stop};
 use crate::units::{ByteSize, Rate};
 use crate::wire::{Dialect, Format};
 
@@ -512,6 +514,23 @@ fn due_requests_that_no_connection_took_are_unsent_with_a_lower_bound() {
 }
 
 #[test]
+fn what_was_due_while_the_target_was_dead_waited_at_least_for_the_outage() {
+    for (drain, watched) in [(Duration::from_secs(5), true), (Duration::ZERO, false)] {
+        let server = server(|number| if number == 30 { Act::Die } else { Act::Answer });
+        let mut setup = setup(&server, Stop::Duration(Duration::from_millis(500)), 4, 1);
+        setup.load.pace = Some(Pace::constant(Rate(100.0)));
+        setup.load.drain = drain;
+        let measured = measure(&setup);
+        assert_eq!(measured.end, End::TargetGone);
+        let bounds = measured.total().latency_bounds;
+        assert_eq!(bounds.len(), 50 - measured.total().latency.len());
+        assert!(measured.unsent.requests >= 15, "{:?}", measured.unsent);
+        // The target was dead for 0.2 s; the request that each connection met its death with was lost at once.
+        assert_eq!(bounds.count_between(0, 185_000) <= 4, watched);
+    }
+}
+
+#[test]
 fn an_interrupt_drains_and_a_second_one_does_not_wait() {
     for (interrupts, unknown) in [(1, 0), (2, 3)] {
         let server = server(|number| {
@@ -695,8 +714,60 @@ fn requests_that_no_connection_took_are_shared_by_the_targets() {
 }
 
 #[test]
+fn stages_offer_what_they_say_whatever_happens_to_connections() {
+    let server = server(|number| {
+        if number % 7 == 3 {
+            Act::AnswerAndClose
+        } else {
+            Act::Answer
+        }
+    });
+    let stage = |from, to, ms| Stage {
+        from: Rate(from),
+        to: Rate(to),
+        length: Duration::from_millis(ms),
+    };
+    // 0.3 s × 500 + 0.2 s × 1,000 records, after a pause.
+    let stages = vec![
+        stage(0.0, 0.0, 100),
+        stage(0.0, 1_000.0, 300),
+        stage(1_000.0, 1_000.0, 200),
+    ];
+    let length = Duration::from_millis(600);
+    for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
+        let mut setup = setup(&server, Stop::Duration(length), 4, 5);
+        setup.load.warmup = Duration::from_millis(50);
+        setup.load.pace = Some(Pace {
+            rates: Rates::Stages(stages.clone()),
+            spike: None,
+            arrivals,
+        });
+        let measured = measure(&setup);
+        assert_eq!(measured.planned, Some(length));
+        let scheduled = measured.scheduled.requests;
+        match arrivals {
+            Arrivals::Uniform => assert_eq!(scheduled, 70),
+            // Five times the root of 70.
+            Arrivals::Poisson => assert!((28..=112).contains(&scheduled), "{scheduled}"),
+        }
+        assert!(measured.warmup.requests.sent <= 5 + 5, "{measured:?}");
+        let recorded = measured.total();
+        assert_eq!(
+            recorded.latency.len() + recorded.latency_bounds.len(),
+            scheduled
+        );
+    }
+}
+
+#[test]
 fn a_server_that_takes_connections_only_to_close_them_is_told_before_any_load() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // A kernel completes connections before the server looks at them. With a short queue it cannot complete them all
+    // before the server has begun to close them, however long the server's thread has to wait for a processor.
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    listener.bind(&any.into()).unwrap();
+    listener.listen(2).unwrap();
+    let listener = TcpListener::from(listener);
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         let mut kept = Vec::new();

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::cadence::{Cadence, Cursor};
+
 /// A request that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Due {
@@ -24,6 +26,10 @@ pub(crate) enum Next {
 }
 
 /// A part of the run with a schedule of its own: warm-up, or the measured part.
+///
+/// Which requests were taken is one number that all threads share; when each of them is due follows from its number alone.
+/// So a request that is late is taken late and stays due when it was, and nothing that happens to a thread or a connection
+/// can make the schedule start over.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     /// First moment of this part, µs since the engine's origin.
@@ -35,8 +41,8 @@ pub(crate) struct Schedule {
     batch_size: u32,
     /// Records of the last request if limited by count.
     last_records: u32,
-    /// µs between two requests (open loop); `None`: due when a connection is free (closed loop).
-    interval_us: Option<f64>,
+    /// When requests are due (open loop); `None`: when a connection is free (closed loop).
+    cadence: Option<Cadence>,
     claimed: AtomicU64,
 }
 
@@ -47,6 +53,19 @@ pub(crate) struct Called {
     pub(crate) records: u64,
 }
 
+/// Requests that were due and never taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Missed {
+    /// When the last of them was due: the others wait longer.
+    pub(crate) due_us: u64,
+    pub(crate) requests: u64,
+}
+
+/// Missed requests that were due within this time, or within a thousandth of their wait, are told together: there may be
+/// tens of millions of them.
+const SLICE_US: u64 = 1_000;
+const SLICE_OF_WAIT: u64 = 1_000;
+
 impl Schedule {
     /// A part that starts at `start` and lasts for `length` (time), `records` (count), or whichever ends it first.
     pub(crate) fn new(
@@ -54,7 +73,7 @@ impl Schedule {
         length: Option<Duration>,
         records: Option<u64>,
         batch_size: u32,
-        records_per_sec: Option<f64>,
+        cadence: Option<Cadence>,
     ) -> Self {
         let batch = u64::from(batch_size);
         let start_us = start.as_micros() as u64;
@@ -64,22 +83,22 @@ impl Schedule {
             requests: records.map(|records| records.div_ceil(batch)),
             batch_size,
             last_records: records.map_or(batch_size, |records| ((records - 1) % batch) as u32 + 1),
-            interval_us: records_per_sec.map(|rate| batch as f64 / rate * 1e6),
+            cadence,
             claimed: AtomicU64::new(0),
         }
     }
 
-    /// Takes the next request if one is due at `now_us`.
-    pub(crate) fn next(&self, now_us: u64) -> Next {
+    /// Takes the next request if one is due at `now_us`. The cursor is the caller's own, for this schedule alone.
+    pub(crate) fn next(&self, now_us: u64, cursor: &mut Cursor) -> Next {
+        let Some(cadence) = &self.cadence else {
+            return self.next_free(now_us);
+        };
         if self.end_us.is_some_and(|end| now_us >= end) {
             return Next::Never;
         }
-        let Some(interval_us) = self.interval_us else {
-            return self.next_free(now_us);
-        };
         let mut number = self.claimed.load(Ordering::Relaxed);
         loop {
-            let due_us = self.due_us(number, interval_us);
+            let due_us = self.due_us(cadence, cursor, number);
             if self.over(number, due_us) {
                 return Next::Never;
             }
@@ -103,10 +122,12 @@ impl Schedule {
         }
     }
 
-    fn next_free(&self, now_us: u64) -> Next {
-        if self
-            .requests
-            .is_some_and(|requests| self.claimed.load(Ordering::Relaxed) >= requests)
+    /// Takes the next request of a closed loop, due now.
+    pub(crate) fn next_free(&self, now_us: u64) -> Next {
+        if self.end_us.is_some_and(|end| now_us >= end)
+            || self
+                .requests
+                .is_some_and(|requests| self.claimed.load(Ordering::Relaxed) >= requests)
         {
             return Next::Never;
         }
@@ -120,8 +141,8 @@ impl Schedule {
         })
     }
 
-    fn due_us(&self, number: u64, interval_us: f64) -> u64 {
-        self.start_us + (number as f64 * interval_us) as u64
+    fn due_us(&self, cadence: &Cadence, cursor: &mut Cursor, number: u64) -> u64 {
+        self.start_us.saturating_add(cadence.due_us(cursor, number))
     }
 
     fn over(&self, number: u64, due_us: u64) -> bool {
@@ -149,7 +170,7 @@ impl Schedule {
 
     /// Whether requests are due when a connection is free for them.
     pub(crate) fn is_closed_loop(&self) -> bool {
-        self.interval_us.is_none()
+        self.cadence.is_none()
     }
 
     /// When this part ends, if it is limited by time.
@@ -157,34 +178,31 @@ impl Schedule {
         self.end_us
     }
 
-    /// When this part ends by its own plan: after its time, or one interval behind the last request of an open loop.
+    /// When this part ends by its own plan: after its time, or one gap behind the last request of an open loop.
     /// `None`: a closed loop limited by count ends when it is done.
     pub(crate) fn nominal_end_us(&self) -> Option<u64> {
         let by_count = || {
-            let records = self.records_before(self.requests?);
-            let length_us = records as f64 / f64::from(self.batch_size) * self.interval_us?;
-            Some(self.start_us + length_us as u64)
+            let share = f64::from(self.last_records) / f64::from(self.batch_size);
+            let length_us = self.cadence.as_ref()?.end_of_us(self.requests?, share);
+            Some(self.start_us + length_us)
         };
         self.end_us.or_else(by_count)
     }
 
     /// Whether nothing more can be taken.
     pub(crate) fn exhausted(&self, now_us: u64) -> bool {
-        match self.interval_us {
-            _ if self.end_us.is_some() => self.end_us.is_some_and(|end| now_us >= end),
-            Some(interval_us) => {
-                let number = self.claimed.load(Ordering::Relaxed);
-                self.over(number, self.due_us(number, interval_us))
-            }
-            None => self
-                .requests
-                .is_some_and(|requests| self.claimed.load(Ordering::Relaxed) >= requests),
+        match (self.end_us, self.requests) {
+            (Some(end_us), _) => now_us >= end_us,
+            (None, Some(requests)) => self.claimed.load(Ordering::Relaxed) >= requests,
+            (None, None) => false,
         }
     }
 
-    /// When the next request of an open loop is due, taken or not.
-    pub(crate) fn next_due_us(&self) -> Option<u64> {
-        Some(self.due_us(self.claimed.load(Ordering::Relaxed), self.interval_us?))
+    /// When the next request of an open loop is due, taken or not; `None` if there is none.
+    pub(crate) fn next_due_us(&self, cursor: &mut Cursor) -> Option<u64> {
+        let number = self.claimed.load(Ordering::Relaxed);
+        let due_us = self.due_us(self.cadence.as_ref()?, cursor, number);
+        (due_us < u64::MAX).then_some(due_us)
     }
 
     /// Requests taken by a connection.
@@ -197,15 +215,10 @@ impl Schedule {
     /// What was called for by `now_us`, for a run that ends then; `cut` if the user ended it and what was not due yet does
     /// not count. A closed loop limited by count calls for all of it, one limited by time for what was taken.
     pub(crate) fn called(&self, now_us: u64, cut: bool) -> Called {
-        let requests = match (self.interval_us, self.requests) {
-            (Some(interval_us), _) => self.due_by(now_us, interval_us),
-            (None, Some(requests)) if !cut => requests,
+        let requests = match (&self.cadence, self.requests) {
+            (_, Some(requests)) if !cut => requests,
+            (Some(cadence), _) => self.due_by(cadence, now_us),
             (None, _) => self.claimed(),
-        };
-        let requests = if cut || self.interval_us.is_none() {
-            requests
-        } else {
-            self.requests.unwrap_or(requests)
         };
         Called {
             requests,
@@ -222,135 +235,76 @@ impl Schedule {
         }
     }
 
-    /// Due times of an open loop's requests that were due by `now_us` and never taken.
-    pub(crate) fn missed(&self, now_us: u64) -> impl Iterator<Item = u64> + '_ {
-        let interval_us = self.interval_us.unwrap_or(f64::INFINITY);
-        let due = if interval_us.is_finite() {
-            self.due_by(now_us, interval_us)
-        } else {
-            0
-        };
-        (self.claimed()..due).map(move |number| self.due_us(number, interval_us))
+    /// An open loop's requests that were due by `until_us` and never taken, in order, for one that looks at them at
+    /// `now_us`.
+    pub(crate) fn missed(&self, until_us: u64, now_us: u64, mut tell: impl FnMut(Missed)) {
+        let Some(cadence) = &self.cadence else { return };
+        let mut cursor = Cursor::default();
+        let mut number = self.claimed();
+        if !cadence.is_even() {
+            // Each due time follows from the one before: nothing is gained by telling several together.
+            let until_us = self.last_us(until_us);
+            while self.requests.is_none_or(|requests| number < requests) {
+                let due_us = self.due_us(cadence, &mut cursor, number);
+                if due_us > until_us {
+                    return;
+                }
+                number += 1;
+                tell(Missed {
+                    due_us,
+                    requests: 1,
+                });
+            }
+            return;
+        }
+        let all = self.due_by(cadence, until_us);
+        while number < all {
+            let first_us = self.due_us(cadence, &mut cursor, number);
+            let wide_us = SLICE_US.max(now_us.saturating_sub(first_us) / SLICE_OF_WAIT);
+            let next = self
+                .due_by(cadence, first_us.saturating_add(wide_us).min(until_us))
+                .clamp(number + 1, all);
+            tell(Missed {
+                due_us: self.due_us(cadence, &mut cursor, next - 1),
+                requests: next - number,
+            });
+            number = next;
+        }
     }
 
-    fn due_by(&self, now_us: u64, interval_us: f64) -> u64 {
-        let now_us = self.end_us.map_or(now_us, |end| now_us.min(end - 1));
-        let Some(passed) = now_us.checked_sub(self.start_us) else {
+    /// The last moment up to `us` at which something can be due.
+    fn last_us(&self, us: u64) -> u64 {
+        self.end_us.map_or(us, |end| us.min(end - 1))
+    }
+
+    /// Requests due at `us` or before.
+    fn due_by(&self, cadence: &Cadence, us: u64) -> u64 {
+        let us = self.last_us(us);
+        let Some(passed_us) = us.checked_sub(self.start_us) else {
             return 0;
         };
-        let mut number = (passed as f64 / interval_us) as u64;
-        while self.due_us(number, interval_us) <= now_us {
+        let most = self.requests.unwrap_or(u64::MAX);
+        let due = |number| cadence.due_us(&mut Cursor::default(), number) <= passed_us;
+        if !cadence.is_even() {
+            let mut cursor = Cursor::default();
+            let mut number = 0;
+            while number < most && cadence.due_us(&mut cursor, number) <= passed_us {
+                number += 1;
+            }
+            return number;
+        }
+        // What rounding made of it, put right by the due times themselves.
+        let mut number = cadence.expected_by(passed_us) as u64;
+        while due(number) {
             number += 1;
         }
-        while number > 0 && self.due_us(number - 1, interval_us) > now_us {
+        while number > 0 && !due(number - 1) {
             number -= 1;
         }
-        self.requests
-            .map_or(number, |requests| number.min(requests))
+        number.min(most)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn a_count_that_is_no_multiple_of_the_batch_is_sent_exactly() {
-        let schedule = Schedule::new(SECOND, None, Some(2_500), 1_000, None);
-        let mut records = Vec::new();
-        while let Next::Now(due) = schedule.next(1_500_000) {
-            assert_eq!(due.due_us, 1_500_000);
-            records.push(due.records);
-        }
-        assert_eq!(records, [1_000, 1_000, 500]);
-        assert_eq!(
-            schedule.called(2_000_000, false),
-            Called {
-                requests: 3,
-                records: 2_500
-            }
-        );
-        assert_eq!(
-            schedule.called(2_000_000, true),
-            Called {
-                requests: 3,
-                records: 2_500
-            }
-        );
-    }
-
-    #[test]
-    fn an_open_loop_is_due_on_its_cadence_whatever_was_late() {
-        let schedule = Schedule::new(SECOND, Some(SECOND), None, 10, Some(100.0));
-        assert_eq!(schedule.next(0), Next::At(1_000_000));
-        assert_eq!(
-            schedule.next(1_000_000),
-            Next::Now(Due {
-                due_us: 1_000_000,
-                records: 10
-            })
-        );
-        assert_eq!(schedule.next(1_050_000), Next::At(1_100_000));
-        for due_us in [1_100_000, 1_200_000, 1_300_000] {
-            assert_eq!(
-                schedule.next(1_350_000),
-                Next::Now(Due {
-                    due_us,
-                    records: 10
-                })
-            );
-        }
-        assert_eq!(schedule.next(1_350_000), Next::At(1_400_000));
-        assert_eq!(schedule.next(2_000_000), Next::Never);
-        assert_eq!(
-            schedule.missed(5_000_000).collect::<Vec<_>>(),
-            [
-                1_400_000, 1_500_000, 1_600_000, 1_700_000, 1_800_000, 1_900_000
-            ]
-        );
-        assert_eq!(
-            schedule.called(5_000_000, false),
-            Called {
-                requests: 10,
-                records: 100
-            }
-        );
-    }
-
-    #[test]
-    fn an_interrupted_schedule_called_for_what_was_due() {
-        let open = Schedule::new(Duration::ZERO, None, Some(1_000), 10, Some(100.0));
-        assert_eq!(
-            open.called(250_000, true),
-            Called {
-                requests: 3,
-                records: 30
-            }
-        );
-        assert_eq!(
-            open.called(250_000, false),
-            Called {
-                requests: 100,
-                records: 1_000
-            }
-        );
-        let closed = Schedule::new(Duration::ZERO, None, Some(1_000), 10, None);
-        closed.next(0);
-        assert_eq!(
-            closed.called(250_000, true),
-            Called {
-                requests: 1,
-                records: 10
-            }
-        );
-        assert_eq!(
-            closed.called(250_000, false),
-            Called {
-                requests: 100,
-                records: 1_000
-            }
-        );
-    }
-}
+#[path = "schedule_tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@ use crate::wire::{Dialect, code};
 #[derive(Debug, Default)]
 pub(crate) struct Entry {
     pub(crate) scratch: Vec<u8>,
+    pub(crate) partition: Option<i64>,
     offset: Option<i64>,
     code: Option<i64>,
     text: Option<String>,
@@ -39,6 +40,7 @@ impl FailedEntry {
 impl Entry {
     pub(crate) fn clear(&mut self) {
         (self.offset, self.code, self.text, self.odd) = (None, None, None, false);
+        self.partition = None;
     }
 
     pub(crate) fn set_offset(&mut self, offset: i64) {
@@ -119,6 +121,8 @@ pub(crate) struct Verdict {
     pub(crate) unknown: u32,
     /// Acked with offset -1.
     pub(crate) without_offset: u32,
+    /// It names the same place as the answer before it on its connection.
+    pub(crate) repeated: bool,
     /// What went wrong with the answer as a whole; `None`: entries speak for themselves.
     pub(crate) whole: Option<FailureKind>,
     /// The connection cannot be trusted with another request.
@@ -133,6 +137,7 @@ impl Verdict {
             rejected: 0,
             unknown: expected,
             without_offset: 0,
+            repeated: false,
             whole: Some(kind),
             give_up: true,
         }
@@ -189,6 +194,7 @@ fn by_entry(dialect: Dialect, expected: u32, seen: &Seen) -> Verdict {
         rejected,
         unknown: seen.entries - seen.acked - rejected,
         without_offset: seen.without_offset,
+        repeated: false,
         whole: None,
         give_up: false,
     };

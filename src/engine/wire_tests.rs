@@ -442,3 +442,40 @@ proptest! {
         prop_assert_eq!((verdict.acked, verdict.rejected, verdict.unknown), wanted, "{}", String::from_utf8_lossy(&body));
     }
 }
+
+#[test]
+fn an_answer_given_twice_is_not_believed_if_the_server_is_known_to_move_on() {
+    let mut judge = Judge::new(Dialect::Confluent);
+    let mut said = |body: &str| {
+        judge.begin();
+        judge.status(200);
+        judge.body(body.as_bytes());
+        let verdict = judge.conclude(1);
+        (
+            verdict.acked,
+            verdict.unknown,
+            verdict.repeated,
+            verdict.whole,
+        )
+    };
+    let plain = |offset: u32| {
+        format!(
+            r#"{{"offsets":[{{"partition":3,"offset":{offset},"error_code":null,"error":null}}]}}"#
+        )
+    };
+    let spaced =
+        |offset: u32| format!(r#"{{"offsets": [ {{"offset": {offset}, "partition": 3}} ]}}"#);
+    let failed = r#"{"offsets":[{"partition":null,"offset":null,"error_code":50002,"error":"x"}]}"#;
+    let stale = (0, 1, false, Some(FailureKind::RepeatedAnswer));
+    assert_eq!(said(&plain(7)), (1, 0, false, None));
+    assert_eq!(said(&plain(7)), (1, 0, true, None), "perhaps a mock");
+    assert_eq!(said(&plain(8)), (1, 0, false, None));
+    assert_eq!(said(&spaced(8)), stale);
+    assert_eq!(said(failed), (0, 0, false, None));
+    assert_eq!(said(&plain(8)), stale, "the failed one named no place");
+    assert_eq!(said(&spaced(9)), (1, 0, false, None));
+    for _ in 0..2 {
+        let unknown = r#"{"offsets":[{"partition":3,"offset":-1}]}"#;
+        assert_eq!(said(unknown), (1, 0, false, None), "acks=0 names no place");
+    }
+}

@@ -14,12 +14,13 @@ use std::time::Duration;
 use mio::{Events, Poll, Token, Waker};
 
 use super::Setup;
+use super::cadence::Cursor;
 use super::clock::{Alarm, Clock, ThreadTime, thread_time};
 use super::connection::{Connection, State};
 use super::control::{Control, Handover, lock};
 use super::harvest::{Ending, Harvest};
 use super::schedule::{Due, Next, Schedule};
-use crate::measure::{Counts, FailureKind, Ledger, Recorder, TimelineDelta};
+use crate::measure::{FailureKind, Ledger, Recorder, TimelineDelta};
 use crate::payload::Template;
 
 /// Read at a time; an answer to 1,000 records is 60 to 75 KB.
@@ -93,9 +94,16 @@ pub(crate) struct Worker<'a> {
     /// Set when the load starts.
     go: Option<Go<'a>>,
     start_us: u64,
+    /// This thread's places in the schedules of warm-up and measured part.
+    warmup_cursor: Cursor,
+    measured_cursor: Cursor,
     timeline: TimelineDelta,
     open_error: Option<(usize, io::Error)>,
     load_over_us: Option<u64>,
+    /// Until when a target that is gone is watched after the load.
+    watch_end_us: u64,
+    /// Target, due time and records of requests taken from the schedule and never sent.
+    given_back: Vec<(usize, u64, u64)>,
     time_at_start: Option<(ThreadTime, u64)>,
     last_answer_us: u64,
     harvest: Harvest,
@@ -138,9 +146,13 @@ impl<'a> Worker<'a> {
             clock: Clock::start(),
             go: None,
             start_us: 0,
+            warmup_cursor: Cursor::default(),
+            measured_cursor: Cursor::default(),
             timeline: TimelineDelta::default(),
             open_error: None,
             load_over_us: None,
+            watch_end_us: 0,
+            given_back: Vec::new(),
             time_at_start: None,
             last_answer_us: 0,
             harvest: Harvest {
@@ -239,10 +251,9 @@ impl<'a> Worker<'a> {
                     );
                 }
             }
+            let settled = self.in_flight == 0 && !self.is_watching(now_us);
             if self.load_over_us.is_some()
-                && (self.in_flight == 0
-                    || now_us >= drain_end_us
-                    || self.shared.control.abandoned())
+                && (settled || now_us >= drain_end_us || self.shared.control.abandoned())
             {
                 break;
             }
@@ -267,18 +278,16 @@ impl<'a> Worker<'a> {
     fn sleep_until(&mut self, events: &mut Events, wake_us: u64, sweep_us: u64) -> io::Result<()> {
         let now_us = self.clock.now_us();
         let wait_us = wake_us.saturating_sub(now_us);
-        if wait_us > 0 && wake_us < sweep_us {
-            self.alarm.set(wake_us, now_us)?;
-        }
+        let asleep = wake_us >= sweep_us || self.alarm.set(wake_us, now_us)?;
         let coarse_us = if cfg!(target_os = "linux") {
             sweep_us.saturating_sub(now_us)
         } else {
             wait_us
         };
-        let wait = if wait_us == 0 {
-            Duration::ZERO
-        } else {
+        let wait = if wait_us > 0 && asleep {
             Duration::from_micros(coarse_us)
+        } else {
+            Duration::ZERO
         };
         self.wait(events, wait)
     }
@@ -297,14 +306,18 @@ impl<'a> Worker<'a> {
     fn dispatch(&mut self, go: &Go<'_>, now_us: u64) -> Next {
         loop {
             let warming = now_us < self.start_us;
-            let schedule = if warming { go.warmup } else { go.measured };
             let Some(&index) = self.free.front() else {
                 return Next::Now(Due {
                     due_us: now_us,
                     records: 0,
                 });
             };
-            match schedule.next(now_us) {
+            let next = if warming {
+                go.warmup.next(now_us, &mut self.warmup_cursor)
+            } else {
+                go.measured.next(now_us, &mut self.measured_cursor)
+            };
+            match next {
                 Next::Now(due) => {
                     self.free.pop_front();
                     self.start(index, due, !warming, now_us);
@@ -357,6 +370,28 @@ impl<'a> Worker<'a> {
             self.harvest.endings[connection.target].lost += u64::from(lost);
             self.give_back(index, now_us);
         }
+        self.watch_a_dead_target(now_us);
+    }
+
+    /// Requests of an open loop that came due while the target was gone are still waiting when the load ends. They are
+    /// watched for as long as the target has been gone by then, at most for the drain: if nothing answers, none of
+    /// them waited for less than the outage, and a target that is only restarting is not called gone.
+    fn watch_a_dead_target(&mut self, now_us: u64) {
+        let open_loop = self.go.is_some_and(|go| !go.measured.is_closed_loop());
+        if open_loop && self.shared.control.interrupts() == 0 && !self.any_open() {
+            let drain_us = self.shared.setup.load.drain.as_micros() as u64;
+            let outage_us = now_us.saturating_sub(self.last_answer_us.max(self.start_us));
+            self.watch_end_us = now_us + outage_us.min(drain_us);
+        }
+    }
+
+    /// Whether the load is over and it is still to be seen if the target comes back.
+    fn is_watching(&self, now_us: u64) -> bool {
+        now_us < self.watch_end_us && !self.any_open()
+    }
+
+    fn any_open(&self) -> bool {
+        self.connections.iter().any(Connection::is_open)
     }
 
     /// A request taken from the schedule is not sent: it stays due for ever.
@@ -371,17 +406,9 @@ impl<'a> Worker<'a> {
         if request.measured {
             self.harvest.unsent_requests += 1;
             self.harvest.unsent_records += u64::from(request.due.records);
-            let due_us = request.due.due_us;
-            self.harvest.recorders[connection.target].never_sent(due_us, now_us, 1);
-            let since_start = |us: u64| us.saturating_sub(self.start_us);
-            self.timeline.never_sent(
-                since_start(due_us),
-                since_start(now_us),
-                Counts {
-                    requests: 1,
-                    records: u64::from(request.due.records),
-                },
-            );
+            let records = u64::from(request.due.records);
+            self.given_back
+                .push((connection.target, request.due.due_us, records));
         }
     }
 
@@ -401,7 +428,14 @@ impl<'a> Worker<'a> {
             self.harvest.used_once += u64::from(connection.requests_sent == 1);
         }
         self.harvest.in_flight_us = self.measured_in_flight.integral_us;
-        self.hand_over(self.clock.now_us());
+        let now_us = self.clock.now_us();
+        let since_start = |us: u64| us.saturating_sub(self.start_us);
+        for (target, due_us, records) in self.given_back.drain(..) {
+            self.harvest.recorders[target].never_sent(due_us, now_us, 1);
+            let (due_us, now_us) = (since_start(due_us), since_start(now_us));
+            self.timeline.never_sent(due_us, now_us, 1, records);
+        }
+        self.hand_over(now_us);
         self.harvest.timeline = std::mem::take(&mut self.timeline);
     }
 }

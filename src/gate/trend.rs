@@ -19,6 +19,12 @@ struct Third {
     p50_us: Option<u64>,
 }
 
+/// First and last third of a run whose load was meant to be the same in both.
+fn comparable(run: &Run) -> Option<(Third, Third)> {
+    let steady = run.plan.load.is_steady();
+    steady.then(|| thirds(&run.measured.timeline)).flatten()
+}
+
 /// First and last third of the full seconds; `None` if there are too few to compare.
 fn thirds(timeline: &[SecondStats]) -> Option<(Third, Third)> {
     // Up to the last second in which a request was due: what follows is the drain. That second itself is rarely full.
@@ -41,7 +47,7 @@ fn thirds(timeline: &[SecondStats]) -> Option<(Third, Third)> {
 }
 
 pub(super) fn growing_latency(run: &Run) -> Option<String> {
-    let (first, last) = thirds(&run.measured.timeline)?;
+    let (first, last) = comparable(run)?;
     let (from, to) = (first.p50_us?, last.p50_us?);
     let grew = to as f64 >= 1.5 * from as f64;
     let gained = last.records_per_sec > 1.1 * first.records_per_sec;
@@ -69,7 +75,7 @@ pub(super) fn cold_jvm(run: &Run) -> Option<String> {
     }
     let (warmup, measured) = (run.plan.load.warmup, run.measured.elapsed);
     let advice = "a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s";
-    let speeds = thirds(&run.measured.timeline);
+    let speeds = comparable(run);
     if let Some((first, last)) = speeds
         && last.records_per_sec > 1.3 * first.records_per_sec
     {
@@ -97,6 +103,8 @@ mod tests {
     use super::super::fixture::{Fixture, seconds};
     use super::super::warnings::warnings;
     use super::*;
+    use crate::plan::Spike;
+    use crate::units::Rate;
 
     #[test]
     fn the_drain_is_no_part_of_the_trend() {
@@ -116,6 +124,29 @@ mod tests {
             thirds(&seconds(&[(50, 10); 6])).is_none(),
             "too short to compare"
         );
+    }
+
+    #[test]
+    fn a_load_that_was_meant_to_change_is_not_held_against_the_target() {
+        let mut fixture = Fixture::quiet();
+        fixture.open_loop(50.0);
+        fixture.measured.timeline = seconds(&[
+            (50, 10),
+            (50, 10),
+            (50, 10),
+            (50, 90),
+            (50, 90),
+            (50, 90),
+            (50, 90),
+        ]);
+        assert!(growing_latency(&fixture.run()).is_some());
+        let pace = fixture.plan.load.pace.as_mut().expect("an open loop");
+        pace.spike = Some(Spike {
+            rate: Rate(90.0),
+            at: Duration::from_secs(4),
+            length: Duration::from_secs(3),
+        });
+        assert_eq!(growing_latency(&fixture.run()), None);
     }
 
     #[test]

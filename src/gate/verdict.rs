@@ -211,6 +211,7 @@ fn is_answer(kind: FailureKind) -> bool {
         | FailureKind::ServerErrorNoJson
         | FailureKind::ClientError
         | FailureKind::UnexpectedStatus
+        | FailureKind::RepeatedAnswer
         | FailureKind::RecordRejected
         | FailureKind::RecordUnknown => true,
     }

@@ -35,6 +35,7 @@ pub fn warnings(run: &Run) -> Vec<String> {
         keep_alive_defect,
         maybe_stored,
         without_offset,
+        repeated_answers,
         short_timeout,
         burst,
         queueing,
@@ -157,6 +158,17 @@ fn without_offset(run: &Run) -> Option<String> {
             "{} acknowledged without an offset (-1): with acks=0 in the proxy's producer that means sent, not stored, and \
              failures do not show. Look at the proxy's producer settings before trusting success.",
             counted(records, "record was", "records were")
+        )
+    })
+}
+
+fn repeated_answers(run: &Run) -> Option<String> {
+    let answers = run.total.repeated_answers;
+    (answers > 0).then(|| {
+        format!(
+            "{} named the same partition and offset as the one before on its connection, and Kafka gives no two records \
+             the same: the target is a mock, or answers with what it answered before. Success is what it claims, no more.",
+            counted(answers, "answer", "answers")
         )
     })
 }
@@ -502,6 +514,18 @@ mod tests {
                 .any(|warning| warning.contains("acks=0"))
         };
         assert!(told(3));
+        assert!(!told(0));
+    }
+
+    #[test]
+    fn a_target_that_gives_every_record_the_same_place_is_named() {
+        let told = |answers| {
+            let mut f = Fixture::new();
+            f.measured.targets[0].repeated_answers = answers;
+            let warnings = warnings(&f.run());
+            warnings.iter().any(|warning| warning.contains("mock"))
+        };
+        assert!(told(1));
         assert!(!told(0));
     }
 

@@ -50,6 +50,8 @@ pub enum FailureKind {
     RubbishAfterAnswer,
     /// 2xx with another number of entries than records were sent.
     WrongEntryCount,
+    /// 2xx that names the same partition and offset as the answer before it: it answers another request.
+    RepeatedAnswer,
     /// 5xx for the whole request.
     ServerError,
     /// 5xx without a JSON error body (the same defect, or a gateway).
@@ -82,6 +84,7 @@ impl FailureKind {
             Self::UnreadableAnswer => "unreadable_answer",
             Self::RubbishAfterAnswer => "rubbish_after_answer",
             Self::WrongEntryCount => "wrong_entry_count",
+            Self::RepeatedAnswer => "repeated_answer",
             Self::ServerError => "server_error",
             Self::ServerErrorNoJson => "server_error_no_json",
             Self::ClientError => "client_error",

@@ -1,5 +1,7 @@
 //! One worker's ledger and histograms for one target.
 
+use std::fmt;
+
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -152,7 +154,7 @@ impl Ledger {
 }
 
 /// One worker's figures for one target. All histograms are in µs, 1 µs to 1 h, 3 digits.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Recorder {
     /// What was sent and what became of it.
     pub ledger: Ledger,
@@ -175,6 +177,8 @@ pub struct Recorder {
     pub payload_bytes_acked: u64,
     /// Acked records whose entry had offset -1: stored at an unknown offset (Karapace) or, with acks=0, only sent.
     pub acked_without_offset: u64,
+    /// Believed answers that named the same partition and offset as the one before on their connection.
+    pub repeated_answers: u64,
     /// Bytes of HTTP requests written, heads included, TLS not.
     pub wire_bytes_sent: u64,
     /// Bytes of HTTP replies read, heads included, TLS not.
@@ -196,6 +200,18 @@ pub struct Starvation {
     pub total_us: u64,
     /// The longest of these waits in µs.
     pub max_us: u64,
+}
+
+/// Ledger, number of samples and failures; whole histograms are megabytes of text.
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("ledger", &self.ledger)
+            .field("latencies", &self.latency.len())
+            .field("latency_bounds", &self.latency_bounds.len())
+            .field("failures", &self.failures)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Recorder {
@@ -222,6 +238,7 @@ impl Recorder {
             failures: Failures::default(),
             payload_bytes_acked: 0,
             acked_without_offset: 0,
+            repeated_answers: 0,
             wire_bytes_sent: 0,
             wire_bytes_received: 0,
             clamped: 0,
@@ -289,6 +306,7 @@ impl Recorder {
         self.failures.merge(&other.failures);
         self.payload_bytes_acked += other.payload_bytes_acked;
         self.acked_without_offset += other.acked_without_offset;
+        self.repeated_answers += other.repeated_answers;
         self.wire_bytes_sent += other.wire_bytes_sent;
         self.wire_bytes_received += other.wire_bytes_received;
         self.clamped += other.clamped;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::stage::{spike_word, stage_word};
 use super::threshold::share;
 use super::{Auth, KeyMode, Origin, Origins, Plan, Rates, SETTINGS, Stop};
 use crate::units::{ByteSize, duration};
@@ -123,6 +124,11 @@ fn rate(per_sec: f64) -> String {
 fn value(plan: &Plan, key: &str) -> Option<String> {
     let (target, load, payload) = (&plan.target, &plan.load, &plan.payload);
     let reference = plan.reference.as_ref();
+    let pace = load.pace.as_ref();
+    let stages = pace.and_then(|pace| match &pace.rates {
+        Rates::Constant(_) => None,
+        Rates::Stages(stages) => Some(stages),
+    });
     let path =
         |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| quoted(&path.display()));
     match key {
@@ -165,15 +171,19 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
             Stop::Duration(_) => None,
         },
         "load.duration" => match load.stop {
-            Stop::Messages(_) => None,
-            Stop::Duration(length) => Some(quoted(&duration(length))),
+            // What follows from the stages is not said again.
+            Stop::Duration(length) if stages.is_none() => Some(quoted(&duration(length))),
+            Stop::Messages(_) | Stop::Duration(_) => None,
         },
         "load.concurrency" => Some(load.concurrency.to_string()),
         "load.batch_size" => Some(load.batch_size.to_string()),
-        "load.rate" => match load.pace.as_ref().map(|pace| &pace.rates) {
-            Some(Rates::Constant(records)) => Some(rate(records.0)),
-            _ => None,
+        "load.rate" => match pace?.rates {
+            Rates::Constant(records) => Some(rate(records.0)),
+            Rates::Stages(_) => None,
         },
+        "load.stage" => stages.map(|stages| list(stages.iter().map(stage_word))),
+        "load.spike" => pace?.spike.as_ref().map(|spike| quoted(&spike_word(spike))),
+        "load.arrivals" => Some(quoted(pace?.arrivals.name())),
         "load.warmup" => Some(quoted(&duration(load.warmup))),
         "load.timeout" => Some(quoted(&duration(load.timeout))),
         "load.drain" => Some(quoted(&duration(load.drain))),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::settings::{EXCLUSIVE, Overrides, SETTINGS, setting};
+use super::settings::{EXCLUSIVE, Overrides, SAID_BY_STAGES, SETTINGS, setting};
 use super::{KeyKind, Scenario};
 use crate::error::{Error, Result};
 
@@ -176,19 +176,59 @@ fn add(
             }
         }
         if has_a && has_b {
-            let named = |key| origin_name(&origin, key);
-            let (first, second) = (named(a), named(b));
-            layer_origins(origins, &layer, &origin);
-            let message = format!("{first} and {second} exclude each other");
-            return Err(origins.error(a, &message, "give one of them"));
+            return Err(both(origins, &layer, &origin, a, b));
         }
     }
+    stages(settings, origins, &layer, &origin)?;
     settings.overlay(layer, |setting| {
         origins
             .0
             .insert(setting.key, origin(setting.key, setting.flag));
     });
     Ok(())
+}
+
+/// Lets stages replace what an earlier layer says that they say too. After them nobody may say it: a rate that replaced
+/// them, or a length that turned a staged run into a closed loop, would be another run than the one that was planned.
+fn stages(
+    settings: &mut Overrides,
+    origins: &mut Origins,
+    layer: &Overrides,
+    origin: impl Fn(&'static str, Option<&'static str>) -> Origin,
+) -> Result<()> {
+    const STAGE: &str = "load.stage";
+    for key in SAID_BY_STAGES {
+        match (layer.has(STAGE), layer.has(key)) {
+            (true, true) => return Err(both(origins, layer, origin, STAGE, key)),
+            (true, false) => {
+                settings.clear(key);
+                origins.0.remove(key);
+            }
+            (false, true) if settings.has(STAGE) => {
+                layer_origins(origins, layer, origin);
+                let message = "the run is in stages, which say its rate and its length";
+                let hint =
+                    "a run in stages lasts as long as its stages: change them, or give --stage";
+                return Err(origins.error(key, message, hint));
+            }
+            (false, _) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The error of a layer that says two things that exclude each other.
+fn both(
+    origins: &mut Origins,
+    layer: &Overrides,
+    origin: impl Fn(&'static str, Option<&'static str>) -> Origin,
+    a: &'static str,
+    b: &'static str,
+) -> Error {
+    let (first, second) = (origin_name(&origin, a), origin_name(&origin, b));
+    layer_origins(origins, layer, &origin);
+    let message = format!("{first} and {second} exclude each other");
+    origins.error(a, &message, "give one of them")
 }
 
 fn layer_origins(

@@ -4,10 +4,12 @@
 
 mod describe;
 mod layers;
+mod pace;
 mod resolve;
 mod scenario;
 mod settings;
 mod size;
+mod stage;
 mod target;
 mod threshold;
 mod value;
@@ -16,10 +18,11 @@ pub use describe::{describe, is_secret_header, without_secrets};
 pub use layers::{Layers, Origin, Origins};
 pub use resolve::{Machine, resolve};
 pub use scenario::{PRESETS, Scenario};
-pub use settings::{EXCLUSIVE, Overrides, SETTINGS, Setting, setting};
+pub use settings::{EXCLUSIVE, Overrides, SAID_BY_STAGES, SETTINGS, Setting, setting};
 pub use size::{MAX_VALUE_BYTES, VALUE_TEMPLATE, body_bytes, request_body_bytes, value_bytes};
+pub use stage::StageSetting;
 pub use target::DEFAULT_URL;
-pub use value::{FromSetting, Secret, Share};
+pub use value::{FromSetting, Secret, Share, Unreadable};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -165,6 +168,13 @@ impl Load {
     pub fn is_open_loop(&self) -> bool {
         self.pace.is_some()
     }
+
+    /// Whether the plan itself asks for the same load from start to end.
+    pub fn is_steady(&self) -> bool {
+        self.pace
+            .as_ref()
+            .is_none_or(|pace| matches!(pace.rates, Rates::Constant(_)) && pace.spike.is_none())
+    }
 }
 
 /// The schedule of an open loop.
@@ -189,6 +199,22 @@ impl Pace {
     }
 }
 
+impl Pace {
+    /// The highest rate that it comes to.
+    pub fn peak(&self) -> Rate {
+        let planned = match &self.rates {
+            Rates::Constant(rate) => rate.0,
+            Rates::Stages(stages) => stages
+                .iter()
+                .fold(0.0, |peak, stage| stage.from.0.max(stage.to.0).max(peak)),
+        };
+        Rate(
+            self.spike
+                .map_or(planned, |spike| spike.rate.0.max(planned)),
+        )
+    }
+}
+
 /// Records per second over time.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rates {
@@ -207,6 +233,13 @@ pub struct Stage {
     pub to: Rate,
     /// How long it lasts.
     pub length: Duration,
+}
+
+impl Stage {
+    /// The rate over all of it.
+    pub fn mean(&self) -> Rate {
+        Rate(f64::midpoint(self.from.0, self.to.0))
+    }
 }
 
 /// A time in which another rate takes the place of the planned one.
@@ -229,6 +262,16 @@ pub enum Arrivals {
     Poisson,
 }
 
+impl Arrivals {
+    /// The name used in scenarios, flags and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Poisson => "poisson",
+        }
+    }
+}
+
 /// What a record looks like.
 #[derive(Debug, Clone)]
 pub struct Payload {
@@ -240,7 +283,7 @@ pub struct Payload {
     pub content: Content,
     /// Record keys.
     pub key: KeyMode,
-    /// Seed of payload text and random keys.
+    /// Seed of payload text, random keys and Poisson arrivals.
     pub seed: u64,
 }
 

@@ -6,8 +6,8 @@ use super::layers::{Layers, Origins, merge};
 use super::settings::Overrides;
 use super::threshold::distinct;
 use super::{
-    KeyKind, KeyMode, Load, Output, Pace, Payload, Plan, Reference, Stop, Threshold, Topic,
-    body_bytes, target,
+    KeyKind, KeyMode, Load, Output, Payload, Plan, Reference, Stop, Threshold, Topic, body_bytes,
+    pace, target,
 };
 use crate::error::Result;
 use crate::units::{ByteSize, Rate, duration, grouped};
@@ -34,7 +34,7 @@ pub fn resolve(layers: Layers, machine: Machine) -> Result<(Plan, Origins)> {
     let (settings, origins) = merge(layers)?;
     let target = target::resolve(&settings, &origins)?;
     let reference = reference(&settings);
-    let plan = Plan {
+    let mut plan = Plan {
         scenario,
         target,
         topic: topic(&settings, &origins)?,
@@ -57,7 +57,25 @@ pub fn resolve(layers: Layers, machine: Machine) -> Result<(Plan, Origins)> {
         ));
     }
     check_body(&plan, &origins)?;
+    if settings.threads.is_none() {
+        plan.load.threads = plan.load.threads.min(threads_for(&plan));
+    }
     Ok((plan, origins))
+}
+
+/// Requests per second and bytes per second that one engine thread sends with ease; it can do several times as much.
+const EASY_REQUESTS_PER_SEC: f64 = 10e3;
+const EASY_BYTES_PER_SEC: f64 = 100e6;
+
+/// Threads that an open loop has work for. Each of them wakes up for every due request: those without work cost time.
+fn threads_for(plan: &Plan) -> u32 {
+    let Some(pace) = &plan.load.pace else {
+        return u32::MAX;
+    };
+    let requests_per_sec = pace.peak().0 / f64::from(plan.load.batch_size);
+    let bytes_per_sec = requests_per_sec * body_bytes(plan) as f64;
+    let threads = requests_per_sec / EASY_REQUESTS_PER_SEC + bytes_per_sec / EASY_BYTES_PER_SEC;
+    threads.ceil() as u32
 }
 
 fn topic(settings: &Overrides, origins: &Origins) -> Result<Topic> {
@@ -105,7 +123,10 @@ fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Loa
     at_least_one(u64::from(concurrency), "load.concurrency", origins)?;
     let batch_size = settings.batch_size.unwrap_or(1_000);
     at_least_one(u64::from(batch_size), "load.batch_size", origins)?;
-    let stop = stop(settings, origins, batch_size)?;
+    let (stages, stop) = match pace::stages(settings, origins)? {
+        Some((stages, length)) => (Some(stages), Stop::Duration(length)),
+        None => (None, stop(settings, origins, batch_size)?),
+    };
     let timeout = settings.timeout.unwrap_or(Duration::from_secs(30));
     more_than_zero(timeout, "load.timeout", origins)?;
     let threads = settings
@@ -120,7 +141,7 @@ fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Loa
         stop,
         concurrency,
         batch_size,
-        pace: settings.rate.map(Pace::constant),
+        pace: pace::pace(settings, origins, stages, stop, batch_size)?,
         warmup: settings.warmup.unwrap_or(Duration::ZERO),
         timeout,
         drain: settings.drain.unwrap_or(timeout),
@@ -307,6 +328,22 @@ mod tests {
             }
         );
         assert_eq!(*origins.of("load.drain"), Origin::Default);
+    }
+
+    #[test]
+    fn an_open_loop_has_as_many_threads_as_it_has_work_for() {
+        let threads = |text: &str| {
+            let text = format!("load.duration = \"9s\"\nload.concurrency = 64\n{text}");
+            resolved(&text, "", "").expect("a plan").0.load.threads
+        };
+        assert_eq!(threads(""), 4);
+        assert_eq!(threads("load.batch_size = 1\nload.rate = \"1k/s\""), 1);
+        assert_eq!(threads("load.batch_size = 1\nload.rate = \"15k/s\""), 2);
+        assert_eq!(threads("load.batch_size = 1\nload.rate = \"1M/s\""), 4);
+        assert_eq!(threads("load.rate = \"1M/s\""), 3, "240 MB/s");
+        let spike = "load.batch_size = 1\nload.rate = \"1k/s\"\nload.spike = \"35k/s@1s+1s\"";
+        assert_eq!(threads(spike), 4);
+        assert_eq!(threads("load.rate = \"1k/s\"\nload.threads = 4"), 4);
     }
 
     #[test]

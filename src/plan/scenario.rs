@@ -88,8 +88,12 @@ impl Reader<'_> {
                     return Err(self.error(Some(name.span()), message, None));
                 }
                 (Some(setting), value) => {
-                    self.overrides.set(setting.key, value).map_err(|message| {
-                        self.error(Some(name.span()), format!("{key}: {message}"), None)
+                    self.overrides.set(setting.key, value).map_err(|wrong| {
+                        let item = wrong
+                            .item
+                            .map_or(String::new(), |number| format!(" {number}"));
+                        let message = format!("{key}{item}: {}", wrong.message);
+                        self.error(wrong.span.or(Some(name.span())), message, None)
                     })?;
                     self.lines.insert(setting.key, self.line(name.span().start));
                 }
@@ -215,6 +219,9 @@ mod tests {
             "payload.format" => "\"binary\"",
             "payload.content" => "\"base64\"",
             "payload.key" => "\"hot\"",
+            "load.stage" => "\"hold:5k/s:1s\"",
+            "load.spike" => "\"5k/s@1s+1s\"",
+            "load.arrivals" => "\"poisson\"",
             "thresholds.fail_on" => "\"p99 > 2s\"",
             "load.duration" | "load.warmup" | "load.timeout" | "load.drain" => "\"1s\"",
             key if key.contains("success") || key.contains("ratio") => "\"50%\"",
@@ -260,6 +267,26 @@ mod tests {
             overrides.fail_on.map(|thresholds| thresholds.len()),
             Some(2)
         );
+    }
+
+    #[test]
+    fn every_scenario_of_the_folder_is_one() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            let text = std::fs::read_to_string(&path).expect("a text");
+            let scenario = Scenario::parse(&path, &text).unwrap_or_else(|error| panic!("{error}"));
+            names.push(scenario.name.clone());
+            let layers = crate::plan::Layers {
+                scenario,
+                environment: Overrides::default(),
+                flags: Overrides::default(),
+            };
+            let machine = crate::plan::Machine { parallelism: 2 };
+            crate::plan::resolve(layers, machine).unwrap_or_else(|error| panic!("{error}"));
+        }
+        assert!(names.len() > PRESETS.len(), "{names:?}");
     }
 
     #[test]

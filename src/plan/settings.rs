@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::value::{FromSetting, Secret, Share};
-use super::{Content, DialectChoice, KeyKind, Threshold};
+use super::value::{FromSetting, Secret, Share, Unreadable};
+use super::{Arrivals, Content, DialectChoice, KeyKind, Spike, StageSetting, Threshold};
 use crate::units::{ByteSize, Rate};
 use crate::wire::Format;
 
@@ -56,10 +56,10 @@ macro_rules! settings {
             ///
             /// # Errors
             /// Says what was expected instead of the value, or that there is no such key.
-            pub fn set(&mut self, key: &str, value: &DeValue<'_>) -> Result<(), String> {
+            pub fn set(&mut self, key: &str, value: &DeValue<'_>) -> Result<(), Unreadable> {
                 match key {
                     $($key => self.$field = Some(FromSetting::from_toml(value)?),)+
-                    _ => return Err(format!("unknown key `{key}`")),
+                    _ => return Err(format!("unknown key `{key}`").into()),
                 }
                 Ok(())
             }
@@ -144,6 +144,12 @@ settings! {
     batch_size: u32 = "load.batch_size" "--batch-size";
     /// Records per second of an open loop.
     rate: Rate = "load.rate" "--rate";
+    /// Parts of an open loop, one after the other.
+    stages: Vec<StageSetting> = "load.stage" "--stage";
+    /// A time in which another rate holds.
+    spike: Spike = "load.spike" "--spike";
+    /// How requests are spread within their rate.
+    arrivals: Arrivals = "load.arrivals" "--arrivals";
     /// Load before the clock starts.
     warmup: Duration = "load.warmup" "--warmup";
     /// Limit for one exchange.
@@ -164,7 +170,7 @@ settings! {
     keys: u32 = "payload.keys" "--keys";
     /// Share of the hot key.
     hot_ratio: Share = "payload.hot_ratio" "--hot-ratio";
-    /// Seed of payload text and random keys.
+    /// Seed of payload text, random keys and Poisson arrivals.
     seed: u64 = "payload.seed" "--seed";
     /// Conditions that fail the run.
     fail_on: Vec<Threshold> = "thresholds.fail_on" "--fail-on";
@@ -198,6 +204,10 @@ pub const EXCLUSIVE: [(&str, &str); 3] = [
     ("target.url", "target.embedded"),
     ("target.user", "target.bearer"),
 ];
+
+/// What a run in stages takes from them: said together in one source it is an error, and so it is in a later source; stages
+/// in a later source replace it.
+pub const SAID_BY_STAGES: [&str; 3] = ["load.rate", "load.messages", "load.duration"];
 
 /// The setting with this scenario key.
 pub fn setting(key: &str) -> Option<Setting> {

@@ -1,11 +1,13 @@
 //! How the value of a setting is written, in a scenario and on a command line alike.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::{Content, DialectChoice, KeyKind, Threshold};
+use super::{Arrivals, Content, DialectChoice, KeyKind, Threshold};
 use crate::units::{self, ByteSize, Rate};
 use crate::wire::{Dialect, Format};
 
@@ -20,23 +22,49 @@ pub trait FromSetting: Sized {
     /// Reads the value as a scenario gives it: a bare number or switch means what its text would mean.
     ///
     /// # Errors
-    /// Says what was expected.
-    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
-        match value {
-            DeValue::String(text) => Self::from_text(text),
-            DeValue::Integer(number) if number.radix() == 10 => Self::from_text(number.as_str()),
-            DeValue::Float(number) => Self::from_text(number.as_str()),
-            DeValue::Boolean(switch) => Self::from_text(&switch.to_string()),
-            other => Err(format!(
-                "expected a single value, not {}",
-                article(other.type_str())
-            )),
-        }
+    /// Says what was expected, and where if that is not the whole value.
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, Unreadable> {
+        Ok(Self::from_text(&text_of(value)?)?)
     }
 
     /// Whether the value asks for something: false only for a switch that is off.
     fn is_on(&self) -> bool {
         true
+    }
+}
+
+/// Why a scenario's value cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What was expected.
+    pub message: String,
+    /// Number of the wrong item of a list, from 1.
+    pub item: Option<usize>,
+    /// Where in the scenario's text; `None`: where its key is.
+    pub span: Option<Range<usize>>,
+}
+
+impl From<String> for Unreadable {
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            item: None,
+            span: None,
+        }
+    }
+}
+
+/// A single value as it would be written in a flag.
+pub(super) fn text_of<'a>(value: &'a DeValue<'_>) -> Result<Cow<'a, str>, String> {
+    match value {
+        DeValue::String(text) => Ok(Cow::Borrowed(text)),
+        DeValue::Integer(number) if number.radix() == 10 => Ok(Cow::Borrowed(number.as_str())),
+        DeValue::Float(number) => Ok(Cow::Borrowed(number.as_str())),
+        DeValue::Boolean(switch) => Ok(Cow::Owned(switch.to_string())),
+        other => Err(format!(
+            "expected a single value, not {}",
+            article(other.type_str())
+        )),
     }
 }
 
@@ -175,6 +203,12 @@ impl FromSetting for KeyKind {
     }
 }
 
+impl FromSetting for Arrivals {
+    fn from_text(text: &str) -> Result<Self, String> {
+        choose(text, &[Self::Uniform, Self::Poisson].map(|a| (a.name(), a)))
+    }
+}
+
 impl FromSetting for DialectChoice {
     fn from_text(text: &str) -> Result<Self, String> {
         let named = [
@@ -194,13 +228,17 @@ impl<T: FromSetting> FromSetting for Vec<T> {
         Ok(vec![T::from_text(text)?])
     }
 
-    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
-        match value {
-            DeValue::Array(items) => items
-                .iter()
-                .map(|item| T::from_toml(item.get_ref()))
-                .collect(),
-            single => Ok(vec![T::from_toml(single)?]),
-        }
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, Unreadable> {
+        let DeValue::Array(items) = value else {
+            return Ok(vec![T::from_toml(value)?]);
+        };
+        let read = |(index, item): (usize, &toml::Spanned<DeValue<'_>>)| {
+            T::from_toml(item.get_ref()).map_err(|wrong| Unreadable {
+                message: wrong.message,
+                item: Some(index + 1),
+                span: wrong.span.or_else(|| Some(item.span())),
+            })
+        };
+        items.iter().enumerate().map(read).collect()
     }
 }

@@ -9,14 +9,14 @@ use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use super::{
     ConnectionWaits, FailureRow, GeneratorSection, Histograms, KeySection, LedgerSection,
     LoadSection, Machine, PayloadSection, PlanSection, RecordLedger, ReferenceSection, Report,
-    RequestLedger, SCHEMA_VERSION, SecondLatency, SecondRow, SpanRow, TargetRow, TargetSection,
-    TlsSection, Tool, TopicSection,
+    RequestLedger, SCHEMA_VERSION, SecondLatency, SecondRow, SpanRow, SpikeSection, StageSection,
+    TargetRow, TargetSection, TlsSection, Tool, TopicSection,
 };
 use crate::gate::{self, Run};
 use crate::measure::{
     Failure, FailureKind, Measured, Recorder, SecondStats, Span, Summary, TargetFacts,
 };
-use crate::plan::{self, Auth, Content, KeyMode, Plan, Rates, Reference, Stop};
+use crate::plan::{self, Auth, Content, KeyMode, Plan, Rates, Reference, Spike, Stage, Stop};
 use crate::units;
 
 /// Judges a finished run and says everything about it.
@@ -169,19 +169,41 @@ fn load(plan: &Plan) -> LoadSection {
         Stop::Messages(messages) => (Some(messages), None),
         Stop::Duration(duration) => (None, Some(duration.as_secs_f64())),
     };
+    let pace = load.pace.as_ref();
+    let (rate_records_per_sec, stages) = match pace.map(|pace| &pace.rates) {
+        None => (None, None),
+        Some(Rates::Constant(rate)) => (Some(rate.0), None),
+        Some(Rates::Stages(stages)) => (None, Some(stages.iter().map(stage).collect())),
+    };
     LoadSection {
         messages,
         duration_secs,
         concurrency: load.concurrency,
         batch_size: load.batch_size,
-        rate_records_per_sec: match load.pace.as_ref().map(|pace| &pace.rates) {
-            Some(Rates::Constant(rate)) => Some(rate.0),
-            _ => None,
-        },
+        rate_records_per_sec,
+        stages,
+        spike: pace.and_then(|pace| pace.spike.as_ref()).map(spike),
+        arrivals: pace.map(|pace| pace.arrivals.name().to_owned()),
         warmup_secs: load.warmup.as_secs_f64(),
         timeout_secs: load.timeout.as_secs_f64(),
         drain_secs: load.drain.as_secs_f64(),
         threads: load.threads,
+    }
+}
+
+fn stage(stage: &Stage) -> StageSection {
+    StageSection {
+        from_records_per_sec: stage.from.0,
+        to_records_per_sec: stage.to.0,
+        duration_secs: stage.length.as_secs_f64(),
+    }
+}
+
+fn spike(spike: &Spike) -> SpikeSection {
+    SpikeSection {
+        records_per_sec: spike.rate.0,
+        at_secs: spike.at.as_secs_f64(),
+        duration_secs: spike.length.as_secs_f64(),
     }
 }
 

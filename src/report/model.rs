@@ -146,8 +146,14 @@ pub struct LoadSection {
     pub concurrency: u32,
     /// Records in a request.
     pub batch_size: u32,
-    /// Offered records per second; `null`: closed loop.
+    /// Offered records per second, if they are the same at all times; `null`: closed loop, or stages.
     pub rate_records_per_sec: Option<f64>,
+    /// Parts of an open loop, one after the other; `null`: closed loop, or one rate.
+    pub stages: Option<Vec<StageSection>>,
+    /// A time in which another rate held.
+    pub spike: Option<SpikeSection>,
+    /// How the requests of an open loop were spread within their rate: `uniform` or `poisson`; `null`: closed loop.
+    pub arrivals: Option<String>,
     /// Load before the clock started.
     pub warmup_secs: f64,
     /// Limit for one exchange.
@@ -156,6 +162,35 @@ pub struct LoadSection {
     pub drain_secs: f64,
     /// Engine threads.
     pub threads: u32,
+}
+
+impl LoadSection {
+    /// Whether requests were due on a schedule of their own instead of when a connection was free.
+    pub fn is_open_loop(&self) -> bool {
+        self.arrivals.is_some()
+    }
+}
+
+/// A part of an open loop: the rate goes from one to the other in a straight line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StageSection {
+    /// Offered records per second at its beginning.
+    pub from_records_per_sec: f64,
+    /// Offered records per second at its end.
+    pub to_records_per_sec: f64,
+    /// How long it lasts.
+    pub duration_secs: f64,
+}
+
+/// A time in which another rate took the place of the planned one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpikeSection {
+    /// Offered records per second in it.
+    pub records_per_sec: f64,
+    /// When it began, after the start of the measured part.
+    pub at_secs: f64,
+    /// How long it lasted.
+    pub duration_secs: f64,
 }
 
 /// What a record looks like.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{FailureRow, PlanSection, Report, Summary, TargetKind, TargetSection};
+use super::{FailureRow, LoadSection, PlanSection, Report, Summary, TargetKind, TargetSection};
 use crate::units::{self, ByteSize, counted, grouped, rate_digits};
 
 /// `≥` before what is only a lower bound.
@@ -25,6 +25,7 @@ pub(super) fn load_words(plan: &PlanSection) -> Vec<String> {
             counted(messages.div_ceil(batch.max(1)), "batch", "batches"),
             grouped(batch)
         ),
+        (None, _) if load.stages.is_some() => format!("batches of {}", grouped(batch)),
         (None, secs) => format!(
             "{} of batches of {}",
             secs_words(secs.unwrap_or(0.0)),
@@ -36,19 +37,45 @@ pub(super) fn load_words(plan: &PlanSection) -> Vec<String> {
         "none" => None,
         mode => Some(format!("{mode} keys")),
     };
-    let pace = match load.rate_records_per_sec {
-        None => "closed loop".to_owned(),
-        Some(rate) => format!("open loop at {} rec/s", rate_digits(rate)),
-    };
     let connections = counted(u64::from(load.concurrency), "connection", "connections");
-    let words = [
-        Some(amount),
-        Some(connections),
-        Some(record),
-        key,
-        Some(pace),
-    ];
-    words.into_iter().flatten().collect()
+    let words = [Some(amount), Some(connections), Some(record), key];
+    words
+        .into_iter()
+        .flatten()
+        .chain(pace_words(load))
+        .collect()
+}
+
+/// `open loop in 3 stages up to 50,000 rec/s over 3m`, `Poisson arrivals`, `spike of 200,000 rec/s from 30s for 5s`
+fn pace_words(load: &LoadSection) -> Vec<String> {
+    let rate = |records_per_sec| format!("{} rec/s", rate_digits(records_per_sec));
+    let mut words = vec![match (load.rate_records_per_sec, &load.stages) {
+        (Some(constant), _) => format!("open loop at {}", rate(constant)),
+        (None, Some(stages)) => {
+            let ends = stages
+                .iter()
+                .flat_map(|stage| [stage.from_records_per_sec, stage.to_records_per_sec]);
+            format!(
+                "open loop in {} up to {} over {}",
+                counted(stages.len() as u64, "stage", "stages"),
+                rate(ends.fold(0.0, f64::max)),
+                secs_words(load.duration_secs.unwrap_or(0.0))
+            )
+        }
+        (None, None) => "closed loop".to_owned(),
+    }];
+    if load.arrivals.as_deref() == Some("poisson") {
+        words.push("Poisson arrivals".to_owned());
+    }
+    words.extend(load.spike.as_ref().map(|spike| {
+        format!(
+            "spike of {} from {} for {}",
+            rate(spike.records_per_sec),
+            secs_words(spike.at_secs),
+            secs_words(spike.duration_secs)
+        )
+    }));
+    words
 }
 
 /// Seconds as users write them.
@@ -243,4 +270,54 @@ pub(super) fn comparison(report: &Report) -> Vec<[String; 5]> {
         String::new(),
     ];
     vec![throughput, latency, success]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SpikeSection, StageSection};
+    use super::*;
+
+    #[test]
+    fn a_schedule_is_said_in_words() {
+        let closed = LoadSection {
+            messages: None,
+            duration_secs: Some(180.0),
+            concurrency: 1,
+            batch_size: 1,
+            rate_records_per_sec: None,
+            stages: None,
+            spike: None,
+            arrivals: None,
+            warmup_secs: 0.0,
+            timeout_secs: 1.0,
+            drain_secs: 1.0,
+            threads: 1,
+        };
+        let constant = LoadSection {
+            rate_records_per_sec: Some(2.5),
+            arrivals: Some("poisson".to_owned()),
+            ..closed.clone()
+        };
+        let stage = |from_records_per_sec, to_records_per_sec| StageSection {
+            from_records_per_sec,
+            to_records_per_sec,
+            duration_secs: 60.0,
+        };
+        let staged = LoadSection {
+            stages: Some(vec![stage(0.0, 5e4), stage(5e4, 5e4), stage(6e4, 0.0)]),
+            arrivals: Some("uniform".to_owned()),
+            spike: Some(SpikeSection {
+                records_per_sec: 2e5,
+                at_secs: 90.0,
+                duration_secs: 0.5,
+            }),
+            ..closed.clone()
+        };
+        let words = [closed, constant, staged].map(|load| pace_words(&load).join(", "));
+        insta::assert_snapshot!(words.join("\n"), @"
+        closed loop
+        open loop at 2.5 rec/s, Poisson arrivals
+        open loop in 3 stages up to 60,000 rec/s over 3m, spike of 200,000 rec/s from 1m 30s for 500ms
+        ");
+    }
 }

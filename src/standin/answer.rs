@@ -1,6 +1,7 @@
 //! An answer before it is framed, and the words and pages errors are made of.
 
 use super::backend::ApiError;
+use super::truth::Told;
 use crate::wire::{ACCEPT_V2, Dialect};
 
 /// `Content-Type` of v3.
@@ -30,6 +31,8 @@ pub(crate) struct Answer {
     pub(crate) close: bool,
     /// Bytes that follow the body in a chunk of their own (the keep-alive defect).
     pub(crate) behind: Vec<u8>,
+    /// What its entries say, as long as a client can read them.
+    pub(crate) told: Option<Told>,
 }
 
 impl Answer {
@@ -42,6 +45,7 @@ impl Answer {
             voice: Voice::Application,
             close: false,
             behind: Vec::new(),
+            told: None,
         }
     }
 
@@ -94,6 +98,12 @@ impl Answer {
 
     pub(crate) fn typed(mut self, content_type: Option<&'static str>) -> Self {
         self.content_type = content_type;
+        self
+    }
+
+    /// These entries are in its body.
+    pub(crate) fn telling(mut self, told: Told) -> Self {
+        self.told = Some(told);
         self
     }
 

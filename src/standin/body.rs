@@ -53,6 +53,11 @@ pub(crate) fn read(bytes: &[u8]) -> Body<'_> {
     body
 }
 
+/// How many records a body holds, as far as it could be read.
+pub(crate) fn records(bytes: &[u8]) -> usize {
+    read(bytes).records.map_or(0, |records| records.len())
+}
+
 fn read_top<'a>(scanner: &mut Scanner<'a>, body: &mut Body<'a>) -> Result<(), Malformed> {
     if scanner.peek() != Some(b'{') {
         let value = scanner.value()?;

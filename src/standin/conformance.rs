@@ -18,6 +18,7 @@ use super::head::Head;
 use super::json::Scanner;
 use super::memory::{Memory, MemoryLimits};
 use super::serve::{Call, Shared, answer, route};
+use super::truth::{Counter, Truth};
 use crate::wire::Dialect;
 
 mod recorded;
@@ -120,6 +121,7 @@ async fn replay(
         starved: Arc::clone(&starved),
     };
     let clock = Clock::default();
+    let counter = Counter::default();
     let answered = || {
         let all = writes.lock().unwrap().concat();
         let interim = all.starts_with(b"HTTP/1.1 100");
@@ -130,7 +132,7 @@ async fn replay(
                 .count()
                 > 1
     };
-    let run = connection::run(stream, shared, &clock);
+    let run = connection::run(stream, shared, &clock, &counter);
     let idle = async {
         starved.notified().await;
         if wait_for_close || !answered() {
@@ -169,14 +171,15 @@ fn shared(dialect: Dialect, auto_create: bool) -> Shared {
             .unwrap();
     }
     let closes = matches!(dialect, Dialect::Confluent | Dialect::Karapace);
+    let truth = Arc::new(Truth::new([]));
     Shared {
         dialect,
         backend: Backend::Memory(memory),
-        script: Script::new(&[]),
+        script: Script::new(&[], Arc::clone(&truth)),
         idle_timeout: closes.then_some(IDLE),
         tls: false,
         started: Instant::now(),
-        requests: Arc::default(),
+        truth,
         died: Notify::new(),
     }
 }
@@ -452,6 +455,7 @@ async fn defects_conform() {
             head: &head,
             plan: &plan,
             body: &sent[end..],
+            account: None,
         };
         let found = route(Dialect::Confluent, &head).unwrap();
         let mut wire = Wire::default();

@@ -1,18 +1,20 @@
 //! One connection: reads requests in order, answers each before it looks at the next.
 
+use std::borrow::Cow;
 use std::io;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::answer::Answer;
+use super::body;
 use super::clock::Clock;
 use super::faults::{Defect, Falsify, Plan};
 use super::framing::{Wire, frame};
 use super::head::{Chunked, Expect, Head, Length, MAX_HEAD_BYTES};
 use super::routes::Route;
 use super::serve::{Call, Shared, answer, is_produce, route};
+use super::truth::Counter;
 use crate::wire::Dialect;
 
 /// Buffers larger than this are given back after the request that needed them.
@@ -41,6 +43,7 @@ struct Connection<'a, S> {
     stream: S,
     shared: &'a Shared,
     clock: &'a Clock,
+    counter: &'a Counter,
     /// Bytes read and not yet used.
     buffer: Vec<u8>,
     /// The current head, apart from the buffer so that both can be used at once.
@@ -50,7 +53,7 @@ struct Connection<'a, S> {
 }
 
 /// Serves a connection until either side ends it.
-pub(crate) async fn run<S>(stream: S, shared: &Shared, clock: &Clock)
+pub(crate) async fn run<S>(stream: S, shared: &Shared, clock: &Clock, counter: &Counter)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -58,6 +61,7 @@ where
         stream,
         shared,
         clock,
+        counter,
         buffer: Vec::new(),
         head: Vec::new(),
         chunked: Chunked::default(),
@@ -80,17 +84,16 @@ where
                 Read::Ended => return self.finish().await,
                 Read::TooLong => return self.refuse_head().await,
             }
-            self.shared.requests.fetch_add(1, Relaxed);
             let bytes = std::mem::take(&mut self.head);
             let Some(head) = Head::parse(&bytes) else {
+                self.counter.seen(false);
                 let page = Answer::page(400, "Bad Request", "/badURI");
                 self.send(&page, None, &self.clock.date()).await?;
                 return self.finish().await;
             };
-            let plan = self
-                .shared
-                .script
-                .plan(is_produce(&head), served > 0, tainted);
+            let produce = is_produce(&head);
+            self.counter.seen(produce);
+            let plan = self.shared.script.plan(produce, served > 0, tainted);
             tainted = matches!(plan.falsify, Some(Falsify::Defect(_)));
             if !self.exchange(&head, &plan).await? {
                 return self.finish().await;
@@ -109,12 +112,12 @@ where
             return Ok(false);
         }
         if let Some(refused) = self.expected(head, &routed).await? {
-            return self.send(&refused, Some(head), &date).await;
+            return self.send_early(&refused, head, &date).await;
         }
         if let Err(refused) = &routed
             && refused.close
         {
-            return self.send(refused, Some(head), &date).await;
+            return self.send_early(refused, head, &date).await;
         }
         let length = match self.read_body(head.length).await? {
             BodyRead::Ready(length) => length,
@@ -122,14 +125,21 @@ where
             BodyRead::Silent => {
                 let message = "Timeout while reading from inputStream";
                 let late = Answer::error(408, 408, message);
-                self.send(&late, Some(head), &date).await?;
+                self.send_early(&late, head, &date).await?;
                 return Ok(false);
             }
             BodyRead::Broken => {
                 let page = Answer::page(400, "Bad chunk", head.path());
-                return self.send(&page, Some(head), &date).await;
+                return self.send_early(&page, head, &date).await;
             }
         };
+        let counter = self.counter;
+        let account = is_produce(head).then(|| counter.open());
+        if let Some(account) = &account
+            && (routed.is_err() || plan.disturbs())
+        {
+            account.received(body::records(&self.body(head, length)));
+        }
         if plan.die {
             self.shared.died.notify_waiters();
             return Ok(false);
@@ -138,24 +148,32 @@ where
             tokio::time::sleep(plan.wait).await;
         }
         if plan.close || plan.falsify == Some(Falsify::Defect(Defect::NoAnswer)) {
+            self.shared.truth.dropped();
             return Ok(false);
         }
         let answer = match routed {
-            Ok(found) => self.answer(head, plan, &found, length).await,
+            Ok(found) => {
+                let call = Call {
+                    shared: self.shared,
+                    head,
+                    plan,
+                    body: &self.body(head, length),
+                    account: account.as_ref(),
+                };
+                answer(&call, &found).await
+            }
             Err(refused) => refused,
         };
         let stays = self.send(&answer, Some(head), &date).await?;
+        if let Some(account) = account {
+            account.answered(&answer);
+        }
         self.consume(length);
         Ok(stays)
     }
 
-    async fn answer(
-        &self,
-        head: &Head<'_>,
-        plan: &Plan,
-        found: &Route<'_>,
-        length: usize,
-    ) -> Answer {
+    /// The body that was just read, as the server's application sees it.
+    fn body(&self, head: &Head<'_>, length: usize) -> Cow<'_, [u8]> {
         let body = match head.length {
             Length::Chunked => self.chunked.body.as_slice(),
             Length::Fixed(_) | Length::Conflict => &self.buffer[..length],
@@ -164,13 +182,7 @@ where
             (Dialect::Karapace, true) => inflate(body),
             _ => None,
         };
-        let call = Call {
-            shared: self.shared,
-            head,
-            plan,
-            body: inflated.as_deref().unwrap_or(body),
-        };
-        answer(&call, found).await
+        inflated.map_or(Cow::Borrowed(body), Cow::Owned)
     }
 
     /// Sends `100 Continue`, or gives the answer that makes the body unnecessary.
@@ -315,6 +327,20 @@ where
             self.stream.flush().await?;
         }
         Ok(!ends)
+    }
+
+    /// Sends an answer that does not wait for the body.
+    async fn send_early(
+        &mut self,
+        answer: &Answer,
+        head: &Head<'_>,
+        date: &str,
+    ) -> io::Result<bool> {
+        let stays = self.send(answer, Some(head), date).await?;
+        if is_produce(head) {
+            self.counter.answered_early(answer.status);
+        }
+        Ok(stays)
     }
 
     /// Ends the connection so that the answer arrives: says so, then reads what is still under way for a moment,

@@ -11,6 +11,7 @@ use super::Settings;
 use super::backend::Backend;
 use super::memory::Memory;
 use super::server::{Served, base_url, serve};
+use super::truth::{Truth, TruthSnapshot};
 use crate::error::{Error, Result};
 
 /// A running stand-in; it stops when dropped.
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 pub struct Embedded {
     url: String,
     memory: Arc<Memory>,
+    truth: Arc<Truth>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<io::Result<Served>>>,
 }
@@ -37,6 +39,8 @@ impl Embedded {
         let url = base_url(address, settings.tls.is_some());
         let memory = Arc::new(Memory::new(settings.memory_limits()));
         let backend = Backend::Memory(Arc::clone(&memory));
+        let truth = Arc::new(settings.truth());
+        let counted = Arc::clone(&truth);
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("stand-in".to_owned())
@@ -44,7 +48,7 @@ impl Embedded {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build()?;
-                runtime.block_on(serve(listener, settings, backend, async {
+                runtime.block_on(serve(listener, settings, backend, counted, async {
                     // Told to stop, or the owner is gone: the same.
                     let _ = stopped.await;
                 }))
@@ -53,6 +57,7 @@ impl Embedded {
         Ok(Self {
             url,
             memory,
+            truth,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -67,14 +72,24 @@ impl Embedded {
     pub fn memory(&self) -> &Memory {
         &self.memory
     }
-}
 
-impl Drop for Embedded {
-    fn drop(&mut self) {
+    /// What it did so far; final once it ended, by a fault or by [`stop`](Self::stop).
+    pub fn truth(&self) -> TruthSnapshot {
+        self.truth.snapshot()
+    }
+
+    /// Ends it and waits until it has ended; what it stored and did stays readable.
+    pub fn stop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             // Its result is of no use to anybody any more.
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.stop();
     }
 }

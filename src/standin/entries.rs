@@ -5,15 +5,56 @@ use std::collections::BTreeMap;
 use super::answer::{Answer, JSON_V2, push_json_string};
 use super::backend::Entry;
 use super::body::RawRecord;
+use super::truth::Told;
 use crate::wire::{Dialect, code};
 
 /// The answer to a produce request.
 pub(crate) fn render(dialect: Dialect, entries: &[Entry]) -> Answer {
-    match dialect {
+    let answer = match dialect {
         Dialect::Confluent => confluent(entries),
         Dialect::Strimzi => strimzi(entries),
         Dialect::Karapace => karapace(entries),
         Dialect::Redpanda => redpanda(entries),
+    };
+    match told(dialect, entries) {
+        Some(told) => answer.telling(told),
+        None => answer,
+    }
+}
+
+/// What the entries say of each record; `None` if they cannot be given to records.
+fn told(dialect: Dialect, entries: &[Entry]) -> Option<Told> {
+    let mut told = Told::default();
+    for entry in entries {
+        match entry {
+            Entry::Stored { .. } => told.stored += 1,
+            Entry::Failed { code, message } => told.fail(spoken(dialect, *code, message)),
+        }
+    }
+    if dialect == Dialect::Redpanda && !told.failed.is_empty() {
+        // One failed entry stands for all failed batches, and says nothing of which records those were.
+        let (first, _) = told.failed[0];
+        told.failed = vec![(first, entries.len() as u64)];
+        return (told.stored == 0).then_some(told);
+    }
+    Some(told)
+}
+
+/// The `error_code` that stands in an entry for this failure.
+fn spoken(dialect: Dialect, failure: i64, message: &str) -> i64 {
+    match (dialect, failure) {
+        (Dialect::Strimzi, code::KAFKA_RETRIABLE)
+            if message.contains("not present in metadata") =>
+        {
+            404
+        }
+        (Dialect::Strimzi, code::KAFKA_RETRIABLE | code::KAFKA) => 500,
+        (Dialect::Karapace, code::KAFKA) => 1,
+        (Dialect::Karapace, code::KAFKA_RETRIABLE) => 2,
+        (Dialect::Redpanda, code::KAFKA) if message.contains("larger than") => 10,
+        (Dialect::Redpanda, code::KAFKA) => 17,
+        (Dialect::Redpanda, code::KAFKA_RETRIABLE) => 3,
+        (_, code) => code,
     }
 }
 
@@ -73,11 +114,7 @@ fn strimzi(entries: &[Entry]) -> Answer {
                 out.push(b'}');
             }
             Entry::Failed { code, message } => {
-                let code = match *code {
-                    code::KAFKA_RETRIABLE if message.contains("not present in metadata") => 404,
-                    code::KAFKA_RETRIABLE | code::KAFKA => 500,
-                    code => code,
-                };
+                let code = spoken(Dialect::Strimzi, *code, message);
                 push(out, "{\"error_code\":", code);
                 out.extend_from_slice(b",\"message\":");
                 push_json_string(out, message);
@@ -101,11 +138,7 @@ fn karapace(entries: &[Entry]) -> Answer {
         Entry::Failed { code, message } => {
             out.extend_from_slice(b"{\"error\":");
             push_json_string(out, message);
-            let code = match *code {
-                code::KAFKA => 1,
-                code::KAFKA_RETRIABLE => 2,
-                code => code,
-            };
+            let code = spoken(Dialect::Karapace, *code, message);
             push(out, ",\"error_code\":", code);
             out.push(b'}');
         }
@@ -128,13 +161,7 @@ fn redpanda(entries: &[Entry]) -> Answer {
                 *base = (*base).min(*offset);
             }
             Entry::Failed { code, message } => {
-                let protocol = match *code {
-                    code::KAFKA if message.contains("larger than") => 10,
-                    code::KAFKA => 17,
-                    code::KAFKA_RETRIABLE => 3,
-                    code => code,
-                };
-                failed = failed.or(Some(protocol));
+                failed = failed.or(Some(spoken(Dialect::Redpanda, *code, message)));
             }
         }
     }

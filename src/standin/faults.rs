@@ -1,10 +1,11 @@
 //! Scripted misbehaviour: data that says what goes wrong and when, and the one place that decides it.
 
 use std::str::FromStr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use super::truth::{Stall, Truth};
 use crate::units::{parse_duration, parse_ratio};
 
 /// What goes wrong.
@@ -200,7 +201,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Script {
     faults: Vec<Running>,
-    started: Instant,
+    truth: Arc<Truth>,
     produces: AtomicU64,
 }
 
@@ -216,7 +217,8 @@ struct Running {
 }
 
 impl Script {
-    pub(crate) fn new(faults: &[Fault]) -> Self {
+    /// `truth` was made for these faults.
+    pub(crate) fn new(faults: &[Fault], truth: Arc<Truth>) -> Self {
         let running = |fault: &Fault| Running {
             fault: *fault,
             considered: AtomicU64::new(0),
@@ -225,7 +227,7 @@ impl Script {
         };
         Self {
             faults: faults.iter().map(running).collect(),
-            started: Instant::now(),
+            truth,
             produces: AtomicU64::new(0),
         }
     }
@@ -245,7 +247,7 @@ impl Script {
         if self.faults.is_empty() {
             return plan;
         }
-        let elapsed = self.started.elapsed();
+        let elapsed = self.truth.started().elapsed();
         let before = if produce {
             self.produces.fetch_add(1, Relaxed)
         } else {
@@ -254,17 +256,33 @@ impl Script {
         for (index, running) in self.faults.iter().enumerate() {
             let when = &running.fault.when;
             if let Kind::Stall(length) = running.fault.kind {
-                plan.wait = plan.wait.max(running.stall(length, elapsed, before));
+                let wait = running.stall(length, elapsed, before, &self.truth);
+                if !wait.is_zero() {
+                    plan.wait = plan.wait.max(wait);
+                    self.truth.hit(index);
+                }
                 continue;
             }
             let due = when.holds_at(elapsed) && before >= when.after_requests;
-            match running.fault.kind {
-                Kind::Delay(wait) if due && (!produce || running.considers()) => plan.wait += wait,
-                Kind::Die if due && when.after_requests > 0 => plan.die = true,
+            let struck = match running.fault.kind {
+                Kind::Delay(wait) if due && (!produce || running.considers()) => {
+                    plan.wait += wait;
+                    true
+                }
+                Kind::Die if due && when.after_requests > 0 => {
+                    plan.die = true;
+                    true
+                }
                 Kind::KeepAlive if tainted && produce => plan.follow_up(running),
-                Kind::KeepAlive if !reused => {}
-                kind if due && produce && running.considers() => plan.apply(kind, index, running),
-                _ => {}
+                Kind::KeepAlive if !reused => false,
+                kind if due && produce && running.considers() => {
+                    plan.apply(kind, index, running);
+                    !matches!(kind, Kind::FailEntries { .. })
+                }
+                _ => false,
+            };
+            if struck {
+                self.truth.hit(index);
             }
         }
         plan
@@ -276,7 +294,11 @@ impl Script {
         let Kind::FailEntries { share, .. } = running.fault.kind else {
             return false;
         };
-        is_hit(running.hits.fetch_add(1, Relaxed), share)
+        let fails = is_hit(running.hits.fetch_add(1, Relaxed), share);
+        if fails {
+            self.truth.hit(fault);
+        }
+        fails
     }
 }
 
@@ -288,15 +310,17 @@ impl Running {
         (number + 1).is_multiple_of(when.every) && is_hit(number / when.every, when.share)
     }
 
-    fn stall(&self, length: Duration, elapsed: Duration, produces: u64) -> Duration {
+    fn stall(&self, length: Duration, elapsed: Duration, produces: u64, truth: &Truth) -> Duration {
         let when = &self.fault.when;
         if elapsed < when.from || produces < when.after_requests {
             return Duration::ZERO;
         }
         let by_clock = when.after_requests == 0;
-        let begun = *self
-            .begun
-            .get_or_init(|| if by_clock { when.from } else { elapsed });
+        let begun = *self.begun.get_or_init(|| {
+            let from = if by_clock { when.from } else { elapsed };
+            truth.stalled(Stall { from, length });
+            from
+        });
         (begun + length).saturating_sub(elapsed)
     }
 }
@@ -331,11 +355,19 @@ impl Plan {
     }
 
     /// A client that keeps the connection after a defective answer gets none every other time.
-    fn follow_up(&mut self, running: &Running) {
-        if running.considered.load(Relaxed).is_multiple_of(2) {
+    fn follow_up(&mut self, running: &Running) -> bool {
+        let struck = running.considered.load(Relaxed).is_multiple_of(2);
+        if struck {
             self.falsify = Some(Falsify::Defect(Defect::NoAnswer));
         }
         running.considered.fetch_add(1, Relaxed);
+        struck
+    }
+
+    /// Whether anything comes between reading the body and handling it.
+    pub(crate) fn disturbs(&self) -> bool {
+        let no_answer = self.falsify == Some(Falsify::Defect(Defect::NoAnswer));
+        !self.wait.is_zero() || self.die || self.close || no_answer
     }
 }
 
@@ -421,9 +453,14 @@ mod tests {
         }
     }
 
+    fn script(fault: &str) -> Script {
+        let truth = Arc::new(Truth::new([fault.to_owned()]));
+        Script::new(&[fault.parse().unwrap()], truth)
+    }
+
     #[test]
     fn every_nth_request_after_a_count_is_hit() {
-        let script = Script::new(&["close@5req,every3".parse().unwrap()]);
+        let script = script("close@5req,every3");
         let closed: Vec<bool> = (0..12)
             .map(|_| script.plan(true, true, false).close)
             .collect();

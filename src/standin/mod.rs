@@ -42,6 +42,7 @@ mod server;
 mod strimzi;
 pub mod tls;
 mod topic_configs;
+mod truth;
 mod v3;
 
 pub use backend::Backend;
@@ -51,6 +52,7 @@ pub use memory::{Memory, MemoryLimits, Totals};
 pub use partition::Stored;
 pub(crate) use server::base_url;
 pub use server::{Served, serve};
+pub use truth::{Counts, Stall, Truth, TruthSnapshot};
 
 /// Connections that wait to be accepted: a load tester opens hundreds at once, and a lost SYN costs it a second.
 const BACKLOG: i32 = 4_096;
@@ -110,6 +112,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// An account for [`serve`] to fill.
+    pub fn truth(&self) -> Truth {
+        Truth::new(self.faults.iter().map(|fault| format!("{:?}", fault.kind)))
+    }
+
     /// What the memory backend needs to know.
     pub fn memory_limits(&self) -> MemoryLimits {
         MemoryLimits {

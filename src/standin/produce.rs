@@ -74,15 +74,24 @@ fn named(content_type: &str) -> Option<Embedded> {
 
 /// `POST /topics/{t}` and `POST /topics/{t}/partitions/{p}`.
 pub(crate) async fn produce(call: &Call<'_>, topic: &str, path: Option<&str>) -> Answer {
-    match try_produce(call, topic, path).await {
+    let body = body::read(call.body);
+    if let Some(account) = call.account {
+        account.received(body.records.as_ref().map_or(0, Vec::len));
+    }
+    match try_produce(call, topic, path, body).await {
         Ok(answer) | Err(answer) => answer,
     }
 }
 
-async fn try_produce(call: &Call<'_>, topic: &str, path: Option<&str>) -> Result<Answer, Answer> {
+async fn try_produce(
+    call: &Call<'_>,
+    topic: &str,
+    path: Option<&str>,
+    body: Body<'_>,
+) -> Result<Answer, Answer> {
     let dialect = call.shared.dialect;
     let format = embedded(dialect, call.head)?;
-    let body = read_body(call, format)?;
+    check(call, &body, format)?;
     let default = path_partition(call.shared, topic, path).await?;
     let raw = body.records.unwrap_or_default();
     let mut records = Vec::with_capacity(raw.len());
@@ -102,22 +111,20 @@ async fn try_produce(call: &Call<'_>, topic: &str, path: Option<&str>) -> Result
     Ok(entries::render(dialect, &entries))
 }
 
-/// The body if this dialect accepts its shape.
-fn read_body<'a>(call: &Call<'a>, format: Embedded) -> Result<Body<'a>, Answer> {
+/// Whether this dialect accepts the shape of a body.
+fn check(call: &Call<'_>, body: &Body<'_>, format: Embedded) -> Result<(), Answer> {
     let dialect = call.shared.dialect;
     if dialect == Dialect::Karapace && call.body.len() > KARAPACE_MAX_BODY {
         let mut answer = Answer::error(413, 413, "HTTP Request Entity Too Large");
         answer.voice = Voice::WebServer;
         return Err(answer.typed(Some(JSON)));
     }
-    let body = body::read(call.body);
     match dialect {
-        Dialect::Confluent => confluent_accepts(&body, format)?,
-        Dialect::Strimzi => strimzi::accepts(&body, format)?,
-        Dialect::Karapace => karapace_accepts(&body)?,
-        Dialect::Redpanda => redpanda_accepts(&body)?,
+        Dialect::Confluent => confluent_accepts(body, format),
+        Dialect::Strimzi => strimzi::accepts(body, format),
+        Dialect::Karapace => karapace_accepts(body),
+        Dialect::Redpanda => redpanda_accepts(body),
     }
-    Ok(body)
 }
 
 fn confluent_accepts(body: &Body<'_>, format: Embedded) -> Result<(), Answer> {
@@ -334,7 +341,7 @@ async fn store(
         _ => None,
     };
     if call.plan.fail.is_none() && partitions.is_none() {
-        return produced(shared, topic, records).await;
+        return produced(call, topic, records).await;
     }
     let mut entries = Vec::with_capacity(records.len());
     let mut kept = Vec::with_capacity(records.len());
@@ -363,7 +370,7 @@ async fn store(
             }
         });
     }
-    let mut stored = produced(shared, topic, kept).await?.into_iter();
+    let mut stored = produced(call, topic, kept).await?.into_iter();
     Ok(entries
         .into_iter()
         .filter_map(|entry| entry.or_else(|| stored.next()))
@@ -378,10 +385,14 @@ async fn partition_count(shared: &Shared, topic: &str) -> Result<i32, Answer> {
 }
 
 async fn produced(
-    shared: &Shared,
+    call: &Call<'_>,
     topic: &str,
     records: Vec<Record<'_>>,
 ) -> Result<Vec<Entry>, Answer> {
-    let outcome = shared.backend.produce(topic, records).await;
+    let outcome = call.shared.backend.produce(topic, records).await;
+    if let (Some(account), Ok(entries)) = (call.account, &outcome) {
+        let stored = |entry: &&Entry| matches!(entry, Entry::Stored { .. });
+        account.stored(entries.iter().filter(stored).count());
+    }
     outcome.map_err(|error| Answer::api_error(&error))
 }

@@ -1,15 +1,16 @@
 //! From a request to its answer: what is refused before the body, who handles the rest, what a fault makes of it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, JSON, Voice, html};
 use super::backend::Backend;
+use super::body;
 use super::faults::{Defect, Falsify, Plan, Script};
 use super::head::{Head, Length};
 use super::produce::{self, embedded};
 use super::routes::{Route, suspicion};
+use super::truth::{Account, Truth};
 use super::{metadata, strimzi, v3};
 use crate::wire::{ACCEPT_V2, Dialect};
 
@@ -21,7 +22,7 @@ pub(crate) struct Shared {
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) tls: bool,
     pub(crate) started: Instant,
-    pub(crate) requests: Arc<AtomicU64>,
+    pub(crate) truth: Arc<Truth>,
     /// Told when a fault ends the server.
     pub(crate) died: tokio::sync::Notify,
 }
@@ -32,6 +33,8 @@ pub(crate) struct Call<'a> {
     pub(crate) head: &'a Head<'a>,
     pub(crate) plan: &'a Plan,
     pub(crate) body: &'a [u8],
+    /// Of a produce request.
+    pub(crate) account: Option<&'a Account<'a>>,
 }
 
 /// Finds the resource, or the answer that needs no body.
@@ -148,6 +151,9 @@ pub(crate) fn is_produce(head: &Head<'_>) -> bool {
 /// The answer to a request that was read whole.
 pub(crate) async fn answer(call: &Call<'_>, route: &Route<'_>) -> Answer {
     if let Some(status) = call.plan.refuse {
+        if let Some(account) = call.account {
+            account.received(body::records(call.body));
+        }
         return refusal(call.shared.dialect, status);
     }
     let answer = handle(call, route).await;
@@ -211,12 +217,17 @@ fn falsified(call: &Call<'_>, mut answer: Answer) -> Answer {
         Some(Falsify::BrokenJson) => {
             let half = answer.body.len() / 2;
             answer.body.truncate(half);
+            answer.told = None;
         }
         Some(Falsify::Defect(Defect::ServerError)) => return server_error(call.head),
         Some(Falsify::Defect(Defect::HtmlBehind)) if call.head.accepts_html() => {
             answer.behind = html(500, "Server Error", &absolute(call.head));
+            answer.told = None;
         }
-        Some(Falsify::EmptyBody | Falsify::Defect(_)) => answer.body.clear(),
+        Some(Falsify::EmptyBody | Falsify::Defect(_)) => {
+            answer.body.clear();
+            answer.told = None;
+        }
         Some(Falsify::ExtraEntries(_)) | None => {}
     }
     answer

@@ -5,7 +5,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,19 +16,21 @@ use super::clock::Clock;
 use super::connection;
 use super::faults::Script;
 use super::serve::Shared;
+use super::truth::{Truth, TruthSnapshot};
 use super::{Settings, tls};
 use crate::wire::Dialect;
 
 /// What a server did until it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Served {
-    /// Requests whose head was read.
-    pub requests: u64,
+    /// Its final account.
+    pub truth: TruthSnapshot,
     /// A scripted fault ended it, not its owner.
     pub died: bool,
 }
 
-/// Serves connections until `shutdown` is ready or a scripted fault ends it. Connections still open are dropped.
+/// Serves connections until `shutdown` is ready or a scripted fault ends it, and accounts for them in `truth`, which was
+/// made by [`Settings::truth`]. Connections still open are dropped.
 ///
 /// # Errors
 /// If the listener cannot be used or a worker cannot be started.
@@ -37,11 +38,12 @@ pub async fn serve(
     listener: TcpListener,
     settings: Settings,
     backend: Backend,
+    truth: Arc<Truth>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<Served> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let script = Script::new(&settings.faults);
+    let script = Script::new(&settings.faults, Arc::clone(&truth));
     let dies_after = script.dies_after();
     let threads = settings.threads.max(1);
     let shared = Arc::new(Shared {
@@ -51,7 +53,7 @@ pub async fn serve(
         idle_timeout: settings.idle_timeout.or(idle_timeout(settings.dialect)),
         tls: settings.tls.is_some(),
         started: Instant::now(),
-        requests: Arc::new(AtomicU64::new(0)),
+        truth: Arc::clone(&truth),
         died: tokio::sync::Notify::new(),
     });
     let (stop, stopped) = watch::channel(false);
@@ -68,9 +70,12 @@ pub async fn serve(
         () = shutdown => false,
         () = shared.died.notified() => true,
         () = sleep_until_death(dies_after) => true,
-        () = accept(&listener, &workers) => false,
+        () = accept(&listener, &workers, &truth) => false,
     };
     drop(listener);
+    if died {
+        truth.died();
+    }
     // The workers hold a receiver each; if they are gone already there is nobody to tell.
     let _ = stop.send(true);
     let threads: Vec<_> = workers.into_iter().map(|(_, thread)| thread).collect();
@@ -84,7 +89,7 @@ pub async fn serve(
         return Err(io::Error::other("a worker thread of the stand-in panicked"));
     }
     Ok(Served {
-        requests: shared.requests.load(Relaxed),
+        truth: truth.snapshot(),
         died,
     })
 }
@@ -108,7 +113,7 @@ async fn sleep_until_death(after: Option<Duration>) {
 type Handle = (mpsc::UnboundedSender<TcpStream>, thread::JoinHandle<()>);
 
 /// Accepts for ever; connections go to the workers in turn.
-async fn accept(listener: &tokio::net::TcpListener, workers: &[Handle]) {
+async fn accept(listener: &tokio::net::TcpListener, workers: &[Handle], truth: &Truth) {
     for (connections, _) in workers.iter().cycle() {
         loop {
             let accepted = listener.accept().await;
@@ -117,6 +122,7 @@ async fn accept(listener: &tokio::net::TcpListener, workers: &[Handle]) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };
+            truth.accepted();
             if connections.send(stream).is_err() {
                 return;
             }
@@ -148,6 +154,7 @@ impl Worker {
 
     async fn run(mut self, mut connections: mpsc::UnboundedReceiver<TcpStream>) {
         let clock = Rc::new(Clock::default());
+        let counter = self.shared.truth.worker();
         loop {
             let stream = tokio::select! {
                 stream = connections.recv() => stream,
@@ -158,15 +165,16 @@ impl Worker {
             };
             let shared = Arc::clone(&self.shared);
             let clock = Rc::clone(&clock);
+            let counter = Arc::clone(&counter);
             let tls = self.tls.clone();
             tokio::task::spawn_local(async move {
                 // A connection that cannot be set up is gone already.
                 let Ok(stream) = prepare(stream) else { return };
                 match tls {
-                    None => connection::run(stream, &shared, &clock).await,
+                    None => connection::run(stream, &shared, &clock, &counter).await,
                     Some(tls) => {
                         if let Ok(stream) = tls.accept(stream).await {
-                            connection::run(stream, &shared, &clock).await;
+                            connection::run(stream, &shared, &clock, &counter).await;
                         }
                     }
                 }

@@ -173,6 +173,13 @@ fn help_of_a_load_command_names_units_and_defaults() {
           --batch-size <N>   Records in a request [default: 1000] [env: KRUSH_BATCH_SIZE]
           --rate <RATE>      Open loop at this many records per second, such as 50k/s [default: closed
                              loop] [env: KRUSH_RATE]
+          --stage <STAGE>    Open loop in stages, each hold:RATE:TIME, ramp:RATE:TIME (from where the
+                             one before ended) or ramp:RATE-RATE:TIME, such as `ramp:50k/s:30s`;
+                             repeatable, instead of --rate, --messages and --duration [env: KRUSH_STAGE]
+          --spike <SPIKE>    Another rate for a time within an open loop, RATE@START+DURATION, such as
+                             200k/s@30s+5s [env: KRUSH_SPIKE]
+          --arrivals <NAME>  How requests of an open loop are spread: uniform or poisson [default:
+                             uniform] [env: KRUSH_ARRIVALS]
           --warmup <TIME>    Load before the clock starts, not measured [default: 0s] [env:
                              KRUSH_WARMUP]
           --timeout <TIME>   Limit for one request, and for connecting [default: 30s] [env:
@@ -193,7 +200,8 @@ fn help_of_a_load_command_names_units_and_defaults() {
                                  KRUSH_KEYS]
           --hot-ratio <SHARE>    Share of the records that the one key of --key hot gets [default: 80%]
                                  [env: KRUSH_HOT_RATIO]
-          --seed <N>             Seed of payload text and random keys [default: 1] [env: KRUSH_SEED]
+          --seed <N>             Seed of payload text, random keys and Poisson arrivals [default: 1]
+                                 [env: KRUSH_SEED]
 
     Thresholds:
           --min-throughput <RATE>  Fail below this many records per second, such as 40k/s [env:
@@ -217,6 +225,32 @@ fn help_of_a_load_command_names_units_and_defaults() {
     the environment before the scenario, flags before all; --dry-run shows what holds and why.
     --- stderr
     ");
+}
+
+#[test]
+fn stages_in_a_dry_run_and_stages_that_are_none() {
+    let plan = krush(&[
+        "basic",
+        "--dry-run",
+        "--stage",
+        "ramp:1k/s:10s",
+        "--stage",
+        "hold:1k/s:1m",
+        "--spike",
+        "5k/s@20s+5s",
+        "--arrivals",
+        "poisson",
+    ]);
+    let load = plan
+        .split("[load]")
+        .nth(1)
+        .and_then(|rest| rest.split("warmup").next());
+    shows!(load.expect("a table of the load"), @"");
+    shows!(krush(&["basic", "--stage", "hold:1k/s"]), @"");
+    shows!(krush(&["basic", "--stage", "hold:1k/s:10s", "--rate", "5k/s"]), @"");
+    shows!(krush_in(Path::new("."), &["KRUSH_STAGE=hold:1k/s:10s,hold:0:1s"], &["basic", "--duration", "5s"]), @"");
+    shows!(scenario("[[load.stage]]\nhold = \"1k/s\"\nduration = \"10s\"\n\n[[load.stage]]\nramp = \"2k/s\"\n"), @"");
+    shows!(scenario("[[load.stage]]\nhold = \"1k/s\"\nduration = \"10s\"\n\n[load.spike]\nat = \"1m\"\nduration = \"1s\"\nrate = 5\n"), @"");
 }
 
 #[test]
@@ -780,7 +814,7 @@ fn wrong_scenarios() {
     --- stdout
     --- stderr
     error: s.toml:3: unknown key `load.speed`
-    hint: [load] has messages, duration, concurrency, batch_size, rate, warmup, timeout, drain, threads
+    hint: [load] has messages, duration, concurrency, batch_size, rate, stage, spike, arrivals, warmup, timeout, drain, threads
     ");
     shows!(scenario("[load]\nmessages = \"ten\"\n"), @r"
     code: 2

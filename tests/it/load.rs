@@ -481,6 +481,84 @@ fn connections_closed_while_idle_lose_nothing() {
     assert!(ran.report()["connections"]["reconnects"].as_u64().unwrap() > 0);
 }
 
+#[test]
+fn a_run_in_stages_with_a_spike_offers_what_it_says() {
+    // 0.3 s × 500/s + 0.9 s × 1,000/s, of which 0.3 s are at 4,000/s: 150 + 600 + 1,200 records.
+    let ran = run(&[
+        "basic",
+        "--embedded",
+        "--batch-size",
+        "10",
+        "--stage",
+        "ramp:1k/s:300ms,hold:1k/s:900ms",
+        "--spike",
+        "4k/s@600ms+300ms",
+        "--warmup",
+        "100ms",
+        "--fail-on",
+        "success < 100%",
+    ]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.requests("scheduled"), 195);
+    assert_eq!(ran.records("acked"), 1_950);
+    let load = &ran.report()["plan"]["load"];
+    assert_eq!(
+        load["stages"],
+        serde_json::json!([
+            {"from_records_per_sec": 0.0, "to_records_per_sec": 1000.0, "duration_secs": 0.3},
+            {"from_records_per_sec": 1000.0, "to_records_per_sec": 1000.0, "duration_secs": 0.9},
+        ])
+    );
+    assert_eq!(
+        load["spike"],
+        serde_json::json!({"records_per_sec": 4000.0, "at_secs": 0.6, "duration_secs": 0.3})
+    );
+    assert_eq!(load["arrivals"], "uniform");
+    assert_eq!(load["rate_records_per_sec"], Value::Null);
+    assert_eq!(load["duration_secs"], 1.2);
+    let words = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [
+        "open loop in 2 stages up to 1,000 rec/s over 1s 200ms",
+        "spike of 4,000 rec/s from 600ms for 300ms",
+        "open loop: latency counts from when the request was due",
+    ] {
+        assert!(words.contains(said), "{said}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_poisson_arrivals_and_another_seed_others() {
+    let scheduled = |seed: &str| {
+        let ran = run(&[
+            "basic",
+            "--embedded",
+            "--batch-size",
+            "1",
+            "--rate",
+            "2000/s",
+            "--duration",
+            "500ms",
+            "--arrivals",
+            "poisson",
+            "--seed",
+            seed,
+        ]);
+        assert_eq!(ran.report()["plan"]["load"]["arrivals"], "poisson");
+        ran.requests("scheduled")
+    };
+    let counts = ["1", "1", "2", "3"].map(scheduled);
+    // Five times the root of 1,000.
+    assert!(
+        counts.iter().all(|count| count.abs_diff(1_000) < 160),
+        "{counts:?}"
+    );
+    assert_eq!(counts[0], counts[1]);
+    assert!(
+        counts[2] != counts[0] || counts[3] != counts[0],
+        "{counts:?}"
+    );
+}
+
 #[cfg(unix)]
 fn interrupt(child: &Child) {
     let pid = rustix::process::Pid::from_child(child);

@@ -273,6 +273,65 @@ fn the_keep_alive_defect_hits_reused_connections_and_stores_all_the_same() {
 }
 
 #[test]
+fn the_account_says_what_was_stored_and_what_was_told() {
+    // Fault; of 10 requests of 3 records: stored, told stored, told failed, refused, unclear, answered.
+    for (fault, wanted) in [
+        ("delay=0ms", (30, 30, vec![], 0, 0, 10)),
+        ("fail=10%:50003", (27, 27, vec![(50003, 3)], 0, 0, 10)),
+        ("status=429@50%", (15, 15, vec![], 15, 0, 10)),
+        ("status=503@50%", (15, 15, vec![], 0, 15, 10)),
+        ("status=500:stored@50%", (30, 15, vec![], 0, 15, 10)),
+        ("empty@every5", (30, 24, vec![], 0, 6, 10)),
+        ("broken@every5", (30, 24, vec![], 0, 6, 10)),
+        ("entries=-1@every5", (30, 24, vec![], 0, 6, 10)),
+        ("close@every5", (24, 24, vec![], 0, 6, 8)),
+    ] {
+        let mut server = with_faults(&[fault]);
+        for _ in 0..10 {
+            let _ = produce(&mut connect(&server), 3);
+        }
+        server.stop();
+        let truth = server.truth();
+        let counts = &truth.counts;
+        assert_eq!(counts.imbalance(), None, "{fault}");
+        let told = (
+            counts.records_stored,
+            counts.told_stored,
+            counts.told_failed.clone().into_iter().collect::<Vec<_>>(),
+            counts.told_refused,
+            counts.told_unclear,
+            counts.produces_answered,
+        );
+        assert_eq!(told, wanted, "{fault}");
+        assert_eq!(counts.records_stored, stored(&server), "{fault}");
+        let received = (counts.records_received, counts.produces_read);
+        assert_eq!(received, (30, 10), "{fault}");
+        assert_eq!((truth.connections, truth.died_at), (10, None));
+        assert_eq!(counts.service_time_us.len(), counts.produces_answered);
+        let unclear: u64 = truth.faults.iter().map(|(_, hits)| hits).sum();
+        assert!(unclear > 0, "{fault} never struck");
+    }
+}
+
+#[test]
+fn the_account_of_a_server_that_died_holds_who_got_no_answer() {
+    let mut server = with_faults(&["die@2req"]);
+    let mut stream = connect(&server);
+    for _ in 0..3 {
+        let _ = produce(&mut stream, 3);
+    }
+    assert_refused_soon(&server);
+    server.stop();
+    let truth = server.truth();
+    assert!(truth.died_at.is_some());
+    let counts = truth.counts;
+    assert_eq!(counts.imbalance(), None);
+    assert_eq!((counts.told_stored, counts.told_unclear), (6, 3));
+    let ended = (counts.produces_answered, counts.produces_unanswered);
+    assert_eq!((ended, counts.records_stored), ((2, 1), 6));
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_order() {
     let server = with_faults(&[]);
     let mut stream = connect(&server);

@@ -116,7 +116,7 @@ impl Worker<'_> {
         if alone && go.measured.is_closed_loop() && self.connections[index].request.is_none() {
             let measured = now_us >= self.start_us;
             let schedule = if measured { go.measured } else { go.warmup };
-            if let Next::Now(due) = schedule.next(now_us) {
+            if let Next::Now(due) = schedule.next_free(now_us) {
                 self.assign(index, due, measured, now_us);
             }
         }

@@ -13,7 +13,7 @@ impl Worker<'_> {
     pub(super) fn event(&mut self, event: &Event) {
         match event.token() {
             WAKE => return,
-            ALARM => return self.alarm.rang(),
+            ALARM => return self.alarm.rang(self.clock.now_us()),
             _ => {}
         }
         let index = event.token().0;

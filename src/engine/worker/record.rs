@@ -21,6 +21,7 @@ impl Worker<'_> {
         let recorder = &mut self.harvest.recorders[target];
         recorder.wire_bytes_received += request.received;
         recorder.acked_without_offset += u64::from(verdict.without_offset);
+        recorder.repeated_answers += u64::from(verdict.repeated);
         if verdict.acked > 0 {
             let all = self.full.payload_bytes() / u64::from(self.full.records());
             recorder.payload_bytes_acked += all * u64::from(verdict.acked);

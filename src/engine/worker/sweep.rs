@@ -20,7 +20,7 @@ impl Worker<'_> {
 
     pub(super) fn sweep(&mut self, now_us: u64) {
         self.sweep_connecting(now_us);
-        if self.load_over_us.is_none() {
+        if self.load_over_us.is_none() || self.is_watching(now_us) {
             self.connect_again(now_us);
         }
         for index in 0..self.connections.len() {
@@ -51,7 +51,9 @@ impl Worker<'_> {
             .iter()
             .filter_map(|connection| connection.request)
             .map(|request| request.due.due_us);
-        let next_us = self.go.and_then(|go| go.measured.next_due_us());
+        let next_us = self
+            .go
+            .and_then(|go| go.measured.next_due_us(&mut self.measured_cursor));
         let oldest_us = due.min().unwrap_or(now_us).min(next_us.unwrap_or(now_us));
         // Nothing is asked of the target now: its silence means nothing.
         let asked = self

@@ -1,0 +1,192 @@
+//! What must hold between a report and the server's account whatever the server did.
+
+use super::findings::Findings;
+use super::trial::Trial;
+
+/// Compares everything that can be compared without knowing the script.
+pub(super) fn check(trial: &Trial, findings: &mut Findings) {
+    server(trial, findings);
+    ledger(trial, findings);
+    records(trial, findings);
+    requests(trial, findings);
+    figures(trial, findings);
+    verdict(trial, findings);
+}
+
+/// A server that cannot count proves nothing.
+fn server(trial: &Trial, findings: &mut Findings) {
+    let imbalance = trial.truth.counts.imbalance();
+    findings.holds(imbalance.is_none(), || {
+        format!(
+            "the server's own account does not balance: {}",
+            imbalance.unwrap_or_default()
+        )
+    });
+}
+
+fn ledger(trial: &Trial, findings: &mut Findings) {
+    let ledger = &trial.report.ledger;
+    let (q, r) = (&ledger.requests, &ledger.records);
+    findings.equal(
+        "requests scheduled = sent + unsent",
+        q.scheduled,
+        q.sent + q.unsent,
+    );
+    let ended = q.complete + q.partial + q.rejected + q.unknown;
+    findings.equal(
+        "requests sent = complete + partial + rejected + unknown",
+        q.sent,
+        ended,
+    );
+    findings.equal(
+        "records scheduled = sent + unsent",
+        r.scheduled,
+        r.sent + r.unsent,
+    );
+    let ended = r.acked + r.rejected + r.unknown;
+    findings.equal("records sent = acked + rejected + unknown", r.sent, ended);
+}
+
+fn records(trial: &Trial, findings: &mut Findings) {
+    let said = &trial.report.ledger.records;
+    let known = &trial.truth.counts;
+    findings.at_most(
+        "records acked, against those told stored",
+        said.acked,
+        known.told_stored,
+    );
+    // What was told and not believed, or told too late, may be in no other place than unknown.
+    let unheard = known.told_stored.saturating_sub(said.acked);
+    findings.at_least(
+        "records unknown, against acks that krush did not take",
+        said.unknown,
+        unheard,
+    );
+    let refused = known.told_refused + known.told_failed.values().sum::<u64>();
+    let early = trial.report.plan.load.batch_size;
+    let early = known.produces_answered_early * u64::from(early);
+    findings.at_most(
+        "records rejected, against those refused",
+        said.rejected,
+        refused + early,
+    );
+    let kept = known.records_stored + known.records_dropped;
+    findings.at_most(
+        "records acked, against those stored or silently lost",
+        said.acked,
+        kept,
+    );
+    findings.at_least(
+        "records acked or unknown, against those stored",
+        said.acked + said.unknown,
+        kept,
+    );
+    findings.at_least(
+        "records sent, against those received",
+        said.sent,
+        known.records_received,
+    );
+}
+
+fn requests(trial: &Trial, findings: &mut Findings) {
+    let said = &trial.report.ledger.requests;
+    let known = &trial.truth.counts;
+    findings.at_least(
+        "requests sent, against those seen",
+        said.sent,
+        known.produces_seen,
+    );
+    let unseen = said.sent.saturating_sub(known.produces_seen);
+    findings.at_least(
+        "requests unknown, against those that never arrived",
+        said.unknown,
+        unseen,
+    );
+}
+
+fn figures(trial: &Trial, findings: &mut Findings) {
+    let report = &trial.report;
+    let ledger = &report.ledger;
+    let acked: u64 = report.timeline.iter().map(|row| row.records_acked).sum();
+    findings.equal("records acked in the timeline", acked, ledger.records.acked);
+    let ended: u64 = report.timeline.iter().map(|row| row.requests).sum();
+    findings.equal("requests in the timeline", ended, ledger.requests.sent);
+    let sent: u64 = report.timeline.iter().map(|row| row.requests_sent).sum();
+    findings.equal("requests sent in the timeline", sent, ledger.requests.sent);
+    if report.plan.load.is_open_loop() {
+        let due: u64 = report.timeline.iter().map(|row| row.records_due).sum();
+        let scheduled = ledger.records.scheduled;
+        findings.equal("records due in the timeline", due, scheduled);
+    }
+    let failed: u64 = report.failures.iter().map(|row| row.records).sum();
+    findings.equal(
+        "records in the table of failures",
+        failed,
+        ledger.records.rejected + ledger.records.unknown,
+    );
+    let summary = &report.summary;
+    findings.equal(
+        "requests in the latency histogram",
+        summary.latency_samples,
+        ledger.requests.scheduled,
+    );
+    let bounds = ledger.requests.unknown + ledger.requests.unsent;
+    findings.equal(
+        "lower bounds in the latency histogram",
+        summary.latency_bound_samples,
+        bounds,
+    );
+    let rate = summary.records_per_sec * summary.duration_secs;
+    let off = (rate - ledger.records.acked as f64).abs();
+    findings.at_most("records/s × seconds, off from records acked by", off, 1.0);
+    let success = ledger.records.acked as f64 / (ledger.records.scheduled as f64).max(1.0);
+    findings.at_most(
+        "success, off by",
+        (summary.success_ratio - success).abs(),
+        1e-9,
+    );
+    let (service, answered) = (
+        summary.service_time_us,
+        summary.latency_samples - summary.latency_bound_samples,
+    );
+    let known = &trial.truth.counts.service_time_us;
+    if ledger.requests.unknown == 0 && answered > 0 && known.len() == answered {
+        // Histograms hold three digits.
+        let mean = service.mean.unwrap_or(0.0) * 1.002 + 1.0;
+        findings.at_least(
+            "mean service time in µs, against the server's",
+            mean,
+            known.mean(),
+        );
+        for (name, said, percentile) in [
+            ("P50", service.p50, 50.0),
+            ("P95", service.p95, 95.0),
+            ("P99", service.p99, 99.0),
+        ] {
+            let said = said.unwrap_or(0) as f64 * 1.002 + 1.0;
+            let known = known.value_at_percentile(percentile) as f64 * 0.998;
+            let what = format!("{name} of service time in µs, against the server's");
+            findings.at_least(&what, said, known);
+        }
+    }
+}
+
+fn verdict(trial: &Trial, findings: &mut Findings) {
+    let report = &trial.report;
+    let code = report.verdict.exit_code;
+    let all = report.ledger.records.acked == report.ledger.records.scheduled;
+    findings.holds(all || code != 0, || {
+        "records are missing and the exit code is 0".to_owned()
+    });
+    for check in &report.validity.checks {
+        let ours = check.name.starts_with("ledger") || check.name.starts_with("Little");
+        findings.holds(check.passed || !ours, || {
+            format!("{}: {}", check.name, check.saw)
+        });
+    }
+    findings.equal(
+        "void",
+        report.validity.void,
+        report.validity.checks.iter().any(|c| !c.passed),
+    );
+}

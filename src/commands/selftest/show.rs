@@ -1,0 +1,165 @@
+//! What a person sees of the self-test: a line a case, and below it what was wrong.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::case::{Case, Outcome};
+use super::scripts::Scripts;
+use super::written;
+use crate::error::Result;
+use crate::report::Style;
+use crate::units::{self, counted, grouped};
+
+/// Prints as results come.
+pub(super) struct Lines {
+    style: Style,
+    name: usize,
+    happened: usize,
+    compared: usize,
+    bar: Option<ProgressBar>,
+}
+
+impl Lines {
+    pub(super) fn new(cases: &[Case], no_color: bool) -> Self {
+        let widest =
+            |of: fn(&Case) -> &str| cases.iter().map(|case| of(case).chars().count()).max();
+        let terminal = std::io::stderr().is_terminal();
+        let bar = terminal.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{spinner} {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar
+        });
+        Self {
+            style: Style::new(!no_color && std::io::stdout().is_terminal()),
+            name: widest(|case| case.name).unwrap_or(0),
+            happened: widest(|case| case.happened).unwrap_or(0),
+            compared: 0,
+            bar,
+        }
+    }
+
+    fn print(&self, text: &str) -> Result<()> {
+        let print = || written(std::io::stdout().lock().write_all(text.as_bytes()));
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// What is going to be done.
+    pub(super) fn head(&self, cases: usize, scripts: usize) -> Result<()> {
+        let version = env!("CARGO_PKG_VERSION");
+        let scripts = match scripts {
+            0 => String::new(),
+            n => format!(", then {} random ones", grouped(n as u64)),
+        };
+        self.tell("starting");
+        self.print(&format!(
+            "krush {version} selftest: the real engine against {}{scripts}\n\n{:<name$}  {:<happened$}  krush said\n",
+            counted(cases as u64, "scripted server", "scripted servers"),
+            "case",
+            "what the server did",
+            name = self.name,
+            happened = self.happened,
+        ))
+    }
+
+    /// One case.
+    pub(super) fn case(&mut self, case: &Case, outcome: &Outcome) -> Result<()> {
+        self.compared += outcome.findings.compared();
+        let wrong = outcome.findings.wrong();
+        let verdict = if wrong.is_empty() {
+            self.style.good(case.word.text())
+        } else {
+            self.style.bad("WRONG")
+        };
+        let mut text = format!(
+            "{:<name$}  {:<happened$}  {}: {verdict}\n",
+            case.name,
+            case.happened,
+            outcome.said,
+            name = self.name,
+            happened = self.happened,
+        );
+        for wrong in wrong {
+            text.push_str(&format!("    {wrong}\n"));
+        }
+        self.tell(case.name);
+        self.print(&text)
+    }
+
+    /// How far the random scripts are.
+    pub(super) fn progress(&self, done: u64, of: usize) {
+        self.tell(&format!(
+            "{} of {} random scripts",
+            grouped(done),
+            grouped(of as u64)
+        ));
+    }
+
+    fn tell(&self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(text.to_owned());
+            bar.tick();
+        }
+    }
+
+    /// What came of the random scripts.
+    pub(super) fn scripts(&mut self, scripts: &Scripts) -> Result<()> {
+        self.compared += scripts.compared;
+        let wrong = scripts.wrong();
+        let verdict = if wrong.is_empty() {
+            self.style.good("every ledger balanced")
+        } else {
+            self.style.bad("WRONG")
+        };
+        let mut text = format!(
+            "\n{} random fault scripts (seed {}), {} told before any load, longest {}: {verdict}\n",
+            grouped(scripts.run),
+            scripts.seed,
+            grouped(scripts.refused),
+            units::latency(scripts.longest.as_micros() as u64),
+        );
+        for wrong in wrong {
+            text.push_str(&format!("    {wrong}\n"));
+        }
+        self.print(&text)
+    }
+
+    /// The last word.
+    pub(super) fn end(&mut self, wrong: usize, took: Duration) -> Result<()> {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        let word = if wrong == 0 {
+            self.style.good("no figure was wrong")
+        } else {
+            let what = counted(wrong as u64, "case has", "cases have");
+            self.style.bad(&format!("{what} wrong figures"))
+        };
+        self.print(&format!(
+            "\n{} compared in {}: {word}\n",
+            counted(self.compared as u64, "figure", "figures"),
+            units::latency(took.as_micros() as u64),
+        ))
+    }
+}
+
+/// Every case and what its server does.
+pub(super) fn list(cases: &[Case]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for case in cases {
+        let script = case.setting.faults.join(" ");
+        written(writeln!(
+            out,
+            "{}\n    {}\n    faults: {}",
+            case.name,
+            case.happened,
+            if script.is_empty() { "none" } else { &script }
+        ))?;
+    }
+    Ok(())
+}

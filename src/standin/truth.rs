@@ -1,0 +1,382 @@
+//! What the server knows it did: connections, requests and records counted where they happen, for a client's figures to be held against.
+//!
+//! A produce request is accounted for as a whole when it ends ([`Account`]), so that a snapshot taken at any moment
+//! balances. Each worker thread counts on its own, behind a lock nobody else wants; a snapshot adds them up.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use super::answer::Answer;
+
+/// Longest service time told apart: an hour, in microseconds.
+const LONGEST_US: u64 = 3_600_000_000;
+
+/// The running account of one server. Made before it starts, readable after it ended.
+#[derive(Debug)]
+pub struct Truth {
+    started: Instant,
+    connections: AtomicU64,
+    dropped: AtomicU64,
+    died_at: OnceLock<Duration>,
+    stalls: Mutex<Vec<Stall>>,
+    /// Of each fault, in the script's order: its text and how often it struck.
+    hits: Vec<(String, AtomicU64)>,
+    workers: Mutex<Vec<Arc<Counter>>>,
+}
+
+/// A time in which the server held everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall {
+    /// After the server's start.
+    pub from: Duration,
+    /// How long it was to last.
+    pub length: Duration,
+}
+
+/// What a server did so far. A produce request is in it once it ended, with or without an answer; one that is still being
+/// read, held or stored is in `requests` and `produces_seen` only.
+#[derive(Debug, Clone)]
+pub struct TruthSnapshot {
+    /// When the server started; all durations here count from it.
+    pub started: Instant,
+    /// Connections accepted.
+    pub connections: u64,
+    /// Of these, connections that a fault closed. Those refused while nothing listened cannot be counted by a server.
+    pub connections_dropped: u64,
+    /// When a fault ended the server.
+    pub died_at: Option<Duration>,
+    /// Stalls that began.
+    pub stalls: Vec<Stall>,
+    /// Each fault of the script as text, in order, and how many requests or connections (`fail`: records) it struck.
+    pub faults: Vec<(String, u64)>,
+    /// All that is counted by request.
+    pub counts: Counts,
+}
+
+/// Requests and records, as the server saw them.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    /// Heads read, of whatever request.
+    pub requests: u64,
+    /// Heads of produce requests read.
+    pub produces_seen: u64,
+    /// Produce requests whose body was read whole, and that ended.
+    pub produces_read: u64,
+    /// Of these, those whose whole answer was handed to the kernel.
+    pub produces_answered: u64,
+    /// The others: no answer or a part of one, by a fault or because the peer left.
+    pub produces_unanswered: u64,
+    /// Produce requests answered before their body was read whole; in none of the three above.
+    pub produces_answered_early: u64,
+    /// Records in bodies that were read whole and parsed. The `told_` figures add up to it.
+    pub records_received: u64,
+    /// Records handed to the backend and stored, each once.
+    pub records_stored: u64,
+    /// Records stored a second time by a fault.
+    pub records_duplicated: u64,
+    /// Records answered as if they were stored, by a fault.
+    pub records_dropped: u64,
+    /// Records whose own entry, in a readable whole answer, has an offset.
+    pub told_stored: u64,
+    /// Records whose own entry has an `error_code`, by that code.
+    pub told_failed: BTreeMap<i64, u64>,
+    /// Records of requests answered with a status from 400 to 499 and no entries.
+    pub told_refused: u64,
+    /// Records of which nothing can be believed: 5xx, empty or broken JSON, a wrong number of entries, something behind the
+    /// JSON, no whole answer.
+    pub told_unclear: u64,
+    /// Answers to produce requests by status, early ones included, when handed over whole.
+    pub statuses: BTreeMap<u16, u64>,
+    /// From the end of the body to the answer handed to the kernel, in microseconds; produce requests answered after their
+    /// body was read.
+    pub service_time_us: Histogram<u64>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            requests: 0,
+            produces_seen: 0,
+            produces_read: 0,
+            produces_answered: 0,
+            produces_unanswered: 0,
+            produces_answered_early: 0,
+            records_received: 0,
+            records_stored: 0,
+            records_duplicated: 0,
+            records_dropped: 0,
+            told_stored: 0,
+            told_failed: BTreeMap::new(),
+            told_refused: 0,
+            told_unclear: 0,
+            statuses: BTreeMap::new(),
+            service_time_us: Histogram::new_with_bounds(1, LONGEST_US, 3)
+                .expect("1 µs to 1 h at 3 digits are bounds a histogram can have"),
+        }
+    }
+}
+
+impl Counts {
+    fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.produces_seen += other.produces_seen;
+        self.produces_read += other.produces_read;
+        self.produces_answered += other.produces_answered;
+        self.produces_unanswered += other.produces_unanswered;
+        self.produces_answered_early += other.produces_answered_early;
+        self.records_received += other.records_received;
+        self.records_stored += other.records_stored;
+        self.records_duplicated += other.records_duplicated;
+        self.records_dropped += other.records_dropped;
+        self.told_stored += other.told_stored;
+        for (code, records) in &other.told_failed {
+            *self.told_failed.entry(*code).or_default() += records;
+        }
+        self.told_refused += other.told_refused;
+        self.told_unclear += other.told_unclear;
+        for (status, answers) in &other.statuses {
+            *self.statuses.entry(*status).or_default() += answers;
+        }
+        self.service_time_us
+            .add(&other.service_time_us)
+            .expect("both have the same bounds");
+    }
+
+    /// What does not add up, `None` if all does: a server that cannot count proves nothing.
+    pub fn imbalance(&self) -> Option<String> {
+        let told = self.told_stored
+            + self.told_failed.values().sum::<u64>()
+            + self.told_refused
+            + self.told_unclear;
+        if told != self.records_received {
+            let received = self.records_received;
+            return Some(format!("{received} records received, {told} accounted for"));
+        }
+        let ended = self.produces_answered + self.produces_unanswered;
+        if ended != self.produces_read {
+            let read = self.produces_read;
+            return Some(format!("{read} requests read, {ended} accounted for"));
+        }
+        if self.produces_read + self.produces_answered_early > self.produces_seen {
+            return Some("more requests ended than were seen".to_owned());
+        }
+        let answers = self.produces_answered + self.produces_answered_early;
+        let by_status = self.statuses.values().sum::<u64>();
+        (answers != by_status).then(|| format!("{answers} answers, {by_status} with a status"))
+    }
+
+    /// Says what an answer told of `received` records.
+    fn tell(&mut self, received: u64, status: u16, told: Option<&Told>) {
+        match told.filter(|told| told.records() == received) {
+            Some(told) => {
+                self.told_stored += told.stored;
+                for (code, records) in &told.failed {
+                    *self.told_failed.entry(*code).or_default() += records;
+                }
+            }
+            None if told.is_none() && (400..500).contains(&status) => self.told_refused += received,
+            None => self.told_unclear += received,
+        }
+    }
+}
+
+/// What the entries of an answer say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) stored: u64,
+    /// `error_code` as it stands in the entry, and records.
+    pub(crate) failed: Vec<(i64, u64)>,
+}
+
+impl Told {
+    pub(crate) fn fail(&mut self, code: i64) {
+        match self.failed.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, records)) => *records += 1,
+            None => self.failed.push((code, 1)),
+        }
+    }
+
+    fn records(&self) -> u64 {
+        self.stored + self.failed.iter().map(|(_, records)| records).sum::<u64>()
+    }
+}
+
+impl Truth {
+    /// The account of a server that runs the faults with these texts; it starts now.
+    pub fn new(faults: impl IntoIterator<Item = String>) -> Self {
+        let hits = faults.into_iter().map(|text| (text, AtomicU64::new(0)));
+        Self {
+            started: Instant::now(),
+            connections: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            died_at: OnceLock::new(),
+            stalls: Mutex::default(),
+            hits: hits.collect(),
+            workers: Mutex::default(),
+        }
+    }
+
+    /// Adds up what was counted so far.
+    pub fn snapshot(&self) -> TruthSnapshot {
+        let mut counts = Counts::default();
+        for worker in lock(&self.workers).iter() {
+            counts.add(&lock(&worker.counts));
+        }
+        let hits = self.hits.iter();
+        TruthSnapshot {
+            started: self.started,
+            connections: self.connections.load(Relaxed),
+            connections_dropped: self.dropped.load(Relaxed),
+            died_at: self.died_at.get().copied(),
+            stalls: lock(&self.stalls).clone(),
+            faults: hits
+                .map(|(text, hits)| (text.clone(), hits.load(Relaxed)))
+                .collect(),
+            counts,
+        }
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// A thread's own counter.
+    pub(crate) fn worker(&self) -> Arc<Counter> {
+        let worker = Arc::new(Counter::default());
+        lock(&self.workers).push(Arc::clone(&worker));
+        worker
+    }
+
+    pub(crate) fn accepted(&self) {
+        self.connections.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn dropped(&self) {
+        self.dropped.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn died(&self) {
+        self.died_at.get_or_init(|| self.started.elapsed());
+    }
+
+    pub(crate) fn stalled(&self, stall: Stall) {
+        lock(&self.stalls).push(stall);
+    }
+
+    pub(crate) fn hit(&self, fault: usize) {
+        self.hits[fault].1.fetch_add(1, Relaxed);
+    }
+}
+
+/// What one worker thread counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counter {
+    counts: Mutex<Counts>,
+}
+
+impl Counter {
+    /// Counts a head in.
+    pub(crate) fn seen(&self, produce: bool) {
+        let mut counts = lock(&self.counts);
+        counts.requests += 1;
+        counts.produces_seen += u64::from(produce);
+    }
+
+    /// Counts an answer that left before the body was read whole.
+    pub(crate) fn answered_early(&self, status: u16) {
+        let mut counts = lock(&self.counts);
+        counts.produces_answered_early += 1;
+        *counts.statuses.entry(status).or_default() += 1;
+    }
+
+    /// Opens the account of a produce request whose body has just been read.
+    pub(crate) fn open(&self) -> Account<'_> {
+        Account {
+            counter: self,
+            read_at: Instant::now(),
+            received: Cell::new(0),
+            stored: Cell::new(0),
+            duplicated: Cell::new(0),
+            dropped: Cell::new(0),
+            open: Cell::new(true),
+        }
+    }
+}
+
+/// A produce request that was read and has not ended. Dropped, it ended without an answer: that is also how a connection
+/// that breaks and a server that dies are counted.
+#[derive(Debug)]
+pub(crate) struct Account<'a> {
+    counter: &'a Counter,
+    read_at: Instant,
+    received: Cell<u64>,
+    stored: Cell<u64>,
+    duplicated: Cell<u64>,
+    dropped: Cell<u64>,
+    open: Cell<bool>,
+}
+
+impl Account<'_> {
+    /// Records found in the body.
+    pub(crate) fn received(&self, records: usize) {
+        self.received.set(records as u64);
+    }
+
+    pub(crate) fn stored(&self, records: usize) {
+        self.stored.set(self.stored.get() + records as u64);
+    }
+
+    pub(crate) fn duplicated(&self, records: usize) {
+        self.duplicated.set(self.duplicated.get() + records as u64);
+    }
+
+    pub(crate) fn dropped(&self, records: usize) {
+        self.dropped.set(self.dropped.get() + records as u64);
+    }
+
+    /// The whole answer is with the kernel.
+    pub(crate) fn answered(&self, answer: &Answer) {
+        let took = self.read_at.elapsed().as_micros();
+        let took = u64::try_from(took).unwrap_or(LONGEST_US);
+        let mut counts = self.close();
+        counts.produces_answered += 1;
+        counts.service_time_us.saturating_record(took);
+        *counts.statuses.entry(answer.status).or_default() += 1;
+        counts.tell(self.received.get(), answer.status, answer.told.as_ref());
+    }
+
+    /// There will be no answer, although the connection may stay.
+    pub(crate) fn unanswered(&self) {
+        let mut counts = self.close();
+        counts.produces_unanswered += 1;
+        counts.told_unclear += self.received.get();
+    }
+
+    fn close(&self) -> MutexGuard<'_, Counts> {
+        self.open.set(false);
+        let mut counts = lock(&self.counter.counts);
+        counts.produces_read += 1;
+        counts.records_received += self.received.get();
+        counts.records_stored += self.stored.get();
+        counts.records_duplicated += self.duplicated.get();
+        counts.records_dropped += self.dropped.get();
+        counts
+    }
+}
+
+impl Drop for Account<'_> {
+    fn drop(&mut self) {
+        if self.open.get() {
+            self.unanswered();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
