@@ -520,7 +520,7 @@ fn a_run_in_stages_with_a_spike_offers_what_it_says() {
     for said in [
         "open loop in 2 stages up to 1,000 rec/s over 1s 200ms",
         "spike of 4,000 rec/s from 600ms for 300ms",
-        "open loop: latency counts from when the request was due",
+        "open loop: corrected latency counts from when the request was due",
     ] {
         assert!(words.contains(said), "{said}: {}", ran.stdout);
     }
