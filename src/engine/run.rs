@@ -400,7 +400,11 @@ fn merge(
         let records = records_left.min(missed.requests * u64::from(setup.load.batch_size));
         records_left -= records;
         let (due_us, now_us) = (since_start(missed.due_us), since_start(now_us));
-        timeline.never_sent(due_us, now_us, missed.requests, records);
+        let counts = Counts {
+            requests: missed.requests,
+            records,
+        };
+        timeline.never_sent(due_us, now_us, counts);
     });
     let unsent = Counts {
         requests: called.requests.saturating_sub(taken.requests) + given_back.requests,

@@ -432,8 +432,12 @@ impl<'a> Worker<'a> {
         let since_start = |us: u64| us.saturating_sub(self.start_us);
         for (target, due_us, records) in self.given_back.drain(..) {
             self.harvest.recorders[target].never_sent(due_us, now_us, 1);
-            let (due_us, now_us) = (since_start(due_us), since_start(now_us));
-            self.timeline.never_sent(due_us, now_us, 1, records);
+            let unsent = Counts {
+                requests: 1,
+                records,
+            };
+            self.timeline
+                .never_sent(since_start(due_us), since_start(now_us), unsent);
         }
         self.hand_over(now_us);
         self.harvest.timeline = std::mem::take(&mut self.timeline);

@@ -23,10 +23,9 @@ impl Coarse {
         }
     }
 
-    /// Records `count` values of `us`.
     pub(super) fn record(&mut self, us: u64, count: u64) {
-        let cell = &mut self.counts[bucket(us)];
-        *cell = cell.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        let bucket = &mut self.counts[bucket(us)];
+        *bucket = bucket.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         self.total += count;
         self.max_us = self.max_us.max(us);
     }

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Exchange;
 use super::coarse::Coarse;
 use super::spans::{Span, Spans};
+use super::{Counts, Exchange};
 
 /// One row of the timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -94,12 +94,12 @@ impl Tally {
         }
     }
 
-    fn due(&mut self, requests: u64, records: u64, latency_us: u64, lower_bound: bool) {
-        self.counts.records_due += records;
-        self.counts.requests_due += requests;
-        self.latency.record(latency_us, requests);
+    fn due(&mut self, due: Counts, latency_us: u64, lower_bound: bool) {
+        self.counts.records_due += due.records;
+        self.counts.requests_due += due.requests;
+        self.latency.record(latency_us, due.requests);
         if lower_bound {
-            self.latency_bounds.record(latency_us, requests);
+            self.latency_bounds.record(latency_us, due.requests);
         }
     }
 }
@@ -154,15 +154,18 @@ impl TimelineDelta {
         sent.records_sent += records;
         sent.requests_sent += 1;
         let latency_us = exchange.done_us.saturating_sub(exchange.due_us);
+        let one = Counts {
+            requests: 1,
+            records,
+        };
         self.second(since_start(exchange.due_us))
-            .due(1, records, latency_us, exchange.lower_bound);
+            .due(one, latency_us, exchange.lower_bound);
     }
 
-    /// Records requests that were due at `due_us` and never sent by `now_us`, and the records in all of them; times since the
-    /// start of the part.
-    pub fn never_sent(&mut self, due_us: u64, now_us: u64, requests: u64, records: u64) {
+    /// Records requests that were due and never sent by `now_us`; both since the start of the part.
+    pub fn never_sent(&mut self, due_us: u64, now_us: u64, unsent: Counts) {
         let waited_us = now_us.saturating_sub(due_us);
-        self.second(due_us).due(requests, records, waited_us, true);
+        self.second(due_us).due(unsent, waited_us, true);
     }
 
     /// Whether nothing was recorded since the last hand-over.
@@ -272,7 +275,11 @@ mod tests {
         delta.ended(&exchange(due, sent, done, 10, 0), start_us);
         let (due, sent, done) = shifted(2_000_000, 2_000_000, 2_500_000);
         delta.ended(&exchange(due, sent, done, 0, 10), start_us);
-        delta.never_sent(900_000, 3_900_000, 1, 10);
+        let unsent = Counts {
+            requests: 1,
+            records: 10,
+        };
+        delta.never_sent(900_000, 3_900_000, unsent);
         let mut timeline = Timeline::default();
         timeline.take(&mut delta);
         assert!(delta.is_empty());
@@ -315,7 +322,11 @@ mod tests {
         delta.ended(&exchange(0, 0, 100, 1, 0), 0);
         timeline.take(&mut delta);
         timeline.close_before(5);
-        delta.never_sent(10, 2_000_010, 1, 7);
+        let unsent = Counts {
+            requests: 1,
+            records: 7,
+        };
+        delta.never_sent(10, 2_000_010, unsent);
         timeline.take(&mut delta);
         let (rows, _) = timeline.finish(Duration::from_secs(1), Duration::from_secs(1));
         assert_eq!(rows.len(), 1);

@@ -6,4 +6,5 @@ mod cli;
 mod kafka;
 mod layers;
 mod load;
+mod selftest;
 mod standin;

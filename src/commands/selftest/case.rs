@@ -3,7 +3,7 @@
 use super::findings::Findings;
 use super::laws;
 use super::trial::{self, Setting, Trial};
-use crate::units::{self, grouped, percent};
+use crate::units::{self, grouped};
 
 /// What it means if every figure was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,9 +90,6 @@ fn said(trial: &Trial) -> String {
             ""
         };
         words.push(format!("P95 {bound}{}", units::latency(p95)));
-    }
-    if summary.success_ratio < 1.0 {
-        words.push(format!("{} success", percent(summary.success_ratio)));
     }
     words.push(format!("exit {}", trial.exit()));
     words.join(", ")

@@ -103,7 +103,7 @@ fn gone() -> Vec<Case> {
             half_lost(t, f);
             f.equal("requests lost, against those dropped", t.failures(Kind::EofBeforeAnswer).0, t.hits(0));
         };
-        "every second connection dropped", "one request a connection, every second gets no answer", Seen,
+        "every second connection dropped", "closes each; every second without an answer", Seen,
             ["no-keepalive", "sever@every2"], usual, FEW, |t, f| half_lost(t, f);
         "dead after 100 requests", "dies in mid-run", Seen, ["die@100req"], usual, OPEN, |t, f| {
             f.at_most("records acked", t.records().acked, 1_000);
@@ -143,7 +143,7 @@ fn slow() -> Vec<Case> {
             let said = t.report.summary.service_time_us.p95.unwrap_or(0);
             f.between("P95 of service time in µs, against the server's", said, known - known / 500, known * 3 / 2 + 20_000);
         };
-        "slower than the load", "5 ms an answer on 1 connection: 200/s of the 500/s asked", Seen, ["delay=5ms"], usual,
+        "slower than the load", "5 ms an answer, 1 connection, 500/s asked", Seen, ["delay=5ms"], usual,
             "thresholds.fail_on = [\"success < 100%\"]\nload.rate = \"5k/s\"\nload.duration = \"1200ms\"\nload.batch_size = 10\nload.concurrency = 1\nload.timeout = \"1s\"\n", |t, f| {
             f.equal("records scheduled", t.records().scheduled, 6_000);
             f.at_least("records unsent", t.records().unsent, 3_000);
@@ -159,7 +159,7 @@ fn slow() -> Vec<Case> {
             f.equal("records unknown", t.records().unknown, t.hits(0) * 10);
             f.at_least("largest latency in µs", t.report.summary.latency_us.max.unwrap_or(0), 1_000_000);
         };
-        "stands still", "records for a missing partition block 4 request threads of 4 for 0.2 s each", Seen, ["block@10%"], impatient, FEW, |t, f| {
+        "stands still", "missing partitions hold its request threads", Seen, ["block@10%"], impatient, FEW, |t, f| {
             f.equal("requests with refused records", t.failures(Kind::RecordRejected).0, t.hits(0));
             f.at_least("largest latency in µs", t.report.summary.latency_us.max.unwrap_or(0), 200_000);
         };
@@ -175,7 +175,7 @@ fn refusing() -> Vec<Case> {
             f.equal("records rejected", t.records().rejected, 5_000);
             f.equal("exit code", t.exit(), exit::THRESHOLD);
         };
-        "expired, yet stored", "entries say expired; the records are in the topic", Seen, ["expired=20%"], usual, CLOSED, |t, f| {
+        "expired, yet stored", "entries say expired, the topic has them", Seen, ["expired=20%"], usual, CLOSED, |t, f| {
             f.equal("records unknown", t.records().unknown, 2_000);
             f.equal("records rejected", t.records().rejected, 0);
             f.equal("records stored", t.truth.counts.records_stored, 10_000);
@@ -215,7 +215,7 @@ fn unclear() -> Vec<Case> {
             // The first two answers of a connection may be a mock's.
             f.between("answers not believed, against those repeated", seen, t.hits(0).saturating_sub(8), t.hits(0));
         };
-        "keep-alive defect of 8.0.0", "empty 200, 500 without JSON, HTML behind the JSON, no answer", Seen, ["keepalive@5%"], usual, CLOSED, |t, f| {
+        "keep-alive defect of 8.0.0", "empty 200, 500 without JSON, HTML, no answer", Seen, ["keepalive@5%"], usual, CLOSED, |t, f| {
             f.equal("records unknown", t.records().unknown, t.hits(0) * 10);
             f.equal("records stored", t.truth.counts.records_stored, 10_000);
             f.equal("records rejected", t.records().rejected, 0);
@@ -240,7 +240,7 @@ fn framing() -> Vec<Case> {
             all_acked(t, f, 2_000);
             f.at_least("connections opened again", t.report.connections.reconnects, 180);
         };
-        "closes idle connections", "after 0.3 s, silently; a request each second on each", Honest, ["idle=300ms"], usual,
+        "closes idle connections", "after 0.3 s without a request", Honest, ["idle=300ms"], usual,
             "thresholds.fail_on = [\"success < 100%\"]\nload.rate = \"40/s\"\nload.duration = \"2s\"\nload.batch_size = 10\nload.concurrency = 4\nload.timeout = \"1s\"\n", |t, f| {
             f.equal("records acked or unknown", t.records().acked + t.records().unknown, 80);
             f.at_least("connections opened again", t.report.connections.reconnects, 4);
@@ -275,7 +275,7 @@ fn load() -> Vec<Case> {
             all_acked(t, f, 3);
             passes(t, f);
         };
-        "a rate beyond reach", "answers at once; a million requests/s are asked for", Honest, [], usual,
+        "a rate beyond reach", "answers at once; 1,000,000/s are asked", Honest, [], usual,
             "thresholds.fail_on = [\"success < 100%\"]\nload.rate = \"1M/s\"\nload.duration = \"1s\"\nload.batch_size = 1\nload.concurrency = 4\n", |t, f| {
             f.equal("records scheduled", t.records().scheduled, 1_000_000);
             f.equal("exit code", t.exit(), exit::VOID);

@@ -12,11 +12,26 @@ use crate::error::Result;
 use crate::report::Style;
 use crate::units::{self, counted, grouped};
 
+/// Columns that what krush said may take, verdict included.
+const SAID: usize = 90;
+
+/// Columns of the terminal that stdout is; `None` if it is none.
+fn columns() -> Option<usize> {
+    #[cfg(unix)]
+    if std::io::stdout().is_terminal() {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+        return Some(usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    }
+    None
+}
+
 /// Prints as results come.
 pub(super) struct Lines {
     style: Style,
     name: usize,
     happened: usize,
+    /// What the server did and what krush said go on one line.
+    wide: bool,
     compared: usize,
     bar: Option<ProgressBar>,
 }
@@ -25,6 +40,10 @@ impl Lines {
     pub(super) fn new(cases: &[Case], no_color: bool) -> Self {
         let widest =
             |of: fn(&Case) -> &str| cases.iter().map(|case| of(case).chars().count()).max();
+        let (name, happened) = (
+            widest(|case| case.name).unwrap_or(0),
+            widest(|case| case.happened).unwrap_or(0),
+        );
         let terminal = std::io::stderr().is_terminal();
         let bar = terminal.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
@@ -34,8 +53,9 @@ impl Lines {
         });
         Self {
             style: Style::new(!no_color && std::io::stdout().is_terminal()),
-            name: widest(|case| case.name).unwrap_or(0),
-            happened: widest(|case| case.happened).unwrap_or(0),
+            name,
+            happened,
+            wide: columns().is_none_or(|columns| columns >= name + happened + SAID),
             compared: 0,
             bar,
         }
@@ -57,14 +77,24 @@ impl Lines {
             n => format!(", then {} random ones", grouped(n as u64)),
         };
         self.tell("starting");
+        let servers = counted(cases as u64, "scripted server", "scripted servers");
+        let head = match self.wide {
+            true => self.line("case", "what the server did", "krush said"),
+            false => String::new(),
+        };
         self.print(&format!(
-            "krush {version} selftest: the real engine against {}{scripts}\n\n{:<name$}  {:<happened$}  krush said\n",
-            counted(cases as u64, "scripted server", "scripted servers"),
-            "case",
-            "what the server did",
-            name = self.name,
-            happened = self.happened,
+            "krush {version} selftest: the real engine against {servers}{scripts}\n\n{head}"
         ))
+    }
+
+    /// A case on one line, or on two where the terminal is narrow.
+    fn line(&self, name: &str, happened: &str, said: &str) -> String {
+        if self.wide {
+            let (first, second) = (self.name, self.happened);
+            format!("{name:<first$}  {happened:<second$}  {said}\n")
+        } else {
+            format!("{name}: {happened}\n    {said}\n")
+        }
     }
 
     /// One case.
@@ -76,14 +106,8 @@ impl Lines {
         } else {
             self.style.bad("WRONG")
         };
-        let mut text = format!(
-            "{:<name$}  {:<happened$}  {}: {verdict}\n",
-            case.name,
-            case.happened,
-            outcome.said,
-            name = self.name,
-            happened = self.happened,
-        );
+        let said = format!("{}: {verdict}", outcome.said);
+        let mut text = self.line(case.name, case.happened, &said);
         for wrong in wrong {
             text.push_str(&format!("    {wrong}\n"));
         }
