@@ -20,7 +20,7 @@ use super::connection::{Connection, State};
 use super::control::{Control, Handover, lock};
 use super::harvest::{Ending, Harvest};
 use super::schedule::{Due, Next, Schedule};
-use crate::measure::{FailureKind, Ledger, Recorder, TimelineDelta};
+use crate::measure::{Counts, FailureKind, Ledger, Recorder, TimelineDelta};
 use crate::payload::Template;
 
 /// Read at a time; an answer to 1,000 records is 60 to 75 KB.
