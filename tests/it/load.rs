@@ -498,7 +498,18 @@ fn a_run_in_stages_with_a_spike_offers_what_it_says() {
         "--fail-on",
         "success < 100%",
     ]);
-    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    // A crowded machine may keep krush from sending in time; then it says that, and nothing else.
+    let kept_from_sending = |check: &Value| {
+        check["passed"] == true || check["name"].as_str().unwrap().starts_with("generator ")
+    };
+    let checks = ran.report()["validity"]["checks"].clone();
+    assert!(
+        ran.code == Some(0)
+            || ran.code == Some(13) && checks.as_array().unwrap().iter().all(kept_from_sending),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
     assert_eq!(ran.requests("scheduled"), 195);
     assert_eq!(ran.records("acked"), 1_950);
     let load = &ran.report()["plan"]["load"];
