@@ -11,7 +11,7 @@ use super::cadence::Cadence;
 use super::clock::Clock;
 use super::control::{Control, Handover, lock};
 use super::harvest::{Ending, Harvest};
-use super::schedule::{Missed, Schedule};
+use super::schedule::Schedule;
 use super::worker::{Go, Shared, Worker};
 use crate::measure::{
     Connections, Counts, End, Generator, Ledger, Measured, Recorder, Timeline, TimelineDelta,
@@ -385,22 +385,22 @@ fn merge(
     let until_us = if interrupts > 0 { over_us } else { now_us };
     let called = go.measured.called(until_us, interrupts > 0);
     let taken = go.measured.taken();
-    let mut records_left = called.records.saturating_sub(taken.records);
-    let since_start = |us: u64| us.saturating_sub(go.start_us);
-    let mut turn = 0;
-    go.measured.missed(until_us, now_us, |missed| {
-        spread(&mut targets, &mut turn, missed, now_us);
-        let records = records_left.min(missed.requests * u64::from(setup.load.batch_size));
-        records_left -= records;
-        let counts = Counts {
-            requests: missed.requests,
-            records,
-        };
-        timeline.never_sent(since_start(missed.due_us), since_start(now_us), counts);
-    });
+    let missed = Counts {
+        requests: called.requests.saturating_sub(taken.requests),
+        records: called.records.saturating_sub(taken.records),
+    };
+    never_taken(
+        setup,
+        go,
+        &mut targets,
+        timeline,
+        missed.records,
+        until_us,
+        now_us,
+    );
     let unsent = Counts {
-        requests: called.requests.saturating_sub(taken.requests) + given_back.requests,
-        records: called.records.saturating_sub(taken.records) + given_back.records,
+        requests: missed.requests + given_back.requests,
+        records: missed.records + given_back.records,
     };
     let elapsed = Duration::from_micros(now_us.saturating_sub(go.start_us));
     let is_gone = |&target: &usize| {
@@ -449,6 +449,38 @@ fn merge(
     }
 }
 
+/// Records what was due by `until_us` and no connection took: as lower bounds, and in the second in which it was due.
+fn never_taken(
+    setup: &Setup,
+    go: &Go<'_>,
+    targets: &mut [Recorder],
+    timeline: &mut TimelineDelta,
+    mut records_left: u64,
+    until_us: u64,
+    now_us: u64,
+) {
+    let since_start = |us: u64| us.saturating_sub(go.start_us);
+    let mut turn = 0;
+    go.measured.missed(until_us, now_us, |missed| {
+        // No target was chosen for them: each bears its share, and what does not divide goes around.
+        let share = targets.len() as u64;
+        for offset in 0..share.min(missed.requests) {
+            let requests = (missed.requests - offset).div_ceil(share);
+            let target = (turn + offset) % share;
+            targets[target as usize].never_sent(missed.due_us, now_us, requests);
+        }
+        turn = (turn + missed.requests) % share;
+        // All requests but the last hold as many records as a batch.
+        let records = records_left.min(missed.requests * u64::from(setup.load.batch_size));
+        records_left -= records;
+        let counts = Counts {
+            requests: missed.requests,
+            records,
+        };
+        timeline.never_sent(since_start(missed.due_us), since_start(now_us), counts);
+    });
+}
+
 /// What the threads used and saw of themselves.
 fn generator(harvests: &[Harvest]) -> Generator {
     let each = |ratio: fn(&Harvest) -> Option<f64>| harvests.iter().filter_map(ratio).collect();
@@ -461,18 +493,6 @@ fn generator(harvests: &[Harvest]) -> Generator {
         clock_skew: Duration::ZERO,
         peak_rss_bytes: peak_rss_bytes(),
     }
-}
-
-/// Puts requests that were due and never taken into the latency of the targets. None was chosen for them: each bears its
-/// share, and what does not divide goes around, from `turn` on.
-fn spread(targets: &mut [Recorder], turn: &mut u64, missed: Missed, now_us: u64) {
-    let share = targets.len() as u64;
-    for offset in 0..share.min(missed.requests) {
-        let requests = (missed.requests - offset).div_ceil(share);
-        let target = (*turn + offset) % share;
-        targets[target as usize].never_sent(missed.due_us, now_us, requests);
-    }
-    *turn = (*turn + missed.requests) % share;
 }
 
 /// The largest resident set of this process so far.

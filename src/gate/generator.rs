@@ -344,6 +344,8 @@ mod tests {
             assert_eq!(failed(&open_loop(change)), [name]);
         }
         assert_eq!(failed(&open_loop(|_| {})), Vec::<String>::new());
+        let one_of_100 = open_loop(|f| f.never_sent(1));
+        assert_eq!(failed(&one_of_100), Vec::<String>::new(), "99 % is enough");
     }
 
     #[test]

@@ -106,3 +106,49 @@ pub(super) fn bounds_words(summary: &Summary) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{failing, good, report};
+    use super::*;
+
+    /// The line on how far apart the two P99 are, for these µs.
+    fn apart(corrected: u64, uncorrected: u64, send_delay: u64, bounds: &[&str]) -> String {
+        let mut report = report(&failing());
+        report.summary.latency_us.p99 = Some(corrected);
+        report.summary.service_time_us.p99 = Some(uncorrected);
+        report.summary.send_delay_us.p99 = Some(send_delay);
+        report.summary.lower_bounds = bounds.iter().map(|&name| name.to_owned()).collect();
+        apart_words(&report).unwrap_or_default()
+    }
+
+    #[test]
+    fn more_than_a_factor_of_two_is_told_with_its_cause() {
+        assert_eq!(apart(2_000, 1_000, 900, &[]), "");
+        let lines = [
+            apart(2_001, 1_000, 1_001, &[]),
+            apart(57_000, 1_000, 56_000, &["p95"]),
+            apart(57_000, 1_000, 56_000, &["p99"]),
+            apart(57_000, 1_000, 100, &["p99"]),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        the corrected P99 is 2 times the uncorrected one: requests waited before they could be sent
+        the corrected P99 is 57 times the uncorrected one: requests waited before they could be sent
+        the corrected P99 is ≥ 57 times the uncorrected one: requests waited before they could be sent
+        the corrected P99 is ≥ 57 times the uncorrected one, which leaves out those never sent or not answered
+        ");
+        let mut closed = report(&good());
+        closed.summary.service_time_us.p99 = Some(1);
+        assert_eq!(apart_words(&closed), None, "a closed loop corrects nothing");
+    }
+
+    #[test]
+    fn a_row_of_answered_requests_says_so() {
+        let mut fixture = good();
+        assert!(!latency_notes(&report(&fixture))[0].contains("answered"));
+        fixture.never_sent(10);
+        assert!(latency_notes(&report(&fixture))[0].contains("that of the 90 answered"));
+        let open = latency_notes(&report(&failing()))[0].clone();
+        assert!(open.contains("all of 100 requests") && open.contains("only for the 92 answered"));
+    }
+}

@@ -74,3 +74,24 @@ fn latency_cells(latency: &SecondLatency) -> [String; 3] {
         cell("max", latency.max),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{failing, good, report};
+    use super::*;
+
+    #[test]
+    fn open_loops_and_long_runs_are_shown_over_time() {
+        let spans = report(&failing()).over_time;
+        let shown = |fixture, spans: &[SpanRow], elapsed_secs| {
+            let mut report = report(&fixture);
+            report.over_time = spans.to_vec();
+            report.elapsed_secs = elapsed_secs;
+            rows(&report).len()
+        };
+        assert_eq!(shown(failing(), &spans, 2.05), 3);
+        assert_eq!(shown(good(), &spans, 9.9), 0);
+        assert_eq!(shown(good(), &spans, 10.0), 3);
+        assert_eq!(shown(failing(), &spans[1..], 10.0), 0, "nothing to compare");
+    }
+}

@@ -65,11 +65,14 @@ fn records(trial: &Trial, findings: &mut Findings) {
     let batch = u64::from(trial.report.plan.load.batch_size);
     let refused = known.told_refused + known.told_failed.values().sum::<u64>();
     let early = known.produces_answered_early * batch;
+    // A refusal cut short behind its status refuses all the same.
+    let died = u64::from(trial.truth.died_at.is_some());
+    let cut = trial.struck("cut") + trial.struck("reset");
+    let cut = batch * (cut + died * u64::from(trial.report.plan.load.concurrency));
     findings.at_most(
         "records rejected, against those refused",
         said.rejected,
-        // A refusal cut short behind its status refuses all the same.
-        refused + early + known.told_unclear,
+        refused + early + cut,
     );
     // An answer to another request says nothing of these records, and does not always show that it is one.
     let untold = batch * trial.struck("previous");
