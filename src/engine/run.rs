@@ -384,28 +384,9 @@ fn merge(
     let over_us = over_us.unwrap_or(now_us);
     let until_us = if interrupts > 0 { over_us } else { now_us };
     let called = go.measured.called(until_us, interrupts > 0);
-    let mut turn = 0;
     let taken = go.measured.taken();
-    let mut records_left = called.records.saturating_sub(taken.records);
-    let since_start = |us: u64| us.saturating_sub(go.start_us);
-    go.measured.missed(until_us, now_us, |missed| {
-        // No target was chosen for them: each bears its share, and what does not divide goes around.
-        let share = targets.len() as u64;
-        for offset in 0..share.min(missed.requests) {
-            let requests = (missed.requests - offset).div_ceil(share);
-            let target = (turn + offset) % share;
-            targets[target as usize].never_sent(missed.due_us, now_us, requests);
-        }
-        turn = (turn + missed.requests) % share;
-        let records = records_left.min(missed.requests * u64::from(setup.load.batch_size));
-        records_left -= records;
-        let (due_us, now_us) = (since_start(missed.due_us), since_start(now_us));
-        let counts = Counts {
-            requests: missed.requests,
-            records,
-        };
-        timeline.never_sent(due_us, now_us, counts);
-    });
+    let left = called.records.saturating_sub(taken.records);
+    count_missed(setup, go, &mut targets, timeline, until_us, now_us, left);
     let unsent = Counts {
         requests: called.requests.saturating_sub(taken.requests) + given_back.requests,
         records: called.records.saturating_sub(taken.records) + given_back.records,
@@ -455,6 +436,36 @@ fn merge(
         end,
         gone,
     }
+}
+
+/// Puts what was due and never taken into latency and timeline; it holds `records`. No target was chosen for it: each bears
+/// its share, and what does not divide goes around.
+fn count_missed(
+    setup: &Setup,
+    go: &Go<'_>,
+    targets: &mut [Recorder],
+    timeline: &mut TimelineDelta,
+    until_us: u64,
+    now_us: u64,
+    mut records: u64,
+) {
+    let share = targets.len() as u64;
+    let since_start = |us: u64| us.saturating_sub(go.start_us);
+    let mut turn = 0;
+    go.measured.missed(until_us, now_us, |missed| {
+        for offset in 0..share.min(missed.requests) {
+            let requests = (missed.requests - offset).div_ceil(share);
+            let target = (turn + offset) % share;
+            targets[target as usize].never_sent(missed.due_us, now_us, requests);
+        }
+        turn = (turn + missed.requests) % share;
+        let counts = Counts {
+            requests: missed.requests,
+            records: records.min(missed.requests * u64::from(setup.load.batch_size)),
+        };
+        records -= counts.records;
+        timeline.never_sent(since_start(missed.due_us), since_start(now_us), counts);
+    });
 }
 
 /// What the threads used and saw of themselves.
