@@ -221,9 +221,13 @@ where
         self.consume(length);
         self.answered_at = self.remembers.then(Instant::now);
         match sent {
-            Sent::Whole { answer, stays } => {
+            Sent::Whole {
+                answer,
+                stays,
+                last_write,
+            } => {
                 if let Some(account) = account {
-                    account.answered(&answer);
+                    account.answered(&answer, last_write);
                 }
                 Ok(Next::stays(stays))
             }

@@ -1,6 +1,7 @@
 //! How an answer leaves: in the writes its server makes, or as faults of the sending say.
 
 use std::io;
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
@@ -18,6 +19,8 @@ pub(super) enum Sent {
         answer: Answer,
         /// The connection stays.
         stays: bool,
+        /// When its last write began: no client can have all of it sooner.
+        last_write: Instant,
     },
     /// It broke off.
     Part { reset: bool },
@@ -91,18 +94,21 @@ where
         if let Some(limit) = limit {
             self.wire.truncate(limit);
         }
+        let mut last_write = Instant::now();
         match sending.drip {
             Some((pause, bytes)) => {
                 for (index, piece) in self.wire.bytes.chunks(bytes).enumerate() {
                     if index > 0 {
                         tokio::time::sleep(pause).await;
                     }
+                    last_write = Instant::now();
                     self.stream.write_all(piece).await?;
                     self.stream.flush().await?;
                 }
             }
             None => {
                 for piece in self.wire.writes() {
+                    last_write = Instant::now();
                     self.stream.write_all(piece).await?;
                     self.stream.flush().await?;
                 }
@@ -117,6 +123,10 @@ where
             self.shared.truth.dropped();
         }
         let stays = !ends && !sending.ends;
-        Ok(Sent::Whole { answer, stays })
+        Ok(Sent::Whole {
+            answer,
+            stays,
+            last_write,
+        })
     }
 }
