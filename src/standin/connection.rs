@@ -64,8 +64,6 @@ struct Connection<'a, S> {
     /// A fault may need the three below.
     remembers: bool,
     answered_at: Option<Instant>,
-    /// When the last piece of an answer was about to go to the kernel.
-    last_write: Instant,
     defect: Option<Defect>,
     /// The right answer to the last request.
     last: Option<Answer>,
@@ -88,7 +86,6 @@ where
         served: 0,
         remembers: shared.script.remembers(),
         answered_at: None,
-        last_write: Instant::now(),
         defect: None,
         last: None,
     };
@@ -224,9 +221,13 @@ where
         self.consume(length);
         self.answered_at = self.remembers.then(Instant::now);
         match sent {
-            Sent::Whole { answer, stays } => {
+            Sent::Whole {
+                answer,
+                stays,
+                last_write,
+            } => {
                 if let Some(account) = account {
-                    account.answered(&answer, self.last_write);
+                    account.answered(&answer, last_write);
                 }
                 Ok(Next::stays(stays))
             }

@@ -92,8 +92,8 @@ pub struct Counts {
     pub told_unclear: u64,
     /// Answers to produce requests by status, early ones included, when handed over whole.
     pub statuses: BTreeMap<u16, u64>,
-    /// From the end of the body to the moment before the answer's last piece went to the kernel, in microseconds: no client can
-    /// have read it earlier. Of produce requests answered after their body was read.
+    /// From the end of the body to the last write of the answer, in microseconds; produce requests answered after their
+    /// body was read. No client can see a shorter one.
     pub service_time_us: Histogram<u64>,
 }
 
@@ -339,11 +339,10 @@ impl Account<'_> {
         self.dropped.set(self.dropped.get() + records as u64);
     }
 
-    /// The whole answer is with the kernel, its last piece since `last_write`.
+    /// The whole answer is with the kernel; its last write began then.
     pub(crate) fn answered(&self, answer: &Answer, last_write: Instant) {
-        let took = last_write
-            .saturating_duration_since(self.read_at)
-            .as_micros();
+        let took = last_write.saturating_duration_since(self.read_at);
+        let took = took.as_micros();
         let took = u64::try_from(took).unwrap_or(LONGEST_US);
         let mut counts = self.close();
         counts.produces_answered += 1;

@@ -19,6 +19,8 @@ pub(super) enum Sent {
         answer: Answer,
         /// The connection stays.
         stays: bool,
+        /// When its last write began: no client can have all of it sooner.
+        last_write: Instant,
     },
     /// It broke off.
     Part { reset: bool },
@@ -92,20 +94,21 @@ where
         if let Some(limit) = limit {
             self.wire.truncate(limit);
         }
+        let mut last_write = Instant::now();
         match sending.drip {
             Some((pause, bytes)) => {
                 for (index, piece) in self.wire.bytes.chunks(bytes).enumerate() {
                     if index > 0 {
                         tokio::time::sleep(pause).await;
                     }
-                    self.last_write = Instant::now();
+                    last_write = Instant::now();
                     self.stream.write_all(piece).await?;
                     self.stream.flush().await?;
                 }
             }
             None => {
                 for piece in self.wire.writes() {
-                    self.last_write = Instant::now();
+                    last_write = Instant::now();
                     self.stream.write_all(piece).await?;
                     self.stream.flush().await?;
                 }
@@ -120,6 +123,10 @@ where
             self.shared.truth.dropped();
         }
         let stays = !ends && !sending.ends;
-        Ok(Sent::Whole { answer, stays })
+        Ok(Sent::Whole {
+            answer,
+            stays,
+            last_write,
+        })
     }
 }
