@@ -11,7 +11,7 @@ pub(super) struct Findings {
 
 impl Findings {
     /// `said` must be `known`.
-    pub(super) fn equal<T: PartialEq + Display>(&mut self, what: &str, said: T, known: T) {
+    pub(super) fn equal<T: PartialEq + Display + Copy>(&mut self, what: &str, said: T, known: T) {
         let holds = said == known;
         self.note(holds, || {
             format!("{what}: krush says {said}, the server knows {known}")
@@ -19,7 +19,7 @@ impl Findings {
     }
 
     /// `said` must lie between the two, both included.
-    pub(super) fn between<T: PartialOrd + Display>(
+    pub(super) fn between<T: PartialOrd + Display + Copy>(
         &mut self,
         what: &str,
         said: T,
@@ -33,7 +33,7 @@ impl Findings {
     }
 
     /// `said` must not be below `low`.
-    pub(super) fn at_least<T: PartialOrd + Display>(&mut self, what: &str, said: T, low: T) {
+    pub(super) fn at_least<T: PartialOrd + Display + Copy>(&mut self, what: &str, said: T, low: T) {
         let holds = said >= low;
         self.note(holds, || {
             format!("{what}: krush says {said}, true is at least {low}")
@@ -41,7 +41,7 @@ impl Findings {
     }
 
     /// `said` must not be above `high`.
-    pub(super) fn at_most<T: PartialOrd + Display>(&mut self, what: &str, said: T, high: T) {
+    pub(super) fn at_most<T: PartialOrd + Display + Copy>(&mut self, what: &str, said: T, high: T) {
         let holds = said <= high;
         self.note(holds, || {
             format!("{what}: krush says {said}, true is at most {high}")

@@ -78,9 +78,10 @@ impl Lines {
         };
         self.tell("starting");
         let servers = counted(cases as u64, "scripted server", "scripted servers");
-        let head = match self.wide {
-            true => self.line("case", "what the server did", "krush said"),
-            false => String::new(),
+        let head = if self.wide {
+            self.line("case", "what the server did", "krush said")
+        } else {
+            String::new()
         };
         self.print(&format!(
             "krush {version} selftest: the real engine against {servers}{scripts}\n\n{head}"
@@ -108,9 +109,7 @@ impl Lines {
         };
         let said = format!("{}: {verdict}", outcome.said);
         let mut text = self.line(case.name, case.happened, &said);
-        for wrong in wrong {
-            text.push_str(&format!("    {wrong}\n"));
-        }
+        text.extend(wrong.iter().flat_map(|wrong| ["    ", wrong, "\n"]));
         self.tell(case.name);
         self.print(&text)
     }
@@ -147,9 +146,7 @@ impl Lines {
             grouped(scripts.refused),
             units::latency(scripts.longest.as_micros() as u64),
         );
-        for wrong in wrong {
-            text.push_str(&format!("    {wrong}\n"));
-        }
+        text.extend(wrong.iter().flat_map(|wrong| ["    ", wrong, "\n"]));
         self.print(&text)
     }
 

@@ -40,7 +40,7 @@ fn a_true_report_has_no_wrong_figure_and_every_falsified_one_is_found() {
             records.unknown = 0;
         }),
         ("failed ones left out", |t| {
-            t.report.ledger.records.rejected = 0
+            t.report.ledger.records.rejected = 0;
         }),
         ("failed ones left out, and the sum made to fit", |t| {
             let records = &mut t.report.ledger.records;
@@ -49,7 +49,7 @@ fn a_true_report_has_no_wrong_figure_and_every_falsified_one_is_found() {
             records.unknown = 0;
         }),
         ("a request twice", |t| {
-            t.report.ledger.requests.complete += 1
+            t.report.ledger.requests.complete += 1;
         }),
         ("requests called rejected", |t| {
             let requests = &mut t.report.ledger.requests;
@@ -63,36 +63,36 @@ fn a_true_report_has_no_wrong_figure_and_every_falsified_one_is_found() {
             requests.complete -= 1;
         }),
         ("fewer scheduled", |t| {
-            t.report.ledger.requests.scheduled -= 1
+            t.report.ledger.requests.scheduled -= 1;
         }),
         ("throughput", |t| t.report.summary.records_per_sec *= 1.01),
         ("success", |t| t.report.summary.success_ratio = 1.0),
         ("a second's acks", |t| {
-            t.report.timeline[0].records_acked -= 1
+            t.report.timeline[0].records_acked -= 1;
         }),
         ("a second's requests", |t| {
-            t.report.timeline[0].requests += 1
+            t.report.timeline[0].requests += 1;
         }),
         ("a second's sent requests", |t| {
-            t.report.timeline[0].requests_sent += 1
+            t.report.timeline[0].requests_sent += 1;
         }),
         ("a failure left out", |t| {
             t.report.failures.pop();
         }),
         ("latency samples", |t| t.report.summary.latency_samples -= 5),
         ("lower bounds", |t| {
-            t.report.summary.latency_bound_samples = 0
+            t.report.summary.latency_bound_samples = 0;
         }),
         ("exit code", |t| t.report.verdict.exit_code = 0),
         ("void", |t| t.report.validity.void = true),
         ("a failed ledger check", |t| {
-            t.report.validity.checks[0].passed = false
+            t.report.validity.checks[0].passed = false;
         }),
         ("records stored that krush calls rejected", |t| {
-            t.truth.counts.records_stored += 51
+            t.truth.counts.records_stored += 51;
         }),
         ("a server that cannot count", |t| {
-            t.truth.counts.told_refused += 1
+            t.truth.counts.told_refused += 1;
         }),
     ];
     let honest = trial();
