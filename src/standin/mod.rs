@@ -3,7 +3,8 @@
 //! ```text
 //!  server ──► connection ──► head, body ──► serve ──► produce, metadata, v3 ──► backend
 //!  accepts     one at a time   read          routes    what each dialect does    memory | Kafka
-//!                  ◄── answer: headers, framing, write boundaries ◄── faults falsify
+//!                  ◄── answer: headers, framing, write boundaries ◄── falsify
+//!  faults: a script says what each request meets      truth: what was done and said, for a client to be held against
 //! ```
 //!
 //! It answers as Confluent REST Proxy 8.0.5 was recorded to (`tests/wire/`), or as another server ([`Dialect`]); it does

@@ -381,3 +381,73 @@ impl Drop for Account<'_> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, told: Option<Told>) -> Answer {
+        let mut answer = Answer::new(status, None, Vec::new());
+        answer.told = told;
+        answer
+    }
+
+    #[test]
+    fn each_record_is_told_one_thing() {
+        let told = |stored, failed: &[(i64, u64)]| {
+            Some(Told {
+                stored,
+                failed: failed.to_vec(),
+            })
+        };
+        // Status, entries; of 3 records: told stored, failed, refused, unclear.
+        for (status, told, wanted) in [
+            (200, told(3, &[]), (3, 0, 0, 0)),
+            (200, told(1, &[(50002, 2)]), (1, 2, 0, 0)),
+            (422, told(1, &[(2, 2)]), (1, 2, 0, 0)),
+            (200, told(2, &[]), (0, 0, 0, 3)),
+            (200, told(4, &[]), (0, 0, 0, 3)),
+            (422, told(2, &[]), (0, 0, 0, 3)),
+            (200, None, (0, 0, 0, 3)),
+            (204, None, (0, 0, 0, 3)),
+            (404, None, (0, 0, 3, 0)),
+            (500, None, (0, 0, 0, 3)),
+        ] {
+            let truth = Truth::new([]);
+            let worker = truth.worker();
+            worker.seen(true);
+            let account = worker.open();
+            account.received(3);
+            let what = format!("{status} {told:?}");
+            account.answered(&answer(status, told), Instant::now());
+            drop(account);
+            let counts = truth.snapshot().counts;
+            assert_eq!(counts.imbalance(), None, "{what}");
+            let failed = counts.told_failed.values().sum();
+            let found = (
+                counts.told_stored,
+                failed,
+                counts.told_refused,
+                counts.told_unclear,
+            );
+            assert_eq!(found, wanted, "{what}");
+            let ended = (counts.produces_answered, counts.produces_unanswered);
+            assert_eq!(ended, (1, 0), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_add_up_is_named() {
+        let mut counts = Counts {
+            records_received: 2,
+            ..Counts::default()
+        };
+        let wanted = "2 records received, 0 accounted for";
+        assert_eq!(counts.imbalance().as_deref(), Some(wanted));
+        counts.told_unclear = 2;
+        assert_eq!(counts.imbalance(), None);
+        counts.produces_read = 1;
+        let wanted = "1 requests read, 0 accounted for";
+        assert_eq!(counts.imbalance().as_deref(), Some(wanted));
+    }
+}
