@@ -53,6 +53,7 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     let mut stderr = std::io::stderr();
     let settings = Settings {
         faults: plan.target.faults.clone(),
+        faults_wait: true,
         ..Settings::default()
     };
     let start = || start_standin(settings);
@@ -94,7 +95,15 @@ pub(super) fn applied(
     observe: &mut dyn FnMut(Progress),
 ) -> Result<Option<Report>> {
     let setup = setup(plan, prepared)?;
-    let measured = match engine::run(&setup, control, observe) {
+    let mut observe = |progress| {
+        if progress == Progress::Starting
+            && let Some(standin) = &prepared.standin
+        {
+            standin.begin();
+        }
+        observe(progress);
+    };
+    let measured = match engine::run(&setup, control, &mut observe) {
         Ok(measured) => measured,
         Err(engine::Failed::Interrupted) => return Ok(None),
         Err(failed) => return Err(failure(plan, failed)),

@@ -78,6 +78,7 @@ impl Display {
                     grouped(wanted)
                 ),
             ),
+            Progress::Starting => (0.0, "starting".to_owned()),
             Progress::WarmingUp { left } => {
                 (0.0, format!("warming up, {} s left", left.as_secs() + 1))
             }

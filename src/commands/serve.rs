@@ -113,6 +113,7 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
     let faults = faults.collect::<Result<Faults, String>>();
     let defaults = Settings::default();
     Ok(Settings {
+        faults_wait: false,
         dialect: args.dialect,
         auto_create: !args.no_auto_create,
         default_partitions: args.partitions,

@@ -31,6 +31,8 @@ pub enum Progress {
         /// Wanted.
         wanted: u64,
     },
+    /// All connections are open: the load begins now.
+    Starting,
     /// Load that is not measured.
     WarmingUp {
         /// Time left.
@@ -113,6 +115,7 @@ pub fn run(
         }
         drop(news_sender);
         let outcome = opened(setup, &shared, control, &news, observe).and_then(|()| {
+            observe(Progress::Starting);
             let go = Go {
                 clock: Clock::start(),
                 warmup: &warmup,

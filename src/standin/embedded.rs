@@ -73,6 +73,11 @@ impl Embedded {
         &self.memory
     }
 
+    /// The load begins, and the script of faults with it.
+    pub fn begin(&self) {
+        self.truth.begin();
+    }
+
     /// What it did so far; final once it ended, by a fault or by [`stop`](Self::stop).
     pub fn truth(&self) -> TruthSnapshot {
         self.truth.snapshot()

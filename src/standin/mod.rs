@@ -79,6 +79,8 @@ pub struct Settings {
     pub tls: Option<tls::Server>,
     /// Scripted misbehaviour.
     pub faults: Faults,
+    /// The script begins with [`Embedded::begin`] instead of with the server: what happens before the load is not its business.
+    pub faults_wait: bool,
     /// Worker threads.
     pub threads: usize,
 }
@@ -95,6 +97,7 @@ impl Default for Settings {
             idle_timeout: None,
             tls: None,
             faults: Faults::new(),
+            faults_wait: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }

@@ -48,6 +48,9 @@ pub async fn serve(
 ) -> io::Result<Served> {
     let mut door = Door::new(listener)?;
     let script = Script::new(&settings.faults, Arc::clone(&truth));
+    if !settings.faults_wait {
+        truth.begin();
+    }
     let dies_after = script.dies_after();
     let threads = settings.threads.max(1);
     let jetty = settings.dialect == Dialect::Confluent;
@@ -78,7 +81,7 @@ pub async fn serve(
     let died = tokio::select! {
         () = shutdown => false,
         () = shared.died.notified() => true,
-        () = sleep_until_death(dies_after) => true,
+        () = sleep_until_death(&truth, dies_after) => true,
         () = accept(&mut door, &workers, &shared, &drop_all) => false,
     };
     drop(door);
@@ -112,11 +115,12 @@ fn idle_timeout(dialect: Dialect) -> Option<Duration> {
     }
 }
 
-async fn sleep_until_death(after: Option<Duration>) {
-    match after {
-        Some(after) => tokio::time::sleep(after).await,
-        None => std::future::pending().await,
-    }
+async fn sleep_until_death(truth: &Truth, after: Option<Duration>) {
+    let Some(after) = after else {
+        return std::future::pending().await;
+    };
+    truth.begins().await;
+    tokio::time::sleep(after).await;
 }
 
 type Handle = (mpsc::UnboundedSender<TcpStream>, thread::JoinHandle<()>);

@@ -10,8 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use tokio::sync::Notify;
 
 use super::answer::Answer;
+
+/// The script has not begun.
+const NOT_YET: u64 = u64::MAX;
 
 /// Longest service time told apart: an hour, in microseconds.
 const LONGEST_US: u64 = 3_600_000_000;
@@ -19,7 +23,11 @@ const LONGEST_US: u64 = 3_600_000_000;
 /// The running account of one server. Made before it starts, readable after it ended.
 #[derive(Debug)]
 pub struct Truth {
-    started: Instant,
+    made: Instant,
+    /// When the script began, µs after `made`; [`NOT_YET`] before.
+    begun_us: AtomicU64,
+    /// Holds a permit from then on.
+    begins: Notify,
     connections: AtomicU64,
     dropped: AtomicU64,
     died_at: OnceLock<Duration>,
@@ -42,8 +50,8 @@ pub struct Stall {
 /// read, held or stored is in `requests` and `produces_seen` only.
 #[derive(Debug, Clone)]
 pub struct TruthSnapshot {
-    /// When the server started; all durations here count from it.
-    pub started: Instant,
+    /// When the script began: with the server, or with the load. All durations here count from it.
+    pub begun: Option<Instant>,
     /// Connections accepted.
     pub connections: u64,
     /// Of these, connections that a fault closed. Those refused while nothing listened cannot be counted by a server.
@@ -207,11 +215,13 @@ impl Told {
 }
 
 impl Truth {
-    /// The account of a server that runs the faults with these texts; it starts now.
+    /// The account of a server that runs the faults with these texts; its script begins when it is told to.
     pub fn new(faults: impl IntoIterator<Item = String>) -> Self {
         let hits = faults.into_iter().map(|text| (text, AtomicU64::new(0)));
         Self {
-            started: Instant::now(),
+            made: Instant::now(),
+            begun_us: AtomicU64::new(NOT_YET),
+            begins: Notify::new(),
             connections: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             died_at: OnceLock::new(),
@@ -229,7 +239,7 @@ impl Truth {
         }
         let hits = self.hits.iter();
         TruthSnapshot {
-            started: self.started,
+            begun: self.begun(),
             connections: self.connections.load(Relaxed),
             connections_dropped: self.dropped.load(Relaxed),
             died_at: self.died_at.get().copied(),
@@ -241,8 +251,30 @@ impl Truth {
         }
     }
 
-    pub(crate) fn started(&self) -> Instant {
-        self.started
+    /// The script begins: its times count from now. Once begun it goes on.
+    pub(crate) fn begin(&self) {
+        let now_us = self.made.elapsed().as_micros() as u64;
+        let first = self
+            .begun_us
+            .compare_exchange(NOT_YET, now_us, Relaxed, Relaxed);
+        if first.is_ok() {
+            self.begins.notify_one();
+        }
+    }
+
+    /// Ready when the script has begun; for one waiter.
+    pub(crate) async fn begins(&self) {
+        self.begins.notified().await;
+    }
+
+    fn begun(&self) -> Option<Instant> {
+        let begun_us = self.begun_us.load(Relaxed);
+        (begun_us != NOT_YET).then(|| self.made + Duration::from_micros(begun_us))
+    }
+
+    /// Time since the script began; `None` before.
+    pub(crate) fn elapsed(&self) -> Option<Duration> {
+        self.begun().map(|begun| begun.elapsed())
     }
 
     /// A thread's own counter.
@@ -261,7 +293,8 @@ impl Truth {
     }
 
     pub(crate) fn died(&self) {
-        self.died_at.get_or_init(|| self.started.elapsed());
+        self.died_at
+            .get_or_init(|| self.elapsed().unwrap_or_default());
     }
 
     pub(crate) fn stalled(&self, stall: Stall) {

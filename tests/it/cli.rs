@@ -119,6 +119,7 @@ fn help_lists_the_commands() {
       64kb       Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
       run        Run a scenario file
       serve      Serve the built-in stand-in proxy on a port of its own
+      selftest   Run krush against servers that lie, and show that its figures do not
       help       Print this message or the help of the given subcommand(s)
 
     Options:

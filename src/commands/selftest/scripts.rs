@@ -204,6 +204,7 @@ fn trial(faults: &[String], load: &str) -> Result<Trial> {
     let texts: Vec<&str> = faults.iter().map(String::as_str).collect();
     let (url, standin) = load::start_standin(Settings {
         faults: trial::faults(&texts)?,
+        faults_wait: true,
         threads: 1,
         max_block: TIMEOUT,
         request_threads: 2,

@@ -40,6 +40,7 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Trial> {
     let mut plan = plan(setting.load)?;
     let mut settings = Settings {
         faults: faults(setting.faults)?,
+        faults_wait: true,
         threads: 1,
         ..Settings::default()
     };

@@ -67,8 +67,9 @@ impl Script {
         }
     }
 
-    fn elapsed(&self) -> Duration {
-        self.truth.started().elapsed()
+    /// Time since the script began; before that no fault holds.
+    fn elapsed(&self) -> Option<Duration> {
+        self.truth.elapsed()
     }
 
     fn has(&self, wanted: impl Fn(Kind) -> bool) -> bool {
@@ -129,7 +130,9 @@ impl Script {
 
     fn holds(&self, running: &Running) -> bool {
         let when = &running.fault.when;
-        when.holds(self.elapsed(), self.produces.load(Relaxed))
+        let seen = self.produces.load(Relaxed);
+        self.elapsed()
+            .is_some_and(|elapsed| when.holds(elapsed, seen))
     }
 
     /// Counts a connection in or out.
@@ -159,7 +162,9 @@ impl Script {
     /// A stall begins at its time, or with the first request once that many were seen, and happens once.
     fn stall(&self, running: &Running, length: Duration) -> Duration {
         let when = &running.fault.when;
-        let elapsed = self.elapsed();
+        let Some(elapsed) = self.elapsed() else {
+            return Duration::ZERO;
+        };
         let seen = self.produces.load(Relaxed);
         if running.begun.get().is_none() {
             let by_clock = when.after_requests == 0 && when.until_requests.is_none();
@@ -188,7 +193,9 @@ impl Script {
         if self.faults.is_empty() {
             return plan;
         }
-        let elapsed = self.elapsed();
+        let Some(elapsed) = self.elapsed() else {
+            return plan;
+        };
         let before = if asked.produce {
             self.produces.fetch_add(1, Relaxed)
         } else {
@@ -281,6 +288,7 @@ mod tests {
         let texts = faults.iter().map(|fault| (*fault).to_owned());
         let truth = Arc::new(Truth::new(texts));
         let faults: Vec<Fault> = faults.iter().map(|text| text.parse().unwrap()).collect();
+        truth.begin();
         Script::new(&faults, truth)
     }
 
