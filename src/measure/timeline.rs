@@ -94,6 +94,17 @@ impl Tally {
         }
     }
 
+    fn done(&mut self, acked: u64, records: u64) {
+        self.counts.records_acked += acked;
+        self.counts.requests += 1;
+        self.counts.failures += u64::from(acked < records);
+    }
+
+    fn sent(&mut self, records: u64) {
+        self.counts.records_sent += records;
+        self.counts.requests_sent += 1;
+    }
+
     fn due(&mut self, due: Counts, latency_us: u64, lower_bound: bool) {
         self.counts.records_due += due.records;
         self.counts.requests_due += due.requests;
@@ -127,39 +138,45 @@ pub struct TimelineDelta {
 impl TimelineDelta {
     fn second(&mut self, us: u64) -> &mut Tally {
         let second = us / 1_000_000;
-        let position = self.seconds[..self.used]
-            .iter()
-            .rposition(|open| open.counts.second == second);
-        let index = position.unwrap_or_else(|| {
-            if self.used == self.seconds.len() {
-                self.seconds.push(Tally::new(second));
-            } else {
-                self.seconds[self.used] = Tally::new(second);
-            }
-            self.used += 1;
-            self.used - 1
-        });
+        let mut used = self.seconds[..self.used].iter();
+        let index = match used.rposition(|open| open.counts.second == second) {
+            Some(index) => index,
+            None => self.add(second),
+        };
         &mut self.seconds[index]
+    }
+
+    fn add(&mut self, second: u64) -> usize {
+        let index = self.used;
+        self.used += 1;
+        match self.seconds.get_mut(index) {
+            Some(reused) => *reused = Tally::new(second),
+            None => self.seconds.push(Tally::new(second)),
+        }
+        index
     }
 
     /// Records an exchange that ended, in a part that started at `start_us`.
     pub fn ended(&mut self, exchange: &Exchange, start_us: u64) {
         let since_start = |us: u64| us.saturating_sub(start_us);
-        let records = exchange.records();
-        let done = &mut self.second(since_start(exchange.done_us)).counts;
-        done.records_acked += exchange.acked;
-        done.requests += 1;
-        done.failures += u64::from(exchange.acked < records);
-        let sent = &mut self.second(since_start(exchange.sent_us)).counts;
-        sent.records_sent += records;
-        sent.requests_sent += 1;
+        let (due_us, sent_us) = (since_start(exchange.due_us), since_start(exchange.sent_us));
+        let done_us = since_start(exchange.done_us);
         let latency_us = exchange.done_us.saturating_sub(exchange.due_us);
         let one = Counts {
             requests: 1,
-            records,
+            records: exchange.records(),
         };
-        self.second(since_start(exchange.due_us))
-            .due(one, latency_us, exchange.lower_bound);
+        let mut tally = self.second(done_us);
+        tally.done(exchange.acked, one.records);
+        // Mostly it is one second for all three: it is looked for once.
+        if sent_us / 1_000_000 != tally.counts.second {
+            tally = self.second(sent_us);
+        }
+        tally.sent(one.records);
+        if due_us / 1_000_000 != tally.counts.second {
+            tally = self.second(due_us);
+        }
+        tally.due(one, latency_us, exchange.lower_bound);
     }
 
     /// Records requests that were due and never sent by `now_us`; both since the start of the part.
@@ -178,6 +195,7 @@ impl TimelineDelta {
 #[derive(Debug, Default)]
 pub struct Timeline {
     open: BTreeMap<u64, Tally>,
+    /// By second.
     closed: Vec<SecondStats>,
     spans: Spans,
     so_far: Coarse,
@@ -217,25 +235,25 @@ impl Timeline {
 
     fn close(&mut self, open: &Tally) {
         let row = open.stats(open.counts.second);
-        // A straggler of a second that was closed already: its counts are added, its percentiles stay.
-        let closed = self.closed.iter_mut().rev();
-        if let Some(before) = closed
-            .into_iter()
-            .find(|before| before.second == row.second)
+        match self
+            .closed
+            .binary_search_by_key(&row.second, |row| row.second)
         {
-            before.add(&row);
-            before.max_us = before.max_us.max(row.max_us);
-            before.bounds.max |= row.bounds.max;
-            return;
+            // A straggler of a second that was closed already: its counts are added, its percentiles stay.
+            Ok(index) => {
+                let before = &mut self.closed[index];
+                before.add(&row);
+                before.max_us = before.max_us.max(row.max_us);
+                before.bounds.max |= row.bounds.max;
+            }
+            Err(index) => self.closed.insert(index, row),
         }
-        self.closed.push(row);
     }
 
     /// The finished rows, seconds without any event included, and the same in a few spans: of the load, which lasted for
     /// `load`, and one of what ended behind it until `elapsed`.
     pub fn finish(mut self, load: Duration, elapsed: Duration) -> (Vec<SecondStats>, Vec<Span>) {
         self.close_before(u64::MAX);
-        self.closed.sort_by_key(|row| row.second);
         let mut rows: Vec<SecondStats> = Vec::with_capacity(self.closed.len());
         for row in self.closed {
             let next = rows.last().map_or(0, |last| last.second + 1);
@@ -336,5 +354,42 @@ mod tests {
             (Some(100), Some(2_000_000))
         );
         assert!(rows[0].bounds.max && !rows[0].bounds.p50);
+    }
+
+    #[test]
+    fn rows_closed_out_of_order_come_out_in_order_each_once() {
+        let mut timeline = Timeline::default();
+        let mut delta = TimelineDelta::default();
+        for (number, second) in [7, 2, 5, 2, 7, 0].into_iter().enumerate() {
+            let us = second * 1_000_000;
+            delta.ended(&exchange(us, us, us + 100, 1, 0), 0);
+            timeline.take(&mut delta);
+            timeline.close_before(if number < 4 { second + 1 } else { u64::MAX });
+        }
+        let (rows, _) = timeline.finish(Duration::from_secs(8), Duration::from_secs(8));
+        let requests: Vec<_> = rows.iter().map(|r| (r.second, r.requests)).collect();
+        let wanted = [1, 0, 2, 0, 0, 1, 0, 2].into_iter().enumerate();
+        let wanted: Vec<_> = wanted.map(|(second, n)| (second as u64, n)).collect();
+        assert_eq!(requests, wanted);
+    }
+
+    #[test]
+    fn each_time_of_an_exchange_finds_its_second_whichever_of_them_are_the_same() {
+        for (due, sent, done) in [(1, 1, 1), (0, 1, 1), (0, 0, 1), (0, 1, 2)] {
+            let mut delta = TimelineDelta::default();
+            let us = |second: u64| second * 1_000_000 + 999_999;
+            delta.ended(&exchange(us(due), us(sent), us(done), 3, 0), 0);
+            let mut timeline = Timeline::default();
+            timeline.take(&mut delta);
+            let (rows, _) = timeline.finish(Duration::from_secs(3), Duration::from_secs(3));
+            let at = |of: fn(&SecondStats) -> u64| rows.iter().position(|row| of(row) == 1);
+            let found = [
+                at(|row| row.requests_due),
+                at(|row| row.requests_sent),
+                at(|row| row.requests),
+            ];
+            let wanted = [due, sent, done].map(|second| Some(second as usize));
+            assert_eq!(found, wanted);
+        }
     }
 }

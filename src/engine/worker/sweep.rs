@@ -46,11 +46,13 @@ impl Worker<'_> {
     }
 
     pub(super) fn hand_over(&mut self, now_us: u64) {
-        let due = self
+        let held = self
             .connections
             .iter()
             .filter_map(|connection| connection.request)
             .map(|request| request.due.due_us);
+        // Their latency is recorded when the drain ends.
+        let due = held.chain(self.given_back.iter().map(|&(_, due_us, _)| due_us));
         let next_us = self
             .go
             .and_then(|go| go.measured.next_due_us(&mut self.measured_cursor));
