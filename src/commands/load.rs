@@ -61,7 +61,7 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     let Some(prepared) = interrupts.unless_interrupted(ready) else {
         return Ok(exit::INTERRUPTED);
     };
-    let prepared = prepared?;
+    let mut prepared = prepared?;
     if prepared.facts.embedded {
         limits::descriptors(plan.load.concurrency, Ends::Both)?;
     }
@@ -77,6 +77,9 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     let Some(report) = report? else {
         return Ok(exit::INTERRUPTED);
     };
+    if let Some(standin) = &mut prepared.standin {
+        standin.stop()?;
+    }
     let files = report::write(&report, &plan.output.files);
     // A result that cannot be kept is at least shown.
     print_result(&plan, &report, files.as_deref().unwrap_or_default())?;

@@ -83,18 +83,27 @@ impl Embedded {
         self.truth.snapshot()
     }
 
-    /// Ends it and waits until it has ended; what it stored and did stays readable.
-    pub fn stop(&mut self) {
+    /// Ends it and waits until it has ended; what it stored and did stays readable. Once stopped, it stays so.
+    ///
+    /// # Errors
+    /// If it had failed before: then its account is of no use.
+    pub fn stop(&mut self) -> Result<()> {
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // Its result is of no use to anybody any more.
-            let _ = thread.join();
+        let Some(thread) = self.thread.take() else {
+            return Ok(());
+        };
+        let failed = |why: &str| Error::Internal(format!("the built-in stand-in failed: {why}"));
+        match thread.join() {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(failed(&error.to_string())),
+            Err(_) => Err(failed("its thread panicked")),
         }
     }
 }
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        self.stop();
+        // Who wants to know has stopped it.
+        let _ = self.stop();
     }
 }

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use super::backend::Backend;
@@ -191,12 +192,20 @@ impl Worker {
     async fn run(mut self, mut connections: mpsc::UnboundedReceiver<TcpStream>) {
         let clock = Rc::new(Clock::default());
         let counter = self.shared.truth.worker();
+        let mut serving = JoinSet::new();
         loop {
             let stream = tokio::select! {
+                Some(ended) = serving.join_next() => {
+                    pass_on(ended);
+                    continue;
+                }
                 stream = connections.recv() => stream,
                 _ = self.stopped.changed() => None,
             };
             let Some(stream) = stream else {
+                while let Some(ended) = serving.try_join_next() {
+                    pass_on(ended);
+                }
                 return;
             };
             let shared = Arc::clone(&self.shared);
@@ -204,18 +213,24 @@ impl Worker {
             let counter = Arc::clone(&counter);
             let tls = self.tls.clone();
             let drops = self.drops.clone();
-            tokio::task::spawn_local(async move {
+            serving.spawn_local(async move {
                 // A connection that cannot be set up is gone already.
                 let Ok(stream) = prepare(stream) else { return };
                 shared.script.opened(true);
-                let serving = serve_one(stream, tls, &shared, &clock, &counter);
                 tokio::select! {
-                    () = serving => {}
+                    () = serve_one(stream, tls, &shared, &clock, &counter) => {}
                     () = dropped(drops) => shared.truth.dropped(),
                 }
                 shared.script.opened(false);
             });
         }
+    }
+}
+
+/// A panic while a connection was served ends the whole server: whatever it counts from then on proves nothing.
+fn pass_on(ended: Result<(), JoinError>) {
+    if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+        std::panic::resume_unwind(panic);
     }
 }
 
@@ -267,4 +282,41 @@ fn prepare(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
 pub(crate) fn base_url(address: SocketAddr, tls: bool) -> String {
     let scheme = if tls { "https" } else { "http" };
     format!("{scheme}://{address}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use super::super::memory::Memory;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_while_a_connection_is_served_is_the_end_of_the_server() {
+        let listener = super::super::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let settings = Settings {
+            faults: vec!["status=503".parse().unwrap()],
+            ..Settings::default()
+        };
+        let memory = Memory::new(settings.memory_limits());
+        let backend = Backend::Memory(Arc::new(memory));
+        // The account of another script: what strikes finds no place in it.
+        let truth = Arc::new(Truth::new([]));
+        let asked = tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            let request = "POST /topics/t HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = Vec::new();
+            // It ends without a word, in whichever way.
+            let _ = stream.read_to_end(&mut answer);
+            answer
+        });
+        let shutdown = async move {
+            assert_eq!(asked.await.unwrap(), b"");
+        };
+        let served = serve(listener, settings, backend, truth, shutdown).await;
+        let error = served.expect_err("a failure").to_string();
+        assert_eq!(error, "a worker thread of the stand-in panicked");
+    }
 }

@@ -134,7 +134,7 @@ fn an_exchange_that_ends_badly_ends_as_scripted() {
         let said = matches!(fault, "early=413" | "no-keepalive" | "framing=close");
         assert_eq!(says, said, "{fault}: {text}");
         drop(stream);
-        server.stop();
+        server.stop().unwrap();
         let truth = server.truth();
         let counts = truth.counts;
         assert_eq!(counts.imbalance(), None, "{fault}");
@@ -250,7 +250,7 @@ fn a_dripping_answer_comes_whole_and_slowly() {
     let least = Duration::from_millis(2 * (pieces as u64 - 1));
     assert!(started.elapsed() >= least, "{:?}", started.elapsed());
     assert_eq!(reply.body.matches("\"offset\":").count(), 3);
-    server.stop();
+    server.stop().unwrap();
     assert_eq!(server.truth().counts.told_stored, 3);
 }
 
@@ -270,7 +270,7 @@ fn records_are_doubled_lost_or_reported_as_expired() {
         let faults: Vec<&str> = fault.split(';').collect();
         let mut server = with_faults(&faults);
         let reply = produce(&mut connect(&server), 10).unwrap();
-        server.stop();
+        server.stop().unwrap();
         let counts = server.truth().counts;
         assert_eq!(counts.imbalance(), None, "{fault}");
         let seen = (
@@ -342,7 +342,7 @@ fn the_previous_answer_comes_again_and_the_records_are_stored() {
         assert_eq!(body.matches("\"partition\"").count(), entries, "{body}");
         assert!(body.contains(&format!("\"offset\":{offset},")), "{body}");
     }
-    server.stop();
+    server.stop().unwrap();
     assert_eq!(stored(&server), 9);
     let truth = server.truth();
     let told = (truth.counts.told_stored, truth.counts.told_unclear);
@@ -362,7 +362,7 @@ fn an_early_200_has_no_entries_and_the_connection_goes_on() {
     stream.get_mut().write_all(body.as_bytes()).unwrap();
     let root = send(&mut stream, &request("GET", "/", "")).unwrap();
     assert_eq!((root.status, stored(&server)), (200, 0));
-    server.stop();
+    server.stop().unwrap();
     let counts = server.truth().counts;
     assert_eq!(counts.imbalance(), None);
     assert_eq!(
@@ -495,7 +495,7 @@ fn requests_that_wait_for_a_partition_stall_the_whole_server_when_they_hold_all_
             assert!(body["offsets"][1]["offset"].is_number(), "{body}");
         }
         assert!(started.elapsed() >= BLOCK);
-        server.stop();
+        server.stop().unwrap();
         let counts = server.truth().counts;
         assert_eq!(counts.imbalance(), None);
         assert_eq!(counts.told_failed.get(&50003), Some(&2));
@@ -510,7 +510,7 @@ fn log_normal_delays_spread() {
     for _ in 0..20 {
         assert!(produce(&mut stream, 1).is_some());
     }
-    server.stop();
+    server.stop().unwrap();
     let service = server.truth().counts.service_time_us;
     assert_eq!(service.len(), 20);
     let (low, high) = (service.min(), service.max());
@@ -578,7 +578,7 @@ fn without_a_share_the_keep_alive_defect_is_as_rare_as_it_was_measured() {
     }
     // 1.6 % at most, on a machine that answers at once; fewer on a slow one.
     assert!(bad <= 30, "{bad} of 600");
-    server.stop();
+    server.stop().unwrap();
     assert_eq!(stored(&server), server.truth().counts.records_received);
 }
 

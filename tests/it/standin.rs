@@ -292,7 +292,7 @@ fn the_account_says_what_was_stored_and_what_was_told() {
         for _ in 0..10 {
             let _ = produce(&mut connect(&server), 3);
         }
-        server.stop();
+        server.stop().unwrap();
         let truth = server.truth();
         let counts = &truth.counts;
         assert_eq!(counts.imbalance(), None, "{fault}");
@@ -323,7 +323,7 @@ fn the_account_of_a_server_that_died_holds_who_got_no_answer() {
         let _ = produce(&mut stream, 3);
     }
     assert_refused_soon(&server);
-    server.stop();
+    server.stop().unwrap();
     let truth = server.truth();
     assert!(truth.died_at.is_some());
     let counts = truth.counts;

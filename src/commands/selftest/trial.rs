@@ -66,7 +66,7 @@ pub(super) fn measured(plan: &Plan, mut prepared: Prepared<Embedded>) -> Result<
     let standin = prepared.standin.take();
     let mut standin =
         standin.ok_or_else(|| Error::Internal("the self-test has no server".to_owned()))?;
-    standin.stop();
+    standin.stop()?;
     Ok(Trial {
         report,
         truth: standin.truth(),
