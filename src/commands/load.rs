@@ -74,12 +74,13 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         display.show(progress);
     });
     display.end();
+    if let Some(standin) = &mut prepared.standin {
+        // First: a server that failed is no target that refused.
+        standin.stop()?;
+    }
     let Some(report) = report? else {
         return Ok(exit::INTERRUPTED);
     };
-    if let Some(standin) = &mut prepared.standin {
-        standin.stop()?;
-    }
     let files = report::write(&report, &plan.output.files);
     // A result that cannot be kept is at least shown.
     print_result(&plan, &report, files.as_deref().unwrap_or_default())?;

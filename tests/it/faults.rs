@@ -445,7 +445,7 @@ fn an_idle_connection_is_closed_silently() {
 
 #[test]
 fn requests_that_wait_for_a_partition_stall_the_whole_server_when_they_hold_all_threads() {
-    const BLOCK: Duration = Duration::from_millis(400);
+    const BLOCK: Duration = Duration::from_secs(1);
     let bad = r#"{"records":[{"partition":99,"value":1},{"value":2}]}"#;
     let block = format!("block={}ms@2req-4req", BLOCK.as_millis());
     for (faults, body) in [(vec![], bad), (vec![block.as_str()], "")] {
@@ -489,7 +489,7 @@ fn requests_that_wait_for_a_partition_stall_the_whole_server_when_they_hold_all_
             assert_eq!(entry["error_code"], 50003, "{body}");
             let text = entry["error"].as_str().unwrap();
             assert!(
-                text.contains("not present in metadata after 400 ms."),
+                text.contains("not present in metadata after 1000 ms."),
                 "{text}"
             );
             assert!(body["offsets"][1]["offset"].is_number(), "{body}");

@@ -60,13 +60,14 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Trial> {
 /// # Errors
 /// What kept the run from coming to a report.
 pub(super) fn measured(plan: &Plan, mut prepared: Prepared<Embedded>) -> Result<Trial> {
-    let report = load::applied(plan, &prepared, &Control::new(), &mut |_| {})?;
-    let report =
-        report.ok_or_else(|| Error::Internal("the self-test was interrupted".to_owned()))?;
+    let report = load::applied(plan, &prepared, &Control::new(), &mut |_| {});
     let standin = prepared.standin.take();
     let mut standin =
         standin.ok_or_else(|| Error::Internal("the self-test has no server".to_owned()))?;
+    // First: a server that failed is no target that refused.
     standin.stop()?;
+    let report =
+        report?.ok_or_else(|| Error::Internal("the self-test was interrupted".to_owned()))?;
     Ok(Trial {
         report,
         truth: standin.truth(),
