@@ -228,7 +228,7 @@ impl Judge {
                 break;
             };
             if self.first.is_none() {
-                self.first = plain_place(&bytes[..entry]);
+                self.first = Some(plain_place(&bytes[at..at + entry]));
             }
             count += 1;
             at += entry;
@@ -356,12 +356,22 @@ fn plain_entry(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The place that a plain entry names.
-fn plain_place(entry: &[u8]) -> Option<Place> {
-    let mut numbers = entry
-        .split(|byte| !byte.is_ascii_digit())
-        .filter(|digits| !digits.is_empty())
-        .map(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-    Some((numbers.next()??, numbers.next()??))
+fn plain_place(entry: &[u8]) -> Place {
+    let (partition, rest) = number(&entry[b"{\"partition\":".len()..]);
+    let (offset, _) = number(&rest[b",\"offset\":".len()..]);
+    (partition, offset)
+}
+
+/// A plain integer and what follows it.
+fn number(bytes: &[u8]) -> (i64, &[u8]) {
+    let mut value = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if !byte.is_ascii_digit() {
+            return (value, &bytes[at..]);
+        }
+        value = value * 10 + i64::from(byte - b'0');
+    }
+    (value, &[])
 }
 
 /// Length of a non-negative JSON integer that fits an `i64` for sure, not at the end of `bytes` (it may go on there).
