@@ -212,6 +212,28 @@ mod tests {
     }
 
     #[test]
+    fn the_page_has_a_row_for_every_check() {
+        let page = include_str!("../../docs/methodology.md");
+        let table = page.split("| check | held if | why |").nth(1).unwrap();
+        let rows = table.trim_start().lines().skip(1);
+        let rows = rows.map_while(|row| row.strip_prefix("| ")?.split(" |").next());
+        let mut said: Vec<&str> = rows
+            .map(|name| name.trim_end_matches(" (open loop)"))
+            .collect();
+        let mut fixture = Fixture::new();
+        fixture.open_loop(50_000.0);
+        fixture.plan.thresholds = vec![threshold("p95 > 2s", 95.0, 2e6)];
+        let checks = check(&fixture.run()).checks;
+        let mut made: Vec<&str> = checks
+            .iter()
+            .map(|check| check.name.trim_end_matches(" for P95"))
+            .collect();
+        said.sort_unstable();
+        made.sort_unstable();
+        assert_eq!(said, made);
+    }
+
+    #[test]
     fn each_fault_fails_its_own_check() {
         type Change = fn(&mut Fixture);
         let cases: [(&str, Change); 9] = [

@@ -91,14 +91,21 @@ fn header_lines(plan: &PlanSection, target: &TargetSection) -> String {
     lines.join("\n")
 }
 
-/// Aligned columns without borders: the first to the left, the others to the right if `numbers`.
+/// Aligned columns without borders: the first to the left, the others to the right if `numbers`. They move together where
+/// that keeps a line whole.
 fn columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
     let mut table = Builder::from_iter(rows).build();
     table.with(Borders::empty()).with(Padding::new(0, 2, 0, 0));
     if numbers {
         table.modify(Columns::new(1..), Alignment::right());
     }
-    let text = table.to_string();
+    let mut text = table.to_string();
+    if text
+        .lines()
+        .any(|line| line.trim_end().chars().count() > WIDTH)
+    {
+        text = table.with(Padding::new(0, 1, 0, 0)).to_string();
+    }
     text.lines().flat_map(|line| fit(line.trim_end())).collect()
 }
 

@@ -7,5 +7,6 @@ mod faults;
 mod kafka;
 mod layers;
 mod load;
+mod pages;
 mod selftest;
 mod standin;

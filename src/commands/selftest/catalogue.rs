@@ -288,22 +288,34 @@ fn load() -> Vec<Case> {
              [[load.stage]]\nramp = \"5k/s\"\nduration = \"800ms\"\n[[load.stage]]\nhold = \"5k/s\"\nduration = \"700ms\"\n", |t, f| {
             // 2,000 + 2,500 + 4,000 records; a request of 10 may fall to either side of each edge.
             f.between("records scheduled", t.records().scheduled, 8_460, 8_540);
-            f.equal("records acked", t.records().acked, t.records().scheduled);
+            f.equal("records acked, against those sent", t.records().acked, t.records().sent);
             passes(t, f);
         };
         "arrivals at random", "answers at once; Poisson", Honest, [], usual,
             "thresholds.fail_on = [\"success < 100%\"]\nload.rate = \"5k/s\"\nload.arrivals = \"poisson\"\nload.duration = \"1200ms\"\nload.batch_size = 10\nload.concurrency = 8\n", |t, f| {
             // 600 requests, ± 5 standard deviations.
             f.between("requests scheduled", t.requests().scheduled, 478, 722);
-            f.equal("records acked", t.records().acked, t.records().scheduled);
+            f.equal("records acked, against those sent", t.records().acked, t.records().sent);
             passes(t, f);
         };
     }
 }
 
+/// All that was sent is acked and stored, and all was sent; a machine without a CPU to spare may leave a little of an open loop
+/// unsent at its end, and krush says so.
 fn all_acked(trial: &Trial, findings: &mut Findings, records: u64) {
     findings.equal("records scheduled", trial.records().scheduled, records);
-    findings.equal("records acked", trial.records().acked, records);
+    let sent = trial.records().sent;
+    findings.equal("records acked", trial.records().acked, sent);
+    let open = trial.report.plan.load.is_open_loop();
+    let least = if open {
+        records - records / 100
+    } else {
+        records
+    };
+    findings.holds(sent >= least || open && busy(trial), || {
+        format!("records sent: {sent} of {records}")
+    });
     let stored = trial.truth.counts.records_stored;
     findings.equal(
         "records acked, against those stored",
@@ -314,19 +326,31 @@ fn all_acked(trial: &Trial, findings: &mut Findings, records: u64) {
 
 /// The run passes, unless this machine was too busy to make the load, and krush says so.
 fn passes(trial: &Trial, findings: &mut Findings) {
-    let report = &trial.report;
-    let failed = report.validity.checks.iter().filter(|check| !check.passed);
-    let busy = trial.exit() == exit::VOID
-        && failed
-            .clone()
-            .all(|check| check.name.starts_with("generator") || check.name.starts_with("offered"));
-    findings.holds(trial.exit() == exit::PASS || busy, || {
+    findings.holds(trial.exit() == exit::PASS || busy(trial), || {
         format!(
             "exit code {} of a run against an honest server: {}",
             trial.exit(),
-            report.verdict.reasons.join("; ")
+            trial.report.verdict.reasons.join("; ")
         )
     });
+}
+
+/// Void for want of CPU, or all that is missing was never sent.
+fn busy(trial: &Trial) -> bool {
+    let mut failed = trial
+        .report
+        .validity
+        .checks
+        .iter()
+        .filter(|check| !check.passed);
+    match trial.exit() {
+        exit::VOID => failed
+            .all(|check| check.name.starts_with("generator") || check.name.starts_with("offered")),
+        exit::THRESHOLD => {
+            trial.records().unsent > 0 && trial.records().acked == trial.records().sent
+        }
+        _ => false,
+    }
 }
 
 /// A server that stops for the last 40 % of 3 s: P95 is at least the outage, as a lower bound, and no pass.

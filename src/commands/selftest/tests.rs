@@ -1,5 +1,6 @@
 //! The self-test must fail when a figure is wrong: each one is falsified in turn.
 
+use super::case::Word;
 use super::catalogue::catalogue;
 use super::findings::Findings;
 use super::laws;
@@ -122,5 +123,34 @@ fn cases_have_names_of_their_own() {
     let names: Vec<&str> = catalogue().iter().map(|case| case.name).collect();
     for (index, name) in names.iter().enumerate() {
         assert!(!names[..index].contains(name), "{name}");
+    }
+}
+
+#[test]
+fn cases_that_the_page_names_are_as_it_says() {
+    let page = include_str!("../../../docs/methodology.md");
+    let catalogue = catalogue();
+    let commands = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ krush selftest '"));
+    let names: Vec<&str> = commands
+        .flat_map(|rest| rest.split('\'').step_by(2))
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert!(names.len() >= 6, "{names:?}");
+    for name in names {
+        let mut cases = catalogue
+            .iter()
+            .filter(|case| case.name.contains(name))
+            .peekable();
+        assert!(cases.peek().is_some(), "no case is called {name}");
+        for case in cases {
+            let line = format!("\n{}: {}\n", case.name, case.happened);
+            assert!(page.contains(&line), "{line} is not shown");
+        }
+    }
+    let unseeable = catalogue.iter().filter(|case| case.word == Word::Unseeable);
+    for case in unseeable {
+        assert!(page.contains(&format!("`{}`", case.name)), "{}", case.name);
     }
 }
