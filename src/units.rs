@@ -74,10 +74,12 @@ impl Rate {
             _ => return Err(wanted()),
         };
         let rate = number * factor;
-        if (0.0..=1e9).contains(&rate) {
-            Ok(Self(rate))
-        } else {
-            Err(wanted())
+        match rate {
+            0.0..=1e9 => Ok(Self(rate)),
+            _ if rate > 1e9 => Err(format!(
+                "`{text}` is too high a rate: at most 1000M/s, records per second"
+            )),
+            _ => Err(wanted()),
         }
     }
 }
@@ -92,7 +94,9 @@ impl FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, String> {
         match Self::or_zero(text)? {
             Self(rate) if rate > 0.0 => Ok(Self(rate)),
-            _ => Err(not_a_rate(text)),
+            _ => Err(format!(
+                "`{text}` is too low a rate: more than 0 records per second, such as 50k/s"
+            )),
         }
     }
 }
@@ -257,14 +261,33 @@ pub fn percent(ratio: f64) -> String {
     }
 }
 
-/// Bytes per second in MB/s (10^6), three digits.
-pub fn megabytes_per_sec(bytes_per_sec: f64) -> String {
-    format!("{} MB/s", rate_digits(bytes_per_sec / 1e6))
+/// Bytes per second in MB/s (10^6), three digits; in kB/s or B/s where that is less than a tenth.
+pub fn bytes_per_sec(bytes_per_sec: f64) -> String {
+    let (unit, name) = match bytes_per_sec {
+        few if few < 1e3 => (1.0, "B/s"),
+        some if some < 1e5 => (1e3, "kB/s"),
+        _ => (1e6, "MB/s"),
+    };
+    format!("{} {name}", rate_digits(bytes_per_sec / unit))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn little_traffic_is_not_none() {
+        let said = [0.0, 198.0, 4_321.0, 99_900.0, 250_000.0, 61_100_000.0].map(bytes_per_sec);
+        let wanted = [
+            "0 B/s",
+            "198 B/s",
+            "4.32 kB/s",
+            "99.9 kB/s",
+            "0.25 MB/s",
+            "61.1 MB/s",
+        ];
+        assert_eq!(said, wanted);
+    }
 
     #[test]
     fn sizes_and_rates_are_read_as_written() {

@@ -250,12 +250,17 @@ fn print_plan(plan: &Plan, origins: &Origins, out: &mut impl Write) -> std::io::
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     out.write_all(describe(plan, origins).as_bytes())?;
+    // Behind `#`, so that all of the output is a scenario to run.
     writeln!(
         out,
-        "\nFirst request, as it would be sent (nothing was sent):\n"
+        "\n# First request, as it would be sent (nothing was sent):\n#"
     )?;
     let request = payload::preview(plan, &run_name(), now.as_millis() as u64);
-    out.write_all(&without_secrets(&request))?;
-    writeln!(out)?;
+    let request = without_secrets(&request);
+    for line in request.split(|byte| *byte == b'\n') {
+        out.write_all(b"# ")?;
+        out.write_all(line.trim_ascii_end())?;
+        writeln!(out)?;
+    }
     out.flush()
 }

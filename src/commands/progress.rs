@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::engine::Progress;
 use crate::plan::{Plan, Stop};
-use crate::units::{grouped, latency, rate_digits};
+use crate::units::{counted, duration, grouped, latency, rate_digits};
 
 /// Between two lines where there is no terminal.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -21,6 +21,7 @@ pub(super) struct Display {
     log: bool,
     logged: Instant,
     stop: Stop,
+    drain: Duration,
     concurrency: u32,
     /// Time and records at the last reading of the rate, and that rate.
     reading: (Duration, u64, f64),
@@ -32,7 +33,7 @@ impl Display {
         let terminal = std::io::stderr().is_terminal();
         let bar = (terminal && !plan.output.quiet).then(|| {
             let bar = ProgressBar::with_draw_target(Some(1_000), ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{bar:20} {msg}")
+            let style = ProgressStyle::with_template("{bar:10} {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style.progress_chars("=> "));
             bar
@@ -42,6 +43,7 @@ impl Display {
             log: !terminal && !plan.output.quiet,
             logged: Instant::now(),
             stop: plan.load.stop,
+            drain: plan.load.drain,
             concurrency: plan.load.concurrency,
             reading: (Duration::ZERO, 0, 0.0),
         }
@@ -99,7 +101,26 @@ impl Display {
                     ),
                     Stop::Duration(all) => (elapsed.as_secs_f64() / all.as_secs_f64(), 0.0),
                 };
-                let mut text = format!(
+                let open = (open < u64::from(self.concurrency)).then_some(open);
+                if share >= 1.0 {
+                    return (1.0, self.ending(records_sent.saturating_sub(done), open));
+                }
+                // A narrow terminal cuts the end off: what is wrong comes before what is usual.
+                let mut text = match self.stop {
+                    Stop::Duration(all) => {
+                        format!("{} of {:.0} s  ", elapsed.as_secs(), all.as_secs_f64())
+                    }
+                    Stop::Messages(_) if left.is_finite() => format!("{left:.0} s left  "),
+                    Stop::Messages(_) => String::new(),
+                };
+                if let Some(open) = open {
+                    let _ = write!(text, "{open} of {} connections  ", self.concurrency);
+                }
+                if records_failed > 0 {
+                    let _ = write!(text, "{} FAILED  ", grouped(records_failed));
+                }
+                let _ = write!(
+                    text,
                     "{} records  {} rec/s",
                     grouped(records_acked),
                     rate_digits(rate)
@@ -107,25 +128,22 @@ impl Display {
                 if let Some(p95_us) = p95_us {
                     let _ = write!(text, "  P95 {}", latency(p95_us));
                 }
-                if records_failed > 0 {
-                    let _ = write!(text, "  {} FAILED", grouped(records_failed));
-                }
-                if open < u64::from(self.concurrency) {
-                    let _ = write!(text, "  {open} of {} connections", self.concurrency);
-                }
-                if share >= 1.0 {
-                    let _ = write!(
-                        text,
-                        "  draining {}",
-                        grouped(records_sent.saturating_sub(done))
-                    );
-                } else if let Stop::Duration(all) = self.stop {
-                    let (elapsed, all) = (elapsed.as_secs(), all.as_secs_f64());
-                    let _ = write!(text, "  {elapsed} of {all:.0} s");
-                } else if left.is_finite() {
-                    let _ = write!(text, "  {left:.0} s left");
-                }
                 (share.min(1.0), text)
+            }
+        }
+    }
+
+    /// The load is over: what is waited for. `open`: connections, if some are missing.
+    fn ending(&self, records: u64, open: Option<u64>) -> String {
+        let longest = duration(self.drain);
+        match (records, open) {
+            (0, Some(0)) => {
+                format!("load over; the target is gone: watching if it returns, {longest} at most")
+            }
+            (0, _) => "load over".to_owned(),
+            _ => {
+                let records = counted(records, "record", "records");
+                format!("load over; waiting for {records} in flight, {longest} at most")
             }
         }
     }
@@ -142,5 +160,57 @@ impl Display {
             self.reading = (elapsed, records, rate);
         }
         rate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn display(stop: Stop) -> Display {
+        Display {
+            bar: None,
+            log: false,
+            logged: Instant::now(),
+            stop,
+            drain: Duration::from_secs(30),
+            concurrency: 8,
+            reading: (Duration::ZERO, 0, 0.0),
+        }
+    }
+
+    fn running(secs: u64, sent: u64, acked: u64, failed: u64, open: u64) -> Progress {
+        Progress::Running {
+            elapsed: Duration::from_secs(secs),
+            records_sent: sent,
+            records_acked: acked,
+            records_failed: failed,
+            p95_us: Some(927),
+            open,
+        }
+    }
+
+    #[test]
+    fn a_line_says_what_is_wrong_first_and_what_is_waited_for() {
+        let timed = Stop::Duration(Duration::from_secs(10));
+        let looks = [
+            (timed, running(6, 12_080, 12_000, 0, 8)),
+            (timed, running(6, 12_000, 11_000, 1_000, 0)),
+            (Stop::Messages(24_000), running(6, 12_000, 12_000, 0, 8)),
+            (timed, running(11, 12_080, 12_000, 0, 8)),
+            (timed, running(11, 12_000, 12_000, 0, 0)),
+            (timed, running(11, 12_000, 12_000, 0, 8)),
+        ];
+        let lines = looks.map(|(stop, progress)| display(stop).line(progress).1);
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        6 of 10 s  12,000 records  2,000 rec/s  P95 927 µs
+        6 of 10 s  0 of 8 connections  1,000 FAILED  11,000 records  1,833 rec/s  P95 927 µs
+        6 s left  12,000 records  2,000 rec/s  P95 927 µs
+        load over; waiting for 80 records in flight, 30s at most
+        load over; the target is gone: watching if it returns, 30s at most
+        load over
+        ");
+        // Beside a bar of 10 columns, on a terminal of 80.
+        assert!(lines[3..].iter().all(|line| line.chars().count() < 69));
     }
 }

@@ -65,6 +65,8 @@ pub(crate) struct Missed {
 /// tens of millions of them.
 const SLICE_US: u64 = 1_000;
 const SLICE_OF_WAIT: u64 = 1_000;
+/// Nor does a slice reach into the next of these: each second of the timeline knows what was due in it.
+const SECOND_US: u64 = 1_000_000;
 
 impl Schedule {
     /// A part that starts at `start` and lasts for `length` (time), `records` (count), or whichever ends it first.
@@ -259,15 +261,23 @@ impl Schedule {
         while number < all {
             let first_us = self.due_us(cadence, &mut cursor, number);
             let wide_us = SLICE_US.max(now_us.saturating_sub(first_us) / SLICE_OF_WAIT);
-            let next = self
-                .due_by(cadence, first_us.saturating_add(wide_us).min(until_us))
-                .clamp(number + 1, all);
+            let slice_end_us = first_us
+                .saturating_add(wide_us)
+                .min(self.second_end_us(first_us))
+                .min(until_us);
+            let next = self.due_by(cadence, slice_end_us).clamp(number + 1, all);
             tell(Missed {
                 due_us: self.due_us(cadence, &mut cursor, next - 1),
                 requests: next - number,
             });
             number = next;
         }
+    }
+
+    /// The last moment of the second, counted from the start, that `us` lies in: a timeline's seconds are exact.
+    fn second_end_us(&self, us: u64) -> u64 {
+        let begin_us = us - us.saturating_sub(self.start_us) % SECOND_US;
+        begin_us.saturating_add(SECOND_US - 1)
     }
 
     /// The last moment up to `us` at which something can be due.

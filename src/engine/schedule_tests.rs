@@ -138,6 +138,18 @@ fn a_backlog_of_a_hundred_million_is_told_in_few_slices_each_with_its_least_wait
 }
 
 #[test]
+fn missed_requests_count_in_the_second_they_were_due_in() {
+    // Waits of a minute and more: slices of 60 ms would reach over the ends of seconds, which begin at 250 ms.
+    let start = Duration::from_millis(250);
+    let schedule = Schedule::new(start, Some(3 * SECOND), None, 1, Some(constant(100.0, 1)));
+    let mut due = [0; 3];
+    for (due_us, requests) in missed(&schedule, 60_000_000, 70_000_000) {
+        due[((due_us - 250_000) / 1_000_000) as usize] += requests;
+    }
+    assert_eq!(due, [100, 100, 100]);
+}
+
+#[test]
 fn threads_share_one_schedule() {
     for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
         let pace = Pace {

@@ -303,7 +303,7 @@ mod tests {
             s.toml:1: load.stage 1: `jump:1:1s` is not a stage: write hold:50k/s:30s, ramp:50k/s:30s or ramp:1k/s-50k/s:30s
             s.toml:1: load.stage 1: a duration of 0s is too short: more than zero, such as 30s
             s.toml:1: load.spike: a spike needs duration, such as duration = "5s"
-            s.toml:1: load.spike: rate: `0` is not a rate: write records per second, such as 50k/s, 1.5M/s or 40000
+            s.toml:1: load.spike: rate: `0` is too low a rate: more than 0 records per second, such as 50k/s
             s.toml:1: load.spike: `5/s@1s` is not a spike: write RATE@START+DURATION, such as 200k/s@30s+5s
             s.toml:3: load.spike: unknown key `rates`: a spike has at, duration, rate
             "#

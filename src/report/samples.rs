@@ -441,7 +441,7 @@ fn table_of_a_run_whose_target_was_gone() {
                       sent = acked 0 + rejected 0 + unknown 0
     requests          scheduled 0 = sent 0 + unsent 0
                       sent = complete 0 + partial 0 + rejected 0 + unknown 0
-    volume            over 0 µs: 0 MB/s payload, 0 MB/s wire, 0 answers/s
+    volume            over 0 µs: 0 B/s payload, 0 B/s wire, 0 answers/s
     generator         0.59 of 2 threads busy, 0 in flight
 
     failures  status  code  requests  records

@@ -168,8 +168,8 @@ pub(super) fn volume_words(summary: &Summary) -> String {
     format!(
         "over {}: {} payload, {} wire, {} answers/s",
         units::latency((summary.duration_secs * 1e6) as u64),
-        units::megabytes_per_sec(summary.payload_bytes_per_sec),
-        units::megabytes_per_sec(summary.wire_bytes_per_sec),
+        units::bytes_per_sec(summary.payload_bytes_per_sec),
+        units::bytes_per_sec(summary.wire_bytes_per_sec),
         rate_digits(summary.requests_per_sec)
     )
 }

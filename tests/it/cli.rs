@@ -82,7 +82,7 @@ fn scripted(answers: Vec<(&'static str, &'static str)>) -> String {
 
 /// Up to where a dry run begins to show the request, which differs from run to run.
 fn plan_of(text: &str) -> &str {
-    let plan = text.split("\nFirst request").next().unwrap_or_default();
+    let plan = text.split("\n# First request").next().unwrap_or_default();
     plan.split("--- stderr")
         .next()
         .unwrap_or_default()
@@ -101,6 +101,36 @@ macro_rules! shows {
     ($text:expr, @$snapshot:literal) => {
         settings().bind(|| insta::assert_snapshot!($text, @$snapshot))
     };
+}
+
+#[test]
+fn what_a_dry_run_prints_is_a_scenario_that_resolves_the_same() {
+    let dir = tempfile::tempdir().expect("a directory for the file");
+    let file = dir.path().join("again.toml");
+    let values = |text: &str| -> Vec<String> {
+        let lines = plan_of(text).lines();
+        let values = lines.map(|line| line.split(" #").next().unwrap_or_default().trim_end());
+        let values = values.filter(|line| !line.starts_with('#'));
+        values.map(str::to_owned).collect()
+    };
+    let first = krush(&[
+        "extreme",
+        "--stage",
+        "ramp:0.125/s-33333.35/s:1m30s500ms",
+        "--stage",
+        "hold:0:1s",
+        "--spike",
+        "12345.678/s@1.5s+250ms",
+        "--arrivals",
+        "poisson",
+        "--dry-run",
+    ]);
+    let out = first.split("--- stdout\n").nth(1).expect("a plan");
+    let out = out.split("--- stderr").next().expect("always one");
+    std::fs::write(&file, out).expect("can be written");
+    let again = krush(&["run", file.to_str().expect("UTF-8"), "--dry-run"]);
+    assert!(again.starts_with("code: 0"), "{again}");
+    assert_eq!(values(&first), values(&again));
 }
 
 #[test]
