@@ -77,6 +77,8 @@ pub enum Kind {
     Empty,
     /// 200 with the body cut in the middle, framing intact.
     Broken,
+    /// 200 with an HTML page behind the JSON, in one body.
+    Rubbish,
     /// This many entries more (or fewer) than records.
     Entries(i32),
     /// The answer of the produce request before on the connection, in place of this one's.
@@ -168,7 +170,7 @@ impl Kind {
     }
 }
 
-const EXAMPLES: &str = "one of delay=20ms, delay=lognormal(20ms,0.8), stall=1s@5s, die@10s, refuse@5s-8s, drop@5s, sever@every2, idle=2s, close@every100, reset=request@1%, reset=answer@1%, cut@1%, hang@1%, mute@1%, drip=5ms:16, fail=10%:50002, expired=10%, duplicate@1%, lose@1%, block@1%, status=503@1%, status=500:stored, status=500:some, early=413@1%, empty@1%, broken@1%, entries=-1@1%, previous@every10, framing=length, no-keepalive@1%, silent-close@1%, keepalive";
+const EXAMPLES: &str = "one of delay=20ms, delay=lognormal(20ms,0.8), stall=1s@5s, die@10s, refuse@5s-8s, drop@5s, sever@every2, idle=2s, close@every100, reset=request@1%, reset=answer@1%, cut@1%, hang@1%, mute@1%, drip=5ms:16, fail=10%:50002, expired=10%, duplicate@1%, lose@1%, block@1%, status=503@1%, status=500:stored, status=500:some, early=413@1%, empty@1%, broken@1%, rubbish@1%, entries=-1@1%, previous@every10, framing=length, no-keepalive@1%, silent-close@1%, keepalive";
 
 impl FromStr for Fault {
     type Err = String;
@@ -245,6 +247,7 @@ mod tests {
             "early=200@1%",
             "empty",
             "broken",
+            "rubbish@1%",
             "entries=-1@every10",
             "entries=+2",
             "previous@every10",

@@ -82,7 +82,7 @@ pub(super) fn kind(name: &str, value: Option<&str>) -> Result<Kind, Problem> {
 }
 
 /// Kinds without a value.
-const BARE: [(&str, Kind); 14] = [
+const BARE: [(&str, Kind); 15] = [
     ("die", Kind::Die),
     ("refuse", Kind::Refuse),
     ("drop", Kind::Drop),
@@ -93,6 +93,7 @@ const BARE: [(&str, Kind); 14] = [
     ("mute", Kind::Hang { stored: false }),
     ("empty", Kind::Empty),
     ("broken", Kind::Broken),
+    ("rubbish", Kind::Rubbish),
     ("previous", Kind::Previous),
     ("no-keepalive", Kind::NoKeepAlive),
     ("silent-close", Kind::SilentClose),

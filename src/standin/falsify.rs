@@ -35,6 +35,13 @@ pub(crate) fn falsified(
         Falsify::Entries(_) => return answer,
         Falsify::Defect(defect) => return defective(head, defect, answer, last),
         Falsify::Empty => answer.body.clear(),
+        Falsify::Rubbish => {
+            let page = html(500, "Server Error", &absolute(head));
+            answer.around = Some(Box::new(Around {
+                before: Vec::new(),
+                behind: page,
+            }));
+        }
         Falsify::Broken => {
             let half = answer.body.len() / 2;
             answer.body.truncate(half);

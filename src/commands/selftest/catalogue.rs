@@ -8,6 +8,7 @@ use super::trial::{Setting, Trial};
 use crate::error::exit;
 use crate::measure::FailureKind as Kind;
 use crate::standin::Settings;
+use crate::wire::Dialect;
 
 /// 500 requests/s of 10 records over 8 connections.
 const OPEN: &str = "\
@@ -53,6 +54,15 @@ fn usual(_: &mut Settings) {}
 fn impatient(settings: &mut Settings) {
     settings.max_block = Duration::from_millis(200);
     settings.request_threads = 4;
+}
+
+/// Blocks for 0.6 s instead of 60, on its 200 request threads.
+fn hurried(settings: &mut Settings) {
+    settings.max_block = Duration::from_millis(600);
+}
+
+fn strimzi(settings: &mut Settings) {
+    settings.dialect = Dialect::Strimzi;
 }
 
 macro_rules! cases {
@@ -109,6 +119,21 @@ fn gone() -> Vec<Case> {
             f.at_most("records acked", t.records().acked, 1_000);
             f.equal("exit code", t.exit(), exit::TARGET);
         };
+        "dead, closed loop", "dies after 0.4 s of 1 s", Seen, ["die@400ms", "delay=5ms"], usual,
+            "thresholds.fail_on = [\"success < 100%\"]\nload.duration = \"1s\"\nload.batch_size = 10\nload.concurrency = 8\nload.timeout = \"1s\"\n", |t, f| {
+            f.at_least("largest latency in µs, of requests that waited for it", t.report.summary.latency_us.max.unwrap_or(0), 300_000);
+            f.holds(t.report.summary.is_lower_bound("max"), || "the largest is not marked as a lower bound".to_owned());
+            f.equal("exit code", t.exit(), exit::TARGET);
+        };
+        "refuses, closed loop", "drops all at 0.1 s, refuses new ones until 0.9 s", Seen,
+            ["drop@100ms", "refuse@100ms-900ms", "delay=20ms"], usual,
+            "thresholds.fail_on = [\"success < 100%\"]\nload.messages = 2_000\nload.batch_size = 10\nload.concurrency = 8\nload.timeout = \"8s\"\n", |t, f| {
+            f.equal("records unsent", t.records().unsent, 0);
+            // Each connection's next request waits for it: that is not forgiven when the connection is made.
+            f.at_least("P99 in µs, against a refusal of 0.8 s", t.report.summary.latency_us.p99.unwrap_or(0), 500_000);
+            f.at_least("connections that could not be made", t.report.connections.connect_failures, 1);
+            f.at_least("connections opened again", t.report.connections.reconnects, 8);
+        };
         "refuses connections", "drops all at 0.4 s, refuses new ones until 0.8 s", Seen,
             ["drop@400ms", "refuse@400ms-800ms"], usual, OPEN, |t, f| {
             f.at_least("largest latency in µs, against a refusal of 0.4 s", t.report.summary.latency_us.max.unwrap_or(0), 300_000);
@@ -120,13 +145,15 @@ fn gone() -> Vec<Case> {
 #[rustfmt::skip]
 fn slow() -> Vec<Case> {
     cases! {
-        "stalls in mid-run", "holds everything for 0.6 s of 3 s", Seen, ["stall=600ms@1s"], usual, LONG, |t, f| {
+        "stalls in mid-run", "holds everything for 0.6 s of 3 s", Seen, ["stall=600ms@700ms"], usual, LONG, |t, f| {
             all_acked(t, f, 15_000);
             let (corrected, uncorrected) = (t.report.summary.latency_us, t.report.summary.service_time_us);
             // A fifth of the requests came due in it; 8 connections met it.
             f.at_least("P90 from due in µs", corrected.p90.unwrap_or(0), 200_000);
             f.at_least("P95 from due in µs", corrected.p95.unwrap_or(0), 380_000);
             f.at_least("largest in µs", corrected.max.unwrap_or(0), 500_000);
+            // It holds what is due from 0.7 s on until 1.3 s: those acks are the next second's.
+            f.at_most("records acked in the first second", t.report.timeline[0].records_acked, 3_700);
             let tenth = corrected.p95.unwrap_or(0) / 4;
             f.at_most("P95 from send in µs, which must not show it", uncorrected.p95.unwrap_or(0), tenth);
         };
@@ -142,6 +169,13 @@ fn slow() -> Vec<Case> {
             let known = t.truth.counts.service_time_us.value_at_percentile(95.0);
             let said = t.report.summary.service_time_us.p95.unwrap_or(0);
             f.between("P95 of service time in µs, against the server's", said, known - known / 500, known * 3 / 2 + 20_000);
+        };
+        "stalls at the end", "holds everything from 0.9 s to 1.5 s of 1.2 s", Seen, ["stall=600ms@900ms"], usual, OPEN, |t, f| {
+            f.equal("records scheduled", t.records().scheduled, 6_000);
+            f.equal("records acked or unsent", t.records().acked + t.records().unsent, 6_000);
+            f.at_least("largest latency in µs", t.report.summary.latency_us.max.unwrap_or(0), 500_000);
+            // Throughput is over all the time that the answers took, not over the time that was planned.
+            f.at_least("seconds measured", t.report.summary.duration_secs, 1.4);
         };
         "slower than the load", "5 ms an answer, 1 connection, 500/s asked", Seen, ["delay=5ms"], usual,
             "thresholds.fail_on = [\"success < 100%\"]\nload.rate = \"5k/s\"\nload.duration = \"1200ms\"\nload.batch_size = 10\nload.concurrency = 1\nload.timeout = \"1s\"\n", |t, f| {
@@ -164,6 +198,18 @@ fn slow() -> Vec<Case> {
         "stands still", "missing partitions hold its request threads", Seen, ["block@10%"], impatient, FEW, |t, f| {
             f.equal("requests with refused records", t.failures(Kind::RecordRejected).0, t.hits(0));
             f.at_least("largest latency in µs", t.report.summary.latency_us.max.unwrap_or(0), 200_000);
+        };
+        "200 blocked requests", "they hold all its threads; 20 more come", Seen,
+            ["block@0req-200req"], hurried,
+            "thresholds.fail_on = [\"success < 100%\"]\nload.messages = 2_200\nload.batch_size = 10\nload.concurrency = 220\nload.timeout = \"20s\"\n", |t, f| {
+            f.equal("records rejected", t.records().rejected, 200);
+            f.equal("requests that were blocked", t.hits(0), 200);
+            // Had the 20 been served meanwhile, the mean would be a tenth lower.
+            f.at_least("mean latency in µs", t.report.summary.latency_us.mean.unwrap_or(0.0), 598_000.0);
+        };
+        "ignores some", "neither stores nor answers them", Seen, ["mute@2%"], usual, FEW, |t, f| {
+            f.equal("requests given up, against those never answered", t.failures(Kind::Timeout).0 + t.failures(Kind::InFlight).0, t.hits(0));
+            f.equal("records stored, none of those", t.truth.counts.records_stored, t.records().acked);
         };
     }
 }
@@ -201,6 +247,10 @@ fn refusing() -> Vec<Case> {
             f.equal("records rejected or unknown", t.records().rejected + t.records().unknown, 1_000);
             f.equal("records stored, none of those", t.truth.counts.records_stored, t.records().acked);
         };
+        "says yes before the body", "200 without entries, then throws the body away", Seen, ["early=200@10%"], usual, CLOSED, |t, f| {
+            f.equal("records unknown", t.records().unknown, 1_000);
+            f.equal("records stored, none of those", t.truth.counts.records_stored, t.records().acked);
+        };
     }
 }
 
@@ -210,6 +260,7 @@ fn unclear() -> Vec<Case> {
     cases! {
         "200 without a body", "every tenth", Seen, ["empty@10%"], usual, CLOSED, |t, f| unknown(t, f, Kind::EmptyAnswer);
         "200 with half a JSON", "every tenth", Seen, ["broken@10%"], usual, CLOSED, |t, f| unknown(t, f, Kind::UnreadableAnswer);
+        "200 with HTML behind its JSON", "every tenth", Seen, ["rubbish@10%"], usual, CLOSED, |t, f| unknown(t, f, Kind::RubbishAfterAnswer);
         "an entry too few", "every tenth answer", Seen, ["entries=-1@10%"], usual, CLOSED, |t, f| unknown(t, f, Kind::WrongEntryCount);
         "an entry too many", "every tenth answer", Seen, ["entries=+1@10%"], usual, CLOSED, |t, f| unknown(t, f, Kind::WrongEntryCount);
         "the answer before", "every tenth request gets the last one's answer again", Seen, ["previous@every10"], usual, CLOSED, |t, f| {
@@ -217,7 +268,7 @@ fn unclear() -> Vec<Case> {
             // The first two answers of a connection may be a mock's.
             f.between("answers not believed, against those repeated", seen, t.hits(0).saturating_sub(8), t.hits(0));
         };
-        "keep-alive defect of 8.0.0", "empty 200, 500 without JSON, HTML, no answer", Seen, ["keepalive@5%"], usual, CLOSED, |t, f| {
+        "keep-alive defect of 8.0.0", "an empty 200 or 500 on a connection used before", Seen, ["keepalive@5%"], usual, CLOSED, |t, f| {
             f.equal("records unknown", t.records().unknown, t.hits(0) * 10);
             f.equal("records stored", t.truth.counts.records_stored, 10_000);
             f.equal("records rejected", t.records().rejected, 0);
@@ -237,6 +288,7 @@ fn framing() -> Vec<Case> {
     cases! {
         "chunked answers", "in three writes", Honest, ["framing=chunked"], usual, CLOSED, |t, f| all_acked(t, f, 10_000);
         "answers with a length", "Content-Length", Honest, ["framing=length"], usual, CLOSED, |t, f| all_acked(t, f, 10_000);
+        "Strimzi's entries", "without error_code", Honest, [], strimzi, CLOSED, |t, f| all_acked(t, f, 10_000);
         "answers that end by close", "no length at all", Honest, ["framing=close"], usual, FEW, |t, f| all_acked(t, f, 2_000);
         "no keep-alive", "Connection: close in every answer", Honest, ["no-keepalive"], usual, FEW, |t, f| {
             all_acked(t, f, 2_000);
@@ -293,7 +345,8 @@ fn load() -> Vec<Case> {
         };
         "arrivals at random", "answers at once; Poisson", Honest, [], usual,
             "thresholds.fail_on = [\"success < 100%\"]\nload.rate = \"5k/s\"\nload.arrivals = \"poisson\"\nload.duration = \"1200ms\"\nload.batch_size = 10\nload.concurrency = 8\n", |t, f| {
-            // 600 requests, ± 5 standard deviations.
+            // 600 requests, ± 5 standard deviations; even arrivals would be exactly as many.
+            f.holds(t.requests().scheduled != 600, || "the arrivals are not at random".to_owned());
             f.between("requests scheduled", t.requests().scheduled, 478, 722);
             f.equal("records acked, against those sent", t.records().acked, t.records().sent);
             passes(t, f);
@@ -313,7 +366,7 @@ fn all_acked(trial: &Trial, findings: &mut Findings, records: u64) {
     } else {
         records
     };
-    findings.holds(sent >= least || open && busy(trial), || {
+    findings.holds(sent >= least || open && is_busy(trial), || {
         format!("records sent: {sent} of {records}")
     });
     let stored = trial.truth.counts.records_stored;
@@ -326,7 +379,7 @@ fn all_acked(trial: &Trial, findings: &mut Findings, records: u64) {
 
 /// The run passes, unless this machine was too busy to make the load, and krush says so.
 fn passes(trial: &Trial, findings: &mut Findings) {
-    findings.holds(trial.exit() == exit::PASS || busy(trial), || {
+    findings.holds(trial.exit() == exit::PASS || is_busy(trial), || {
         format!(
             "exit code {} of a run against an honest server: {}",
             trial.exit(),
@@ -336,7 +389,7 @@ fn passes(trial: &Trial, findings: &mut Findings) {
 }
 
 /// Void for want of CPU, or all that is missing was never sent.
-fn busy(trial: &Trial) -> bool {
+fn is_busy(trial: &Trial) -> bool {
     let mut failed = trial
         .report
         .validity

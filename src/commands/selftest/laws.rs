@@ -2,6 +2,7 @@
 
 use super::findings::Findings;
 use super::trial::Trial;
+use crate::report::Report;
 
 /// Compares everything that can be compared without knowing the script.
 pub(super) fn check(trial: &Trial, findings: &mut Findings) {
@@ -119,12 +120,13 @@ fn figures(trial: &Trial, findings: &mut Findings) {
     findings.equal("requests in the timeline", ended, ledger.requests.sent);
     let sent: u64 = report.timeline.iter().map(|row| row.requests_sent).sum();
     findings.equal("requests sent in the timeline", sent, ledger.requests.sent);
-    // A run by count may be given up before all of it came due.
-    let all_due = report.plan.load.is_open_loop() && report.plan.load.messages.is_none();
+    // A run by count may be given up before all of it came due; one by time schedules only what does.
+    let all_due = report.plan.load.messages.is_none();
     if all_due {
         let due: u64 = report.timeline.iter().map(|row| row.records_due).sum();
         let scheduled = ledger.records.scheduled;
         findings.equal("records due in the timeline", due, scheduled);
+        due_by_second(report, findings);
     }
     let failed: u64 = report.failures.iter().map(|row| row.records).sum();
     findings.equal(
@@ -138,7 +140,7 @@ fn figures(trial: &Trial, findings: &mut Findings) {
     if all_due {
         findings.equal("lower bounds of latency", bounds, unanswered + unsent);
     } else {
-        // In a closed loop a request that no connection was free for never came due.
+        // A request that nobody asked for any more never came due.
         findings.between(
             "lower bounds of latency",
             bounds,
@@ -183,6 +185,26 @@ fn figures(trial: &Trial, findings: &mut Findings) {
             let what = format!("{name} of service time in µs, against the server's");
             findings.at_least(&what, said, known);
         }
+    }
+}
+
+/// At a constant rate nothing that a server does may move a request to another second: lateness is never forgiven.
+fn due_by_second(report: &Report, findings: &mut Findings) {
+    let load = &report.plan.load;
+    let (Some(rate), Some(secs)) = (load.rate_records_per_sec, load.duration_secs) else {
+        return;
+    };
+    if load.spike.is_some() || load.arrivals.as_deref() != Some("uniform") {
+        return;
+    }
+    let batch = f64::from(load.batch_size);
+    let before = |end: f64| (end.min(secs) * rate / batch).ceil();
+    for row in &report.timeline {
+        let second = row.second as f64;
+        let planned = before(second + 1.0) - before(second);
+        let due = row.records_due as f64 / batch;
+        let what = format!("requests due in second {}", row.second + 1);
+        findings.between(&what, due, planned - 1.0, planned + 1.0);
     }
 }
 

@@ -61,26 +61,34 @@ pub fn selftest(args: &SelftestArgs) -> Result<u8> {
         |index| cases[index].run(),
         |index, outcome: Outcome| {
             wrong += usize::from(!outcome.findings.wrong().is_empty());
-            lines.case(&cases[index], &outcome)
+            lines.case(&cases[index], &outcome)?;
+            Ok(lines.read)
         },
     )?;
+    if !lines.read {
+        return Ok(code(wrong));
+    }
     if scripts > 0 {
         let mut tally = Scripts::new(args.seed);
         let run = |index: usize| scripts::run(args.seed, index as u64);
         in_turn(scripts, jobs() * 4, run, |_, outcome| {
             tally.add(&outcome);
             lines.progress(tally.run, scripts);
-            Ok(())
+            Ok(true)
         })?;
         wrong += usize::from(!tally.wrong().is_empty());
         lines.scripts(&tally)?;
     }
     lines.end(wrong, began.elapsed())?;
-    Ok(if wrong == 0 {
+    Ok(code(wrong))
+}
+
+fn code(wrong: usize) -> u8 {
+    if wrong == 0 {
         exit::PASS
     } else {
         exit::INTERNAL
-    })
+    }
 }
 
 /// Cases run side by side: they wait more than they compute.
@@ -90,12 +98,12 @@ fn jobs() -> usize {
         .clamp(2, 8)
 }
 
-/// Does `work` for `0..count` on `jobs` threads and hands over what comes of it in order.
+/// Does `work` for `0..count` on `jobs` threads and hands over what comes of it in order, until `done` says that it is enough.
 fn in_turn<T: Send>(
     count: usize,
     jobs: usize,
     work: impl Fn(usize) -> T + Sync,
-    mut done: impl FnMut(usize, T) -> Result<()>,
+    mut done: impl FnMut(usize, T) -> Result<bool>,
 ) -> Result<()> {
     let next = AtomicUsize::new(0);
     let (sender, results) = channel();
@@ -117,7 +125,9 @@ fn in_turn<T: Send>(
         for (index, result) in results {
             early.insert(index, result);
             while let Some(result) = early.remove(&wanted) {
-                done(wanted, result)?;
+                if !done(wanted, result)? {
+                    return Ok(());
+                }
                 wanted += 1;
             }
         }
@@ -125,9 +135,11 @@ fn in_turn<T: Send>(
     })
 }
 
-fn written(result: std::io::Result<()>) -> Result<()> {
+/// Whether anybody still reads stdout: a reader that left (`krush selftest | head`) has seen what it wanted.
+fn written(result: std::io::Result<()>) -> Result<bool> {
     match result {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::stdout(error)),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Error::stdout(error)),
     }
 }

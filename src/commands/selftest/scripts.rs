@@ -23,7 +23,7 @@ const TIMEOUT: Duration = Duration::from_millis(150);
 const HANG: Duration = Duration::from_secs(20);
 
 /// Kinds of faults; `{ms}` and `{n}` are drawn.
-const KINDS: [&str; 30] = [
+const KINDS: [&str; 32] = [
     "delay={ms}ms",
     "delay=lognormal({ms}ms,0.8)",
     "stall={ms}ms",
@@ -44,6 +44,8 @@ const KINDS: [&str; 30] = [
     "status=500:some",
     "empty",
     "broken",
+    "rubbish",
+    "mute",
     "entries=-1",
     "entries=+1",
     "no-keepalive",
@@ -155,8 +157,8 @@ pub(super) fn run(seed: u64, number: u64) -> Outcome {
 fn fault(random: &mut StdRng) -> String {
     let kind = KINDS.choose(random).expect("there are kinds");
     // Some make no sense without a time, or end everything at once.
-    let needs =
-        matches!(*kind, "die" | "refuse" | "drop" | "hang" | "block") || kind.starts_with("stall");
+    let needs = matches!(*kind, "die" | "refuse" | "drop" | "hang" | "mute" | "block")
+        || kind.starts_with("stall");
     let text = if needs || random.random_bool(0.7) {
         let condition = match *kind {
             "refuse" => "{ms}ms-300ms",

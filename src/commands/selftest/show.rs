@@ -15,6 +15,10 @@ use crate::units::{self, counted, grouped};
 /// Columns that what krush said may take, verdict included.
 const SAID: usize = 90;
 
+/// Columns of a terminal that nobody has widened, and those in front of what krush said there.
+const NARROW: usize = 80;
+const INDENT: usize = 4;
+
 /// Columns of the terminal that stdout is; `None` if it is none.
 fn columns() -> Option<usize> {
     #[cfg(unix)]
@@ -33,6 +37,8 @@ pub(super) struct Lines {
     /// What the server did and what krush said go on one line.
     wide: bool,
     compared: usize,
+    /// Somebody still reads what is printed.
+    pub(super) read: bool,
     bar: Option<ProgressBar>,
 }
 
@@ -57,20 +63,22 @@ impl Lines {
             happened,
             wide: columns().is_none_or(|columns| columns >= name + happened + SAID),
             compared: 0,
+            read: true,
             bar,
         }
     }
 
-    fn print(&self, text: &str) -> Result<()> {
+    fn print(&mut self, text: &str) -> Result<()> {
         let print = || written(std::io::stdout().lock().write_all(text.as_bytes()));
-        match &self.bar {
+        self.read = match &self.bar {
             Some(bar) => bar.suspend(print),
             None => print(),
-        }
+        }?;
+        Ok(())
     }
 
     /// What is going to be done.
-    pub(super) fn head(&self, cases: usize, scripts: usize) -> Result<()> {
+    pub(super) fn head(&mut self, cases: usize, scripts: usize) -> Result<()> {
         let version = env!("CARGO_PKG_VERSION");
         let scripts = match scripts {
             0 => String::new(),
@@ -84,7 +92,7 @@ impl Lines {
             String::new()
         };
         self.print(&format!(
-            "krush {version} selftest: the real engine against {servers}{scripts}\n\n{head}"
+            "krush {version} selftest: {servers}{scripts}\n\n{head}"
         ))
     }
 
@@ -107,7 +115,14 @@ impl Lines {
         } else {
             self.style.bad("WRONG")
         };
-        let said = format!("{}: {verdict}", outcome.said);
+        let length = outcome.said.chars().count() + case.word.text().chars().count();
+        // On a narrow terminal the verdict may need a line of its own.
+        let gap = if !self.wide && INDENT + length + 2 > NARROW {
+            "\n    "
+        } else {
+            " "
+        };
+        let said = format!("{}:{gap}{verdict}", outcome.said);
         let mut text = self.line(case.name, case.happened, &said);
         text.extend(wrong.iter().flat_map(|wrong| ["    ", wrong, "\n"]));
         self.tell(case.name);
@@ -139,11 +154,14 @@ impl Lines {
         } else {
             self.style.bad("WRONG")
         };
+        let refused = match scripts.refused {
+            0 => String::new(),
+            n => format!(" {} refused before any load,", grouped(n)),
+        };
         let mut text = format!(
-            "\n{} random fault scripts (seed {}), {} told before any load, longest {}: {verdict}\n",
+            "\n{} random fault scripts (seed {}),{refused} longest {}: {verdict}\n",
             grouped(scripts.run),
             scripts.seed,
-            grouped(scripts.refused),
             units::latency(scripts.longest.as_micros() as u64),
         );
         text.extend(wrong.iter().flat_map(|wrong| ["    ", wrong, "\n"]));
@@ -174,13 +192,16 @@ pub(super) fn list(cases: &[Case]) -> Result<()> {
     let mut out = std::io::stdout().lock();
     for case in cases {
         let script = case.setting.faults.join(" ");
-        written(writeln!(
+        let read = written(writeln!(
             out,
             "{}\n    {}\n    faults: {}",
             case.name,
             case.happened,
             if script.is_empty() { "none" } else { &script }
         ))?;
+        if !read {
+            break;
+        }
     }
     Ok(())
 }

@@ -60,6 +60,7 @@ pub(crate) enum Falsify {
     Status(u16),
     Empty,
     Broken,
+    Rubbish,
     Entries(i32),
     Previous,
     Defect(Defect),
@@ -120,6 +121,7 @@ impl Plan {
             }
             Kind::Empty => self.falsify = Some(Falsify::Empty),
             Kind::Broken => self.falsify = Some(Falsify::Broken),
+            Kind::Rubbish => self.falsify = Some(Falsify::Rubbish),
             Kind::Entries(extra) => self.falsify = Some(Falsify::Entries(extra)),
             Kind::Previous => self.falsify = Some(Falsify::Previous),
             Kind::Block(length) => {
