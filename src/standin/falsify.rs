@@ -37,10 +37,7 @@ pub(crate) fn falsified(
         Falsify::Empty => answer.body.clear(),
         Falsify::Rubbish => {
             let page = html(500, "Server Error", &absolute(head));
-            answer.around = Some(Box::new(Around {
-                before: Vec::new(),
-                behind: page,
-            }));
+            answer.body.extend_from_slice(&page);
         }
         Falsify::Broken => {
             let half = answer.body.len() / 2;
