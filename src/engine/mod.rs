@@ -12,6 +12,7 @@ mod harvest;
 mod http;
 mod judge;
 mod lexer;
+mod merge;
 mod run;
 mod schedule;
 mod transport;

@@ -1,7 +1,7 @@
 //! An answer before it is framed, and the words and pages errors are made of.
 
 use super::backend::ApiError;
-use super::truth::Told;
+use super::counts::Told;
 use crate::wire::{ACCEPT_V2, Dialect};
 
 /// `Content-Type` of v3.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::answer::{Answer, JSON_V2, push_json_string};
 use super::backend::Entry;
 use super::body::RawRecord;
-use super::truth::Told;
+use super::counts::Told;
 use crate::wire::{Dialect, code};
 
 /// The answer to a produce request.

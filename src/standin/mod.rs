@@ -23,6 +23,7 @@ mod clock;
 #[cfg(test)]
 mod conformance;
 mod connection;
+mod counts;
 mod door;
 mod embedded;
 mod entries;
@@ -50,13 +51,14 @@ mod truth;
 mod v3;
 
 pub use backend::Backend;
+pub use counts::Counts;
 pub use door::listen;
 pub use embedded::Embedded;
 pub use memory::{Memory, MemoryLimits, Totals};
 pub use partition::Stored;
 pub(crate) use server::base_url;
 pub use server::{Served, serve};
-pub use truth::{Counts, Stall, Truth, TruthSnapshot};
+pub use truth::{Stall, Truth, TruthSnapshot};
 
 /// How a stand-in behaves.
 #[derive(Debug, Clone)]
