@@ -116,7 +116,7 @@ fn what_a_dry_run_prints_is_a_scenario_that_resolves_the_same() {
     let first = krush(&[
         "extreme",
         "--stage",
-        "ramp:0.125/s-33333.35/s:1m30s500ms",
+        "ramp:125.5/s-33333.35/s:1m30s500ms",
         "--stage",
         "hold:0:1s",
         "--spike",
@@ -125,6 +125,7 @@ fn what_a_dry_run_prints_is_a_scenario_that_resolves_the_same() {
         "poisson",
         "--dry-run",
     ]);
+    assert!(first.starts_with("code: 0"), "{first}");
     let out = first.split("--- stdout\n").nth(1).expect("a plan");
     let out = out.split("--- stderr").next().expect("always one");
     std::fs::write(&file, out).expect("can be written");
@@ -661,7 +662,7 @@ fn wrong_command_lines() {
     code: 2
     --- stdout
     --- stderr
-    error: invalid value '0' for '--rate <RATE>': `0` is not a rate: write records per second, such as 50k/s, 1.5M/s or 40000
+    error: invalid value '0' for '--rate <RATE>': `0` is too low a rate: more than 0 records per second, such as 50k/s
 
     For more information, try '--help'.
     ");
