@@ -4,6 +4,7 @@
 //! but the schedule's counter. The exchange is HTTP/1.1 of our own on non-blocking sockets: readiness is edge-triggered
 //! and there is no timer, lock, channel or allocation per request.
 
+mod absence;
 mod cadence;
 mod clock;
 mod connection;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use mio::{Events, Poll, Token, Waker};
 
 use super::Setup;
+use super::absence::Absence;
 use super::cadence::Cursor;
 use super::clock::{Alarm, Clock, ThreadTime, thread_time};
 use super::connection::{Connection, State};
@@ -32,6 +33,8 @@ const MAX_CONNECTING: usize = 48;
 /// Shortest time over which CPU accounting tells how busy a thread was while there was something to send.
 const BUSY_WINDOW_US: u64 = 1_000_000;
 const SWEEP_US: u64 = 100_000;
+/// A turn of the loop that comes this much later than its sweep means that the thread was not run.
+const STOPPED_US: u64 = 50_000;
 /// A poll may sleep this much longer than it was told to.
 const POLL_SLIP_US: u64 = 5_000;
 /// A connection that takes longer than this to be made is not being taken.
@@ -99,6 +102,7 @@ pub(crate) struct Worker<'a> {
     /// This thread's places in the schedules of warm-up and measured part.
     warmup_cursor: Cursor,
     measured_cursor: Cursor,
+    absence: Absence,
     timeline: TimelineDelta,
     open_error: Option<(usize, io::Error)>,
     load_over_us: Option<u64>,
@@ -150,6 +154,7 @@ impl<'a> Worker<'a> {
             start_us: 0,
             warmup_cursor: Cursor::default(),
             measured_cursor: Cursor::default(),
+            absence: Absence::default(),
             timeline: TimelineDelta::default(),
             open_error: None,
             load_over_us: None,
@@ -227,7 +232,7 @@ impl<'a> Worker<'a> {
         }
         let sweep_us = SWEEP_US.min(self.timeout_us / 10).max(1_000);
         let mut events = Events::with_capacity(1_024);
-        let mut next_sweep_us = 0;
+        let mut next_sweep_us: u64 = 0;
         let mut drain_end_us = u64::MAX;
         loop {
             let now_us = self.clock.now_us();
@@ -258,6 +263,9 @@ impl<'a> Worker<'a> {
                 && (settled || now_us >= drain_end_us || self.shared.control.abandoned())
             {
                 break;
+            }
+            if now_us > next_sweep_us.saturating_add(STOPPED_US) {
+                self.absence.extend(next_sweep_us, now_us);
             }
             if now_us >= next_sweep_us {
                 self.sweep(now_us);
@@ -323,6 +331,11 @@ impl<'a> Worker<'a> {
             match next {
                 Next::Now(due) => {
                     self.free.pop_front();
+                    if let State::Free { since_us } = self.connections[index].state
+                        && since_us <= due.due_us
+                    {
+                        self.absence.extend(due.due_us, now_us);
+                    }
                     self.start(index, due, !warming, now_us);
                 }
                 Next::Never if warming => return Next::At(self.start_us),

@@ -8,6 +8,8 @@ use crate::measure::{End, FailureKind};
 use crate::plan::Metric;
 use crate::units;
 
+/// Acked over scheduled records of a run that passes without a threshold on success or on failed records.
+const LEAST_SUCCESS: f64 = 0.99;
 /// The threshold that every run has.
 const NOTHING_ACKED: &str = "no record was acknowledged";
 
@@ -82,6 +84,8 @@ pub fn decide(run: &Run, validity: &Validity, thresholds: &[ThresholdResult]) ->
     let mut missed = missed_reasons(thresholds);
     if acked == 0 {
         missed.insert(0, NOTHING_ACKED.to_owned());
+    } else {
+        missed.extend(too_few_acked(run));
     }
     let (outcome, reasons) = if run.interrupted() {
         let reasons = if began(run) {
@@ -217,10 +221,28 @@ fn is_answer(kind: FailureKind) -> bool {
     }
 }
 
+/// Whether the user said how many records may fail.
+fn success_is_judged(run: &Run) -> bool {
+    let judged = |metric| matches!(metric, Metric::Success | Metric::FailedRecords);
+    run.plan.thresholds.iter().any(|t| judged(t.metric))
+}
+
+/// A run that lost a good part of its records is no pass because nobody thought of a threshold.
+fn too_few_acked(run: &Run) -> Option<String> {
+    let success = run.summary.success_ratio;
+    let judged = run.interrupted() || success_is_judged(run);
+    (success < LEAST_SUCCESS && !judged).then(|| {
+        format!(
+            "success < {}, which is the least where no threshold on success is set: saw {}",
+            units::percent(LEAST_SUCCESS),
+            units::percent(success)
+        )
+    })
+}
+
 /// Records that were not acked in a run that nobody asked to judge by it.
 fn unjudged_failures(run: &Run) -> Option<String> {
-    let judged = |metric| matches!(metric, Metric::Success | Metric::FailedRecords);
-    if run.plan.thresholds.iter().any(|t| judged(t.metric)) {
+    if success_is_judged(run) {
         return None;
     }
     let set = if run.plan.thresholds.is_empty() {
@@ -380,6 +402,30 @@ mod tests {
             verdict(&fixture).reasons[0].find("interrupted (Ctrl-C"),
             Some(0)
         );
+    }
+
+    #[test]
+    fn a_run_that_lost_over_a_hundredth_is_no_pass_though_nobody_set_a_threshold() {
+        // Of 100 requests.
+        let failing = |requests, thresholds: Vec<Threshold>| {
+            let mut fixture = Fixture::new();
+            fixture.never_sent(requests);
+            fixture.plan.thresholds = thresholds;
+            let verdict = verdict(&fixture);
+            format!("{} {}", verdict.exit_code, verdict.reasons.join("; "))
+        };
+        let reason = "success < 99 %, which is the least where no threshold on success is set: saw";
+        let slow = vec![Threshold::min_throughput(crate::units::Rate(1.0))];
+        let own = vec![Threshold {
+            expression: "success < 40%".to_owned(),
+            metric: Metric::Success,
+            fails_if: Comparison::Less,
+            value: 0.4,
+        }];
+        assert!(failing(1, vec![]).starts_with("0 "));
+        assert_eq!(failing(2, vec![]), format!("10 {reason} 98 %"));
+        assert_eq!(failing(50, slow), format!("10 {reason} 50 %"));
+        assert_eq!(failing(50, own), "0 ");
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Worker<'_> {
                 connection.made(now_us);
                 connection.state = State::Free { since_us: now_us };
                 if let Some(request) = connection.request.as_mut() {
-                    request.free_us = now_us;
+                    request.free_us = self.absence.excused(request.due.due_us, now_us);
                     connection.reader.begin();
                     connection.judge.begin();
                     self.write(index);

@@ -20,14 +20,16 @@ impl Worker<'_> {
             timestamp_ms: self.clock.wall_ms(now_us),
         };
         self.next_request += 1;
+        let free_us = match self.connections[index].state {
+            State::Free { since_us } => since_us,
+            _ => now_us,
+        };
+        let free_us = self.absence.excused(due.due_us, free_us);
         let connection = &mut self.connections[index];
         connection.request = Some(Request {
             due,
             measured,
-            free_us: match connection.state {
-                State::Free { since_us } => since_us,
-                _ => now_us,
-            },
+            free_us,
             stamp,
             written: 0,
             sent_us: None,
