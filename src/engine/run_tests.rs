@@ -650,9 +650,14 @@ fn a_slow_cadence_by_count_is_not_taken_for_silence() {
     setup.load.timeout = Duration::from_millis(300);
     let measured = measure(&setup);
     assert_eq!((measured.end, measured.unsent.requests), (End::Finished, 0));
-    // Three batches, one a second: the window is the schedule's three seconds, not the two between first and last.
+    // Three batches, one a second: the window is the schedule's three seconds, not the two between first and last. It
+    // begins with the first request that was sent, which a busy machine sends late.
     let window = measured.window.unwrap();
-    assert!(window >= Duration::from_millis(2_990), "{window:?}");
+    let latest = Duration::from_micros(measured.total().send_delay.max());
+    assert!(
+        window + latest >= Duration::from_secs(3),
+        "{window:?}, the latest {latest:?} late"
+    );
 }
 
 #[test]
