@@ -517,16 +517,18 @@ fn due_requests_that_no_connection_took_are_unsent_with_a_lower_bound() {
 fn what_was_due_while_the_target_was_dead_waited_at_least_for_the_outage() {
     for (drain, watched) in [(Duration::from_secs(5), true), (Duration::ZERO, false)] {
         let server = server(|number| if number == 30 { Act::Die } else { Act::Answer });
-        let mut setup = setup(&server, Stop::Duration(Duration::from_millis(500)), 4, 1);
+        let mut setup = setup(&server, Stop::Duration(Duration::from_secs(1)), 4, 1);
         setup.load.pace = Some(Pace::constant(Rate(100.0)));
         setup.load.drain = drain;
         let measured = measure(&setup);
         assert_eq!(measured.end, End::TargetGone);
         let bounds = measured.total().latency_bounds;
-        assert_eq!(bounds.len(), 50 - measured.total().latency.len());
-        assert!(measured.unsent.requests >= 15, "{:?}", measured.unsent);
-        // The target was dead for 0.2 s; the request that each connection met its death with was lost at once.
-        assert_eq!(bounds.count_between(0, 185_000) <= 4, watched);
+        assert_eq!(bounds.len(), 100 - measured.total().latency.len());
+        assert!(measured.unsent.requests >= 50, "{:?}", measured.unsent);
+        // The target was dead for 0.7 s; the requests that met its death were lost at once, each connection's one and a few
+        // more if this thread did not run just then.
+        let short = bounds.count_between(0, 500_000);
+        assert_eq!(short <= 15, watched, "{short} of {}", bounds.len());
     }
 }
 
