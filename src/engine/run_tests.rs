@@ -771,7 +771,8 @@ fn stages_offer_what_they_say_whatever_happens_to_connections() {
 #[test]
 fn a_server_that_takes_connections_only_to_close_them_is_told_before_any_load() {
     // A kernel completes connections before the server looks at them. With a short queue it cannot complete them all
-    // before the server has begun to close them, however long the server's thread has to wait for a processor.
+    // before the server has begun to close them, however long the server's thread has to wait for a processor. Only if it
+    // was so busy that it answered with SYN cookies do all of them seem open at once for a moment: once in a hundred runs.
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     listener.bind(&any.into()).unwrap();
@@ -793,15 +794,12 @@ fn a_server_that_takes_connections_only_to_close_them_is_told_before_any_load() 
         records: none(),
         connections: AtomicUsize::new(0).into(),
     };
-    let failed = run(
-        &setup(&server, Stop::Messages(8_000), 60, 10),
-        &Control::new(),
-        &mut |_| {},
-    );
-    assert!(
-        matches!(failed, Err(super::Failed::Open { .. })),
-        "{failed:?}"
-    );
+    let told = || {
+        let setup = setup(&server, Stop::Messages(8_000), 60, 10);
+        let ran = run(&setup, &Control::new(), &mut |_| {});
+        matches!(ran, Err(super::Failed::Open { .. }))
+    };
+    assert!((0..3).any(|_| told()));
 }
 
 #[test]
