@@ -219,7 +219,7 @@ impl Worker {
                 shared.script.opened(true);
                 tokio::select! {
                     () = serve_one(stream, tls, &shared, &clock, &counter) => {}
-                    () = dropped(drops) => shared.truth.dropped(),
+                    () = dropped(drops, &shared.truth) => {}
                 }
                 shared.script.opened(false);
             });
@@ -259,13 +259,13 @@ fn close(stream: &tokio::net::TcpStream, end: End) {
     }
 }
 
-/// Ready when a fault closes all connections.
-async fn dropped(drops: Option<watch::Receiver<()>>) {
+/// Ready when a fault closes all connections, and counted by then: the peer may look as soon as it is closed.
+async fn dropped(drops: Option<watch::Receiver<()>>, truth: &Truth) {
     if let Some(mut drops) = drops {
         // Only what comes from now on concerns this connection.
         drops.mark_unchanged();
         if drops.changed().await.is_ok() {
-            return;
+            return truth.dropped();
         }
     }
     // No fault does, or the server is ending and ends its connections itself.
