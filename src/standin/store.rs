@@ -49,11 +49,12 @@ pub(crate) async fn store(
     let mut kept = Vec::with_capacity(records.len());
     let mut copies = Vec::new();
     let mut lost = Lost::default();
-    for (index, record) in records.into_iter().enumerate() {
+    let fates = shared.script.fates(&plan.records, records.len());
+    for ((index, record), fate) in records.into_iter().enumerate().zip(fates) {
         let missing = record
             .partition
             .is_some_and(|partition| partitions.is_some_and(|count| partition >= count));
-        let slot = match (shared.script.fate(&plan.records), &blocked) {
+        let slot = match (fate, &blocked) {
             (_, Some(entry)) if index == 0 => Slot::Settled(entry.clone()),
             (Some(RecordFault::Fail(code)), _) => {
                 let text = "failed on purpose by a scripted fault";

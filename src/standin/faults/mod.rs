@@ -8,7 +8,7 @@ mod latency;
 mod plan;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::truth::{Stall, Truth};
@@ -22,6 +22,8 @@ pub(crate) use plan::{Break, Falsify, Instead, Plan, RecordFault};
 pub(crate) struct Script {
     faults: Vec<Running>,
     truth: Arc<Truth>,
+    /// Held while a request's records are counted: they are consecutive, whatever other threads do.
+    counting: Mutex<()>,
     /// Produce requests seen.
     produces: AtomicU64,
     /// Connections open now.
@@ -62,6 +64,7 @@ impl Script {
         Self {
             faults: faults.iter().map(running).collect(),
             truth,
+            counting: Mutex::default(),
             produces: AtomicU64::new(0),
             open: AtomicUsize::new(0),
         }
@@ -259,8 +262,18 @@ impl Script {
         true
     }
 
-    /// What the next record of a request meets: the first of its faults that strikes it.
-    pub(crate) fn fate(&self, faults: &[(usize, RecordFault)]) -> Option<RecordFault> {
+    /// What each record of a request meets.
+    pub(crate) fn fates(
+        &self,
+        faults: &[(usize, RecordFault)],
+        records: usize,
+    ) -> Vec<Option<RecordFault>> {
+        let _counting = (self.counting.lock()).unwrap_or_else(PoisonError::into_inner);
+        (0..records).map(|_| self.fate(faults)).collect()
+    }
+
+    /// What the next record meets: the first of its request's faults that strikes it.
+    fn fate(&self, faults: &[(usize, RecordFault)]) -> Option<RecordFault> {
         let struck = |(index, _): &&(usize, RecordFault)| {
             let running = &self.faults[*index];
             let share = match running.fault.kind {
@@ -338,9 +351,25 @@ mod tests {
     fn a_record_meets_the_first_of_its_faults_that_strikes_it() {
         let script = script(&["fail=50%:50002", "lose=50%"]);
         let plan = produce(&script);
-        let fates: Vec<_> = (0..6).map(|_| script.fate(&plan.records)).collect();
+        let fates = [4, 2].map(|records| script.fates(&plan.records, records));
         let (fail, lose) = (Some(RecordFault::Fail(50002)), Some(RecordFault::Lose));
-        assert_eq!(fates, [None, fail, lose, fail, None, fail]);
+        assert_eq!(fates.concat(), [None, fail, lose, fail, None, fail]);
+    }
+
+    #[test]
+    fn a_tenth_of_ten_records_is_one_whatever_other_threads_ask() {
+        let script = script(&["fail=10%:50002"]);
+        let plan = produce(&script);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..2_000 {
+                        let fates = script.fates(&plan.records, 10);
+                        assert_eq!(fates.iter().flatten().count(), 1);
+                    }
+                });
+            }
+        });
     }
 
     #[test]
