@@ -3,16 +3,10 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
 
 /// Runs krush in a folder of its own, without variables of the caller; `env` are `NAME=value` pairs.
 fn krush_in(folder: &Path, env: &[&str], args: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_krush"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("KRUSH_") || name == "NO_COLOR" {
-            command.env_remove(name);
-        }
-    }
+    let mut command = crate::krush();
     for pair in env {
         let (name, value) = pair.split_once('=').expect("NAME=value");
         command.env(name, value);
@@ -1139,7 +1133,7 @@ fn a_reader_that_left_is_no_failure() {
     for args in [&["--help"][..], &["basic", "--dry-run"]] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_krush"));
+        let mut command = crate::krush();
         let output = command
             .args(args)
             .stdout(writer)

@@ -592,7 +592,7 @@ fn a_load_command_scripts_the_stand_in_and_says_so() {
     )
     .unwrap();
     let krush = |args: &[&str], fault: &str| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_krush"));
+        let mut command = crate::krush();
         command.current_dir(folder.path()).args(args);
         if !fault.is_empty() {
             command.env("KRUSH_FAULT", fault);
@@ -655,11 +655,7 @@ fn a_load_command_scripts_the_stand_in_and_says_so() {
 #[test]
 fn serve_takes_faults_idle_time_and_request_threads() {
     let refused = |args: &[&str]| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_krush"))
-            .arg("serve")
-            .args(args)
-            .output()
-            .unwrap();
+        let output = crate::krush().arg("serve").args(args).output().unwrap();
         (
             output.status.code(),
             String::from_utf8(output.stderr).unwrap(),

@@ -76,12 +76,7 @@ struct Krush {
 
 fn krush(args: &[&str]) -> Krush {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_krush"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("KRUSH_") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = crate::krush();
     command
         .args(args)
         .args(["--output", "report.json"])
@@ -878,7 +873,7 @@ fn settings_come_from_environment_and_scenario_as_from_flags() {
 #[test]
 fn a_served_topic_makes_a_proxy_that_creates_none_usable() {
     use std::io::BufRead as _;
-    let mut server = Command::new(env!("CARGO_BIN_EXE_krush"))
+    let mut server = crate::krush()
         .args(["serve", "--port", "0", "--dialect", "karapace"])
         .args(["--topic", "performance-test:7,other"])
         .stdout(Stdio::piped())

@@ -1,6 +1,6 @@
 //! The pages are true: commands they show can be typed, and runs whose counts cannot differ are repeated and compared.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 const METHODOLOGY: &str = include_str!("../../docs/methodology.md");
 const README: &str = include_str!("../../README.md");
@@ -46,12 +46,7 @@ fn words(line: &str) -> Vec<String> {
 
 fn krush(words: &[String]) -> Output {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_krush"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("KRUSH_") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = crate::krush();
     command
         .args(words)
         .current_dir(folder.path())

@@ -1,15 +1,10 @@
 //! `krush selftest`, all of it: the catalogue and 1,000 random fault scripts, through the built program.
 
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 fn selftest(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_krush"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("KRUSH_") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = crate::krush();
     command.arg("selftest").args(args).output().unwrap()
 }
 

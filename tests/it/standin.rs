@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -408,7 +408,7 @@ fn https_works_and_a_client_ca_shuts_strangers_out() {
 #[cfg(unix)]
 #[test]
 fn serve_says_where_it_listens_and_ends_with_totals() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_krush"))
+    let mut child = crate::krush()
         .args(["serve", "--port", "0", "--partitions", "3"])
         .stdout(Stdio::piped())
         .spawn()
@@ -471,11 +471,7 @@ fn serve_refuses_bad_input_in_one_line() {
             "`kafka` is not a dialect: ".to_owned(),
         ),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_krush"))
-            .arg("serve")
-            .args(&args)
-            .output()
-            .unwrap();
+        let output = crate::krush().arg("serve").args(&args).output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(text.contains(&says), "{args:?}: {text}");
         assert_eq!(output.status.code(), Some(2), "{args:?}");
@@ -486,7 +482,7 @@ fn serve_refuses_bad_input_in_one_line() {
 #[cfg(not(feature = "kafka"))]
 #[test]
 fn kafka_needs_the_feature_and_says_so() {
-    let output = Command::new(env!("CARGO_BIN_EXE_krush"))
+    let output = crate::krush()
         .args(["serve", "--port", "0", "--kafka", "127.0.0.1:9092"])
         .output()
         .unwrap();
