@@ -164,11 +164,14 @@ fn never_taken(
 
 /// What the threads used and saw of themselves.
 fn generator(harvests: &[Harvest]) -> Generator {
-    let each = |ratio: fn(&Harvest) -> Option<f64>| harvests.iter().filter_map(ratio).collect();
+    let busy = || harvests.iter().filter_map(|harvest| harvest.busy);
+    let run_us = busy().map(|busy| busy.wall_us).max().unwrap_or(0);
     let cpu = harvests.iter().filter_map(|harvest| harvest.cpu);
     Generator {
-        thread_busy_ratios: each(|harvest| harvest.busy_ratio),
-        thread_wait_ratios: each(|harvest| harvest.wait_ratio),
+        thread_busy_ratios: busy().map(|busy| busy.ratio(busy.cpu, run_us)).collect(),
+        thread_wait_ratios: busy()
+            .filter_map(|busy| Some(busy.ratio(busy.waited?, run_us)))
+            .collect(),
         cpu: cpu.reduce(|one, other| one + other),
         in_flight_us: harvests.iter().map(|harvest| harvest.in_flight_us).sum(),
         clock_skew: Duration::ZERO,

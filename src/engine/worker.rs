@@ -19,7 +19,7 @@ use super::cadence::Cursor;
 use super::clock::{Alarm, Clock, ThreadTime, thread_time};
 use super::connection::{Connection, State};
 use super::control::{Control, Handover, lock};
-use super::harvest::{Ending, Harvest};
+use super::harvest::{BUSY_WINDOW_US, Busy, Ending, Harvest};
 use super::schedule::{Due, Next, Schedule};
 use crate::measure::{Counts, FailureKind, Ledger, Recorder, TimelineDelta};
 use crate::payload::Template;
@@ -30,8 +30,6 @@ const READ_BYTES: usize = 128 * 1024;
 const MAX_IDLE_US: u64 = 25_000_000;
 /// Connections being made at once by all threads; more would overflow listen queues (Java's default is 50 deep).
 const MAX_CONNECTING: usize = 48;
-/// Shortest time over which CPU accounting tells how busy a thread was while there was something to send.
-const BUSY_WINDOW_US: u64 = 1_000_000;
 const SWEEP_US: u64 = 100_000;
 /// A turn of the loop that comes this much later than its sweep means that the thread was not run.
 const STOPPED_US: u64 = 50_000;
@@ -176,8 +174,7 @@ impl<'a> Worker<'a> {
                 used_once: 0,
                 endings: vec![Ending::default(); setup.targets.len()],
                 timeline: TimelineDelta::default(),
-                busy_ratio: None,
-                wait_ratio: None,
+                busy: None,
                 cpu: None,
                 in_flight_us: 0,
             },
@@ -363,12 +360,14 @@ impl<'a> Worker<'a> {
         };
         let cpu = time.cpu.saturating_sub(before.cpu);
         self.harvest.cpu = Some(cpu);
-        let wall = self.clock.now_us().saturating_sub(since_us).max(1);
-        if self.harvest.busy_ratio.is_none() && wall >= window_us {
-            let ratio = |part: Duration| part.as_micros() as f64 / wall as f64;
-            self.harvest.busy_ratio = Some(ratio(cpu));
+        let wall_us = self.clock.now_us().saturating_sub(since_us);
+        if self.harvest.busy.is_none() && wall_us >= window_us {
             let waited = time.waited.zip(before.waited);
-            self.harvest.wait_ratio = waited.map(|(now, then)| ratio(now.saturating_sub(then)));
+            self.harvest.busy = Some(Busy {
+                wall_us,
+                cpu,
+                waited: waited.map(|(now, then)| now.saturating_sub(then)),
+            });
         }
     }
 
