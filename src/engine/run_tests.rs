@@ -451,7 +451,7 @@ fn an_open_loop_counts_a_stall_from_when_requests_were_due() {
         }
     };
     let server = server(stall);
-    let mut setup = setup(&server, Stop::Duration(Duration::from_secs(2)), 4, 1);
+    let mut setup = setup(&server, Stop::Messages(200), 4, 1);
     setup.load.pace = Some(Pace::constant(Rate(100.0)));
     let measured = measure(&setup);
     let total = measured.total();
@@ -698,8 +698,9 @@ fn a_frozen_target_is_gone_though_idle_connections_to_it_are_open() {
 
 #[test]
 fn a_drain_shorter_than_an_answer_does_not_make_a_target_gone() {
-    let server = server(|_| Act::AnswerIn(Duration::from_millis(400)));
-    let mut setup = setup(&server, Stop::Duration(Duration::from_millis(1_100)), 4, 1);
+    // The second round of answers is due half a second after the drain: no pause of the machine lets them in.
+    let server = server(|_| Act::AnswerIn(Duration::from_secs(1)));
+    let mut setup = setup(&server, Stop::Duration(Duration::from_millis(1_450)), 4, 1);
     setup.load.drain = Duration::from_millis(50);
     let measured = measure(&setup);
     assert_eq!(measured.end, End::Finished);

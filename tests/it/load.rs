@@ -383,11 +383,17 @@ fn a_second_of_standstill_in_ten_shows_in_p99() {
         "-c",
         "8",
     ]);
-    let latency = &ran.report()["summary"]["latency_us"];
-    let service = &ran.report()["summary"]["service_time_us"];
+    let report = ran.report();
+    let latency = &report["summary"]["latency_us"];
+    let service = &report["summary"]["service_time_us"];
     assert_eq!(ran.records("acked"), 1_000, "{}", ran.stdout);
     // 100 requests were due while the server stood still; one in a hundred of all waited for 900 ms or more.
-    assert!(latency["p99"].as_u64().unwrap() >= 850_000, "{latency}");
+    // (What krush itself lost to a pause of the machine meanwhile was none of the server's; it says how much.)
+    let own = report["summary"]["own_lateness_us"]["max"]
+        .as_u64()
+        .unwrap();
+    let waited = |us: &Value| us.as_u64().unwrap() + own;
+    assert!(waited(&latency["p99"]) >= 850_000, "{latency}");
     assert!(latency["p50"].as_u64().unwrap() < 100_000, "{latency}");
     // Counted from the first byte written only the eight requests in flight saw it: this is the lie of other tools.
     assert!(service["p99"].as_u64().unwrap() < 500_000, "{service}");
@@ -401,7 +407,6 @@ fn a_second_of_standstill_in_ten_shows_in_p99() {
         assert!(line.is_some(), "{told}: {}", ran.stdout);
     }
     // Second by second: what came due went on, and its latency shows where the server stood still.
-    let report = ran.report();
     let rows = report["timeline"].as_array().unwrap();
     let sum = |key: &str| -> u64 { rows.iter().map(|row| row[key].as_u64().unwrap()).sum() };
     for second in &rows[..10] {
@@ -409,12 +414,12 @@ fn a_second_of_standstill_in_ten_shows_in_p99() {
     }
     assert_eq!((sum("records_sent"), sum("records_acked")), (1_000, 1_000));
     let p95 = |row: &serde_json::Value| row["latency_us"]["p95"].as_u64();
-    let slowest = rows.iter().filter_map(p95).max();
-    assert!(slowest >= Some(850_000), "{rows:?}");
+    let slowest = rows.iter().filter_map(p95).max().unwrap();
+    assert!(slowest + own >= 850_000, "{rows:?}");
     // They waited for a connection, not for krush.
     let waits = &report["generator"]["connection_waits"];
     assert!(waits["requests"].as_u64().unwrap() >= 80, "{waits}");
-    assert!(waits["max_us"].as_u64().unwrap() >= 850_000, "{waits}");
+    assert!(waited(&waits["max_us"]) >= 850_000, "{waits}");
 }
 
 #[test]
@@ -467,12 +472,13 @@ fn connections_closed_while_idle_lose_nothing() {
         "-c",
         "6",
     ]);
-    assert_eq!(
-        (ran.records("acked"), ran.records("unknown")),
-        (80, 0),
-        "{}",
-        ran.stdout
-    );
+    // Stopped between the server's close and its own next look, krush cannot know that the connection is gone. It says
+    // that it was stopped; then, and only then, one request may be lost.
+    let own = &ran.report()["summary"]["own_lateness_us"]["max"];
+    let stopped = own.as_u64().unwrap() > 10_000;
+    let unknown = ran.records("unknown");
+    assert!(unknown <= if stopped { 10 } else { 0 }, "{}", ran.stdout);
+    assert_eq!(ran.records("acked") + unknown, 80, "{}", ran.stdout);
     assert!(ran.report()["connections"]["reconnects"].as_u64().unwrap() > 0);
 }
 
@@ -684,13 +690,19 @@ fn an_open_loop_that_the_server_cannot_follow_is_void() {
     assert_eq!(ran.code, Some(13), "{}", ran.stdout);
     assert!(ran.records("unsent") > 1_000);
     assert!(ran.stdout.contains('≥'), "{}", ran.stdout);
-    // 1,000 requests/s of 100 ms each.
     let flat = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(
-        flat.contains("by Little's law it takes at least 1"),
-        "{flat}"
-    );
-    assert!(flat.contains("raise --concurrency above that"), "{flat}");
+    // 1,000 requests/s of 100 ms each; a krush that was itself stopped for a while says that first.
+    let cause: &[&str] = if flat.contains("Generator sent on time? No") {
+        &["the machine is too slow, or paused, for such a --rate"]
+    } else {
+        &[
+            "by Little's law it takes at least 1",
+            "raise --concurrency above that",
+        ]
+    };
+    for said in cause {
+        assert!(flat.contains(said), "{said}: {flat}");
+    }
 }
 
 #[test]
