@@ -487,6 +487,15 @@ fn an_open_loop_counts_a_stall_from_when_requests_were_due() {
 }
 
 #[test]
+fn a_thread_with_nothing_to_do_is_not_busy_however_short_it_lived() {
+    let server = server(|_| Act::AnswerIn(Duration::from_millis(300)));
+    let generator = measure(&setup(&server, Stop::Messages(1), 2, 1)).generator;
+    let ratios = &generator.thread_busy_ratios;
+    assert_eq!(ratios.len(), 2);
+    assert!(ratios.iter().all(|&busy| busy < 0.3), "{ratios:?}");
+}
+
+#[test]
 fn waiting_for_the_only_connection_is_no_lateness_of_krush() {
     let server = server(|_| Act::AnswerIn(Duration::from_millis(100)));
     let mut setup = setup(&server, Stop::Messages(10), 1, 1);

@@ -388,12 +388,7 @@ fn a_second_of_standstill_in_ten_shows_in_p99() {
     let service = &report["summary"]["service_time_us"];
     assert_eq!(ran.records("acked"), 1_000, "{}", ran.stdout);
     // 100 requests were due while the server stood still; one in a hundred of all waited for 900 ms or more.
-    // (What krush itself lost to a pause of the machine meanwhile was none of the server's; it says how much.)
-    let own = report["summary"]["own_lateness_us"]["max"]
-        .as_u64()
-        .unwrap();
-    let waited = |us: &Value| us.as_u64().unwrap() + own;
-    assert!(waited(&latency["p99"]) >= 850_000, "{latency}");
+    assert!(latency["p99"].as_u64().unwrap() >= 850_000, "{latency}");
     assert!(latency["p50"].as_u64().unwrap() < 100_000, "{latency}");
     // Counted from the first byte written only the eight requests in flight saw it: this is the lie of other tools.
     assert!(service["p99"].as_u64().unwrap() < 500_000, "{service}");
@@ -414,12 +409,18 @@ fn a_second_of_standstill_in_ten_shows_in_p99() {
     }
     assert_eq!((sum("records_sent"), sum("records_acked")), (1_000, 1_000));
     let p95 = |row: &serde_json::Value| row["latency_us"]["p95"].as_u64();
-    let slowest = rows.iter().filter_map(p95).max().unwrap();
-    assert!(slowest + own >= 850_000, "{rows:?}");
-    // They waited for a connection, not for krush.
+    let slowest = rows.iter().filter_map(p95).max();
+    assert!(slowest >= Some(850_000), "{rows:?}");
+    // They waited for a connection, not for krush, but for what it says it lost to a pause of the machine meanwhile.
+    let own = &report["summary"]["own_lateness_us"]["max"];
+    let paused_us = own.as_u64().unwrap();
+    assert!(paused_us < 850_000 / 2, "{own}");
     let waits = &report["generator"]["connection_waits"];
     assert!(waits["requests"].as_u64().unwrap() >= 80, "{waits}");
-    assert!(waited(&waits["max_us"]) >= 850_000, "{waits}");
+    assert!(
+        waits["max_us"].as_u64().unwrap() + paused_us >= 850_000,
+        "{waits}, own {paused_us}"
+    );
 }
 
 #[test]
@@ -455,8 +456,10 @@ fn a_target_that_dies_is_never_a_success() {
 
 #[test]
 fn connections_closed_while_idle_lose_nothing() {
+    // Closed half a second after its last request, opened anew and idle for a quarter when the next is due: the two are
+    // never close enough to meet, which no client could help.
     let server = standin_with(Settings {
-        idle_timeout: Some(Duration::from_millis(150)),
+        idle_timeout: Some(Duration::from_millis(500)),
         ..Settings::default()
     });
     let ran = run(&[
@@ -464,22 +467,22 @@ fn connections_closed_while_idle_lose_nothing() {
         "--url",
         server.url(),
         "--rate",
-        "40/s",
+        "20/s",
         "--batch-size",
-        "10",
+        "15",
         "--messages",
-        "80",
+        "75",
         "-c",
-        "6",
+        "1",
     ]);
-    // Stopped between the server's close and its own next look, krush cannot know that the connection is gone. It says
-    // that it was stopped; then, and only then, one request may be lost.
-    let own = &ran.report()["summary"]["own_lateness_us"]["max"];
-    let stopped = own.as_u64().unwrap() > 10_000;
-    let unknown = ran.records("unknown");
-    assert!(unknown <= if stopped { 10 } else { 0 }, "{}", ran.stdout);
-    assert_eq!(ran.records("acked") + unknown, 80, "{}", ran.stdout);
-    assert!(ran.report()["connections"]["reconnects"].as_u64().unwrap() > 0);
+    assert_eq!(
+        (ran.records("acked"), ran.records("unknown")),
+        (75, 0),
+        "{}",
+        ran.stdout
+    );
+    let reconnects = &ran.report()["connections"]["reconnects"];
+    assert!(reconnects.as_u64().unwrap() >= 4, "{}", ran.stdout);
 }
 
 #[test]
@@ -692,7 +695,10 @@ fn an_open_loop_that_the_server_cannot_follow_is_void() {
     assert!(ran.stdout.contains('≥'), "{}", ran.stdout);
     let flat = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     // 1,000 requests/s of 100 ms each; a krush that was itself stopped for a while says that first.
+    let p50 = |name: &str| ran.report()["summary"][name]["p50"].as_u64().unwrap();
     let cause: &[&str] = if flat.contains("Generator sent on time? No") {
+        // By far the most of their delay was the wait for a connection.
+        assert!(p50("own_lateness_us") < p50("send_delay_us") / 2, "{flat}");
         &["the machine is too slow, or paused, for such a --rate"]
     } else {
         &[
