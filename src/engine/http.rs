@@ -14,6 +14,46 @@ const MAX_HEADERS: usize = 96;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadHttp;
 
+/// Longest head kept to know it again.
+const MAX_KNOWN_HEAD_BYTES: usize = 1024;
+/// The end of a chunk and of the body behind it, without trailers: nearly always one piece.
+const LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
+
+/// The last head that was read and what it meant. A server sends the same bytes again and again, but for the second in
+/// `Date`, and the same bytes mean the same.
+#[derive(Debug, Default)]
+pub(crate) struct KnownHead {
+    bytes: Vec<u8>,
+    meaning: Option<Meaning>,
+}
+
+/// What a head says of the answer and its connection.
+#[derive(Debug, Clone, Copy)]
+struct Meaning {
+    status: u16,
+    keep_alive: bool,
+    /// Where reading goes on.
+    place: Place,
+}
+
+impl KnownHead {
+    /// Length and meaning of this head, if `bytes` start with it.
+    fn recognise(&self, bytes: &[u8]) -> Option<(usize, Meaning)> {
+        let meaning = self.meaning?;
+        bytes
+            .starts_with(&self.bytes)
+            .then_some((self.bytes.len(), meaning))
+    }
+
+    fn remember(&mut self, bytes: &[u8], meaning: Meaning) {
+        self.bytes.clear();
+        self.meaning = (bytes.len() <= MAX_KNOWN_HEAD_BYTES).then(|| {
+            self.bytes.extend_from_slice(bytes);
+            meaning
+        });
+    }
+}
+
 /// Where in the answer the reader is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -102,18 +142,28 @@ impl ResponseReader {
     }
 
     /// Reads on; returns how many bytes belong to this answer (less than given only if the answer is complete).
-    pub(crate) fn read(&mut self, bytes: &[u8], judge: &mut Judge) -> Result<usize, BadHttp> {
+    pub(crate) fn read(
+        &mut self,
+        bytes: &[u8],
+        known: &mut KnownHead,
+        judge: &mut Judge,
+    ) -> Result<usize, BadHttp> {
         self.started |= !bytes.is_empty();
         let mut at = 0;
         while at < bytes.len() && self.place != Place::Done {
-            at += self.step(&bytes[at..], judge)?;
+            at += self.step(&bytes[at..], known, judge)?;
         }
         Ok(at)
     }
 
-    fn step(&mut self, bytes: &[u8], judge: &mut Judge) -> Result<usize, BadHttp> {
+    fn step(
+        &mut self,
+        bytes: &[u8],
+        known: &mut KnownHead,
+        judge: &mut Judge,
+    ) -> Result<usize, BadHttp> {
         match &mut self.place {
-            Place::Head => self.read_head(bytes, judge),
+            Place::Head => self.read_head(bytes, known, judge),
             Place::Length { left } => {
                 let take = body_part(bytes, left, judge);
                 if *left == 0 {
@@ -166,6 +216,10 @@ impl ResponseReader {
                 }
                 Ok(1)
             }
+            Place::ChunkEnd { seen_cr: false } if bytes.starts_with(LAST_CHUNK) => {
+                self.place = Place::Done;
+                Ok(LAST_CHUNK.len())
+            }
             Place::ChunkEnd { seen_cr } => {
                 match bytes[0] {
                     b'\r' if !*seen_cr => *seen_cr = true,
@@ -203,9 +257,18 @@ impl ResponseReader {
         }
     }
 
-    fn read_head(&mut self, bytes: &[u8], judge: &mut Judge) -> Result<usize, BadHttp> {
+    fn read_head(
+        &mut self,
+        bytes: &[u8],
+        known: &mut KnownHead,
+        judge: &mut Judge,
+    ) -> Result<usize, BadHttp> {
         if self.partial_head.is_empty() {
-            let Some(length) = self.parse_head(bytes, judge)? else {
+            if let Some((length, meaning)) = known.recognise(bytes) {
+                self.begin_body(meaning, judge);
+                return Ok(length);
+            }
+            let Some(length) = self.parse_head(bytes, known, judge)? else {
                 self.partial_head.extend_from_slice(bytes);
                 return if bytes.len() > MAX_HEAD_BYTES {
                     Err(BadHttp)
@@ -218,7 +281,7 @@ impl ResponseReader {
         let mut head = std::mem::take(&mut self.partial_head);
         let before = head.len();
         head.extend_from_slice(bytes);
-        let parsed = self.parse_head(&head, judge)?;
+        let parsed = self.parse_head(&head, known, judge)?;
         let taken = match parsed {
             Some(length) => {
                 head.clear();
@@ -232,7 +295,12 @@ impl ResponseReader {
     }
 
     /// The head's length if it is complete; sets the framing of what follows.
-    fn parse_head(&mut self, bytes: &[u8], judge: &mut Judge) -> Result<Option<usize>, BadHttp> {
+    fn parse_head(
+        &mut self,
+        bytes: &[u8],
+        known: &mut KnownHead,
+        judge: &mut Judge,
+    ) -> Result<Option<usize>, BadHttp> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut head = httparse::Response::new(&mut headers);
         let length = match head.parse(bytes) {
@@ -250,40 +318,17 @@ impl ResponseReader {
             };
         }
         let framing = Framing::of(head.headers)?;
-        self.keep_alive = match framing.connection {
-            Some(keep_alive) => keep_alive,
-            None => head.version == Some(1),
-        };
-        self.status = Some(status);
-        judge.status(status);
-        self.place = match framing {
-            _ if status == 204 || status == 304 => Place::Done,
-            Framing {
-                chunked: true,
-                length,
-                ..
-            } => {
-                // Both is how requests are smuggled (RFC 9112 6.3): read it, do not reuse the connection.
-                self.keep_alive &= length.is_none();
-                Place::ChunkSize {
-                    size: 0,
-                    digits: 0,
-                    extension: false,
-                    line: 0,
-                }
-            }
-            Framing {
-                length: Some(0), ..
-            } => Place::Done,
-            Framing {
-                length: Some(left), ..
-            } => Place::Length { left },
-            Framing { .. } => {
-                self.keep_alive = false;
-                Place::UntilClose
-            }
-        };
+        let meaning = framing.meaning(status, head.version == Some(1));
+        known.remember(&bytes[..length], meaning);
+        self.begin_body(meaning, judge);
         Ok(Some(length))
+    }
+
+    fn begin_body(&mut self, head: Meaning, judge: &mut Judge) {
+        self.status = Some(head.status);
+        self.keep_alive = head.keep_alive;
+        self.place = head.place;
+        judge.status(head.status);
     }
 }
 
@@ -304,6 +349,35 @@ struct Framing {
 }
 
 impl Framing {
+    /// What follows a head of this `status`; connections stay by default if the answer is HTTP/1.1.
+    fn meaning(&self, status: u16, stays: bool) -> Meaning {
+        let mut keep_alive = self.connection.unwrap_or(stays);
+        let place = match (self.chunked, self.length) {
+            _ if status == 204 || status == 304 => Place::Done,
+            (true, length) => {
+                // Both is how requests are smuggled (RFC 9112 6.3): read it, do not reuse the connection.
+                keep_alive &= length.is_none();
+                Place::ChunkSize {
+                    size: 0,
+                    digits: 0,
+                    extension: false,
+                    line: 0,
+                }
+            }
+            (false, Some(0)) => Place::Done,
+            (false, Some(left)) => Place::Length { left },
+            (false, None) => {
+                keep_alive = false;
+                Place::UntilClose
+            }
+        };
+        Meaning {
+            status,
+            keep_alive,
+            place,
+        }
+    }
+
     fn of(headers: &[httparse::Header<'_>]) -> Result<Self, BadHttp> {
         let mut framing = Self {
             chunked: false,

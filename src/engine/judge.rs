@@ -1,9 +1,10 @@
 //! The reply check: reads a produce answer as its bytes come and judges it record by record.
 //!
-//! Exact, not approximate: entries in the shape that Confluent's and Strimzi's proxies write are matched as a whole,
-//! byte for byte; anything else goes through the [`Lexer`], a complete JSON reader, from the first byte that differs.
+//! Exact, not approximate: what Confluent's and Strimzi's proxies write when all is well is [recognised](plain) as a
+//! whole, byte for byte; anything else goes through the [`Lexer`], a complete JSON reader, from the first byte that differs.
 
 use super::lexer::{Event, Lexer};
+use super::plain::{self, Place, Shape};
 use super::verdict::{Entry, FailedEntry, Verdict, conclude};
 use crate::measure::{FailureKind, SAMPLE_BYTES};
 use crate::wire::Dialect;
@@ -91,6 +92,8 @@ pub(crate) struct Judge {
     meaning: Meaning,
     in_offsets: bool,
     entry: Entry,
+    /// Of the last plain entry.
+    shape: Shape,
     seen: Seen,
     /// Where the first acked record of this answer is stored, and that of the last answer that named a place.
     first: Option<Place>,
@@ -98,9 +101,6 @@ pub(crate) struct Judge {
     /// Two answers in a row named different places: this server really assigns them.
     places_differ: bool,
 }
-
-/// Partition and offset of an acked record. Kafka gives no two records the same.
-type Place = (i64, i64);
 
 impl Judge {
     pub(crate) fn new(dialect: Dialect) -> Self {
@@ -111,6 +111,7 @@ impl Judge {
             meaning: Meaning::None,
             in_offsets: false,
             entry: Entry::default(),
+            shape: Shape::none(),
             seen: Seen::default(),
             first: None,
             first_before: None,
@@ -149,7 +150,7 @@ impl Judge {
         if self.status != 200 {
             self.keep_sample(bytes);
         }
-        let mut at = 0;
+        let mut at = self.plain_opening(bytes);
         while at < bytes.len() {
             if self.in_offsets && self.lexer.at_value(2) {
                 at += self.plain_entries(&bytes[at..]);
@@ -217,30 +218,40 @@ impl Judge {
             .extend_from_slice(&bytes[..room.min(bytes.len())]);
     }
 
-    /// Matches `{"partition":N,"offset":N,"error_code":null,"error":null}` (or without the two nulls, as Strimzi) and the
-    /// comma behind it, again and again; returns the bytes of the whole entries matched. The lexer stands before an entry.
+    /// Takes the opening of a good answer; returns its bytes.
+    fn plain_opening(&mut self, bytes: &[u8]) -> usize {
+        if !self.lexer.fresh() {
+            return 0;
+        }
+        let Some(length) = plain::opening(bytes) else {
+            return 0;
+        };
+        self.lexer.skip_into_array_of_object();
+        self.in_offsets = true;
+        self.seen.offsets = true;
+        length
+    }
+
+    /// Takes acknowledging entries, and the end of the answer behind them; returns their bytes. The lexer stands before an
+    /// entry.
     fn plain_entries(&mut self, bytes: &[u8]) -> usize {
-        let mut at = 0;
-        let mut count = 0;
-        let mut behind_comma = true;
-        while behind_comma {
-            let Some(entry) = plain_entry(&bytes[at..]) else {
-                break;
-            };
-            if self.first.is_none() {
-                self.first = Some(plain_place(&bytes[at..at + entry]));
-            }
-            count += 1;
-            at += entry;
-            behind_comma = bytes.get(at) == Some(&b',');
-            at += usize::from(behind_comma);
+        let found = plain::entries(bytes, &mut self.shape);
+        if found.count == 0 {
+            return 0;
         }
-        self.seen.entries += count;
-        self.seen.acked += count;
-        if count > 0 {
-            self.lexer.skip_values(behind_comma);
+        self.first = self.first.or(found.first);
+        self.seen.entries += found.count;
+        self.seen.acked += found.count;
+        self.lexer.skip_values(found.behind_comma);
+        if found.behind_comma {
+            return found.length;
         }
-        at
+        let Some(end) = plain::closing(&bytes[found.length..]) else {
+            return found.length;
+        };
+        self.in_offsets = false;
+        self.lexer.skip_to_end();
+        found.length + end
     }
 
     fn on(&mut self, event: Event) {
@@ -340,48 +351,4 @@ fn meaning(depth: u8, in_entry: bool, key: &[u8]) -> Meaning {
         b"message" if depth == 1 => Meaning::RootText,
         _ => Meaning::None,
     }
-}
-
-/// Length of the acknowledging entry at the start of `bytes`, if it is one in the shape matched and complete.
-fn plain_entry(bytes: &[u8]) -> Option<usize> {
-    const NULLS: &[u8] = b",\"error_code\":null,\"error\":null}";
-    let rest = bytes.strip_prefix(b"{\"partition\":")?;
-    let rest = &rest[plain_integer(rest)?..];
-    let rest = rest.strip_prefix(b",\"offset\":")?;
-    let rest = &rest[plain_integer(rest)?..];
-    let rest = rest
-        .strip_prefix(NULLS)
-        .or_else(|| rest.strip_prefix(b"}"))?;
-    Some(bytes.len() - rest.len())
-}
-
-/// The place that a plain entry names.
-fn plain_place(entry: &[u8]) -> Place {
-    let (partition, rest) = number(&entry[b"{\"partition\":".len()..]);
-    let (offset, _) = number(&rest[b",\"offset\":".len()..]);
-    (partition, offset)
-}
-
-/// A plain integer and what follows it.
-fn number(bytes: &[u8]) -> (i64, &[u8]) {
-    let mut value = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if !byte.is_ascii_digit() {
-            return (value, &bytes[at..]);
-        }
-        value = value * 10 + i64::from(byte - b'0');
-    }
-    (value, &[])
-}
-
-/// Length of a non-negative JSON integer that fits an `i64` for sure, not at the end of `bytes` (it may go on there).
-fn plain_integer(bytes: &[u8]) -> Option<usize> {
-    let digits = bytes
-        .iter()
-        .take(19)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    let plain =
-        (1..=18).contains(&digits) && (digits == 1 || bytes[0] != b'0') && digits < bytes.len();
-    plain.then_some(digits)
 }

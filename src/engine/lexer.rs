@@ -132,6 +132,23 @@ impl Lexer {
         };
     }
 
+    /// Nothing was read yet, white space apart.
+    pub(crate) fn fresh(&self) -> bool {
+        self.depth == 0 && self.place == Place::Value { or_end: false }
+    }
+
+    /// An object, a name in it and the bracket of an array were read by someone else.
+    pub(crate) fn skip_into_array_of_object(&mut self) {
+        (self.depth, self.arrays) = (2, 0b10);
+        self.place = Place::Value { or_end: true };
+    }
+
+    /// Everything up to the end of the outermost value was read by someone else.
+    pub(crate) fn skip_to_end(&mut self) {
+        self.depth = 0;
+        self.place = Place::Ended;
+    }
+
     /// The outermost value is complete.
     pub(crate) fn ended(&self) -> bool {
         self.place == Place::Ended

@@ -14,6 +14,7 @@ mod http;
 mod judge;
 mod lexer;
 mod merge;
+mod plain;
 mod run;
 mod schedule;
 mod transport;

@@ -20,6 +20,7 @@ use super::clock::{Alarm, Clock, ThreadTime, thread_time};
 use super::connection::{Connection, State};
 use super::control::{Control, Handover, lock};
 use super::harvest::{BUSY_WINDOW_US, Busy, Ending, Harvest};
+use super::http::KnownHead;
 use super::schedule::{Due, Next, Schedule};
 use crate::measure::{Counts, FailureKind, Ledger, Recorder, TimelineDelta};
 use crate::payload::Template;
@@ -91,6 +92,8 @@ pub(crate) struct Worker<'a> {
     full: Template,
     partial: Option<Template>,
     buffer: Vec<u8>,
+    /// By target: its answers' heads hardly differ.
+    known_heads: Vec<KnownHead>,
     next_request: u64,
     timeout_us: u64,
     clock: Clock,
@@ -145,6 +148,7 @@ impl<'a> Worker<'a> {
             full: template(batch),
             partial: setup.partial_records().map(template),
             buffer: vec![0; READ_BYTES],
+            known_heads: setup.targets.iter().map(|_| KnownHead::default()).collect(),
             next_request: 0,
             timeout_us: setup.load.timeout.as_micros() as u64,
             clock: Clock::start(),

@@ -83,10 +83,11 @@ impl Worker<'_> {
                 }
             };
             request.received += count as u64;
-            let Ok(taken) = connection
-                .reader
-                .read(&self.buffer[..count], &mut connection.judge)
-            else {
+            let Ok(taken) = connection.reader.read(
+                &self.buffer[..count],
+                &mut self.known_heads[connection.target],
+                &mut connection.judge,
+            ) else {
                 let sample = String::from_utf8_lossy(&self.buffer[..count.min(120)]).into_owned();
                 return self.fail(index, FailureKind::BadHttp, || sample);
             };
