@@ -3,6 +3,7 @@
 
 mod cli;
 mod faults;
+mod instructions;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod layers;
