@@ -4,9 +4,9 @@
 //! process, so that what is counted is the client's.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::io::{BufRead as _, BufReader};
+mod served;
+
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use krush::engine::{Control, Setup, TargetSetup, run};
@@ -14,6 +14,7 @@ use krush::payload::Head;
 use krush::plan::{Arrivals, Content, KeyMode, Load, Pace, Payload, Rates, Stop};
 use krush::units::{ByteSize, Rate};
 use krush::wire::{Dialect, Format};
+use served::Served;
 
 #[global_allocator]
 static ALLOCATIONS: dhat::Alloc = dhat::Alloc;
@@ -25,37 +26,6 @@ const FOR_A_CONNECTION: u64 = 6;
 const FOR_A_SECOND: u64 = 20;
 /// And whatever is grown once.
 const ONCE: u64 = 20;
-
-/// `krush serve`, which ends with this.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_krush"))
-            .args(["serve", "--port", "0", "--topic", "t", "--threads", "1"])
-            .args(args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let url = line.split_whitespace().next().unwrap();
-        let address = url.strip_prefix("http://").unwrap().parse().unwrap();
-        Self { child, address }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A load, sent to a server that was started with `serve`.
 struct Case {
@@ -127,15 +97,16 @@ const CASES: [Case; 7] = [
 ];
 
 impl Case {
-    fn setup(&self, server: &Server, requests: u64) -> Setup {
+    fn setup(&self, server: &Served, requests: u64) -> Setup {
         let batch = u64::from(self.batch_size);
+        let address: SocketAddr = server.url["http://".len()..].parse().unwrap();
         Setup {
             targets: vec![TargetSetup {
-                address: server.address,
+                address,
                 tls: None,
                 head: Head {
                     path: "/topics/t".to_owned(),
-                    host: server.address.to_string(),
+                    host: address.to_string(),
                     headers: Vec::new(),
                 },
             }],
@@ -167,7 +138,7 @@ impl Case {
 }
 
 /// Allocations and reallocations of a run of `requests` that were all answered well, and how long it took in s.
-fn count(case: &Case, server: &Server, requests: u64) -> (u64, f64) {
+fn count(case: &Case, server: &Served, requests: u64) -> (u64, f64) {
     let setup = case.setup(server, requests);
     let control = Control::new();
     let before = dhat::HeapStats::get().total_blocks;
@@ -186,7 +157,7 @@ fn count(case: &Case, server: &Server, requests: u64) -> (u64, f64) {
 fn a_request_allocates_nothing() {
     let _profiler = dhat::Profiler::builder().testing().build();
     for case in &CASES {
-        let server = Server::start(case.serve);
+        let server = Served::start(case.serve);
         let (few, few_secs) = count(case, &server, case.requests);
         let (many, many_secs) = count(case, &server, 10 * case.requests);
         let more = many.saturating_sub(few);

@@ -3,12 +3,14 @@
 //! Counts hold on a noisy machine, where times do not. What is counted is user space: the kernel's part follows from the system
 //! calls. `cargo test` checks the development build, `cargo test --release --test it instructions` what users run.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use krush::units::grouped;
 use serde_json::Value;
+
+use crate::served::Served;
 
 /// The most instructions for a request of W1, and for a record of W2: a quarter above what was measured on x86-64 under
 /// valgrind 3.19, which differs by 1 % from run to run. Measured: 11,800 and 362.
@@ -45,38 +47,9 @@ const LOADS: [Load; 2] = [
     },
 ];
 
-/// `krush serve`, which ends with this.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Server {
-    fn start() -> Self {
-        let mut child = crate::krush()
-            .args(["serve", "--port", "0", "--topic", "t", "--threads", "1"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let url = line.split_whitespace().next().unwrap().to_owned();
-        Self { child, url }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 impl Load {
     /// Instructions of a whole run of `requests`, all of them answered well.
-    fn count(&self, server: &Server, requests: u64) -> u64 {
+    fn count(&self, server: &Served, requests: u64) -> u64 {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
         let krush = crate::krush();
@@ -130,7 +103,7 @@ fn a_request_takes_few_instructions() {
     } else {
         RELEASE
     };
-    let server = Server::start();
+    let server = Served::start(&[]);
     for (load, most) in LOADS.iter().zip(bounds) {
         let once = load.count(&server, load.requests);
         let twice = load.count(&server, 2 * load.requests);
