@@ -269,14 +269,15 @@ LUA
     cat >"$work/k6.js" <<JS
 import http from "k6/http";
 const body = open("$3");
-const params = { headers: { "Content-Type": "$content_type" }, responseType: "none" };
+const params = { headers: { "Content-Type": "$content_type", "Accept-Encoding": "identity" }, responseType: "none" };
 export default function () { http.post(__ENV.TARGET, body, params); }
 JS
 }
 
 # --- one run
 
-# The tool's command line in `command`.
+# The tool's command line in `command`. Those that would ask for a compressed answer are told not to: the others do not ask,
+# and the server would be busy compressing.
 command=()
 set_command() { # tool, base URL, records, letters, connections, body
     local target=$2/topics/$topic
@@ -287,16 +288,16 @@ set_command() { # tool, base URL, records, letters, connections, body
         wrk) command=(wrk -t1 "-c$5" "-d${duration}s" --timeout 30s -s "$work/wrk.lua" "$target") ;;
         wrk-fresh) command=(wrk -t1 "-c$5" "-d${duration}s" --timeout 30s -s "$work/wrk-fresh.lua" "$target") ;;
         oha)
-            command=(oha --no-tui -z "${duration}s" -c "$5" -m POST -D "$6" -T "$content_type" --output-format json
-                "$target") ;;
+            command=(oha --no-tui -z "${duration}s" -c "$5" -m POST -D "$6" -T "$content_type" -H "accept-encoding: identity"
+                --output-format json "$target") ;;
         ab) command=(ab -q -k -c "$5" -t "$duration" -n 5000000 -s 30 -p "$6" -T "$content_type" "$target") ;;
         h2load) command=(h2load --h1 -t1 "-c$5" -D "$duration" -d "$6" -H "content-type: $content_type" "$target") ;;
-        hey) command=(hey -z "${duration}s" -c "$5" -t 30 -m POST -D "$6" -T "$content_type" "$target") ;;
+        hey) command=(hey -disable-compression -z "${duration}s" -c "$5" -t 30 -m POST -D "$6" -T "$content_type" "$target") ;;
         k6)
             command=(k6 run --quiet --vus "$5" --duration "${duration}s" --env "TARGET=$target"
                 --summary-export "$work/k6.json" "$work/k6.js") ;;
         vegeta)
-            printf 'POST %s\nContent-Type: %s\n@%s\n' "$target" "$content_type" "$6" >"$work/targets"
+            printf 'POST %s\nContent-Type: %s\nAccept-Encoding: identity\n@%s\n' "$target" "$content_type" "$6" >"$work/targets"
             command=(vegeta attack -rate=0 -workers="$5" -max-workers="$5" -connections="$5" -timeout=30s
                 -duration="${duration}s" -targets="$work/targets" -output="$work/vegeta.bin") ;;
     esac
@@ -332,6 +333,7 @@ start_server() {
     [[ -z $url ]] || { base=$url; return; }
     local faults=()
     [[ $answers == chunked ]] || faults=(--fault framing=length)
+    : >"$work/server"
     # A new one for each run, so that all find it in the same state; its last line says what it stored.
     pinned "$server_core" "$krush" serve --port 0 --threads 1 --topic "$topic" \
         ${faults[@]+"${faults[@]}"} >"$work/server" 2>&1 &
