@@ -5,6 +5,8 @@
 //! and there is no timer, lock, channel or allocation per request.
 
 mod absence;
+#[doc(hidden)]
+pub mod bench;
 mod cadence;
 mod clock;
 mod connection;

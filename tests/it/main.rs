@@ -3,21 +3,15 @@
 
 mod cli;
 mod faults;
+mod instructions;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod layers;
 mod load;
 mod pages;
 mod selftest;
+#[path = "../served.rs"]
+mod served;
 mod standin;
 
-/// The program that was built for these tests, without variables of the caller that it would listen to.
-fn krush() -> std::process::Command {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_krush"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("KRUSH_") || name == "NO_COLOR" {
-            command.env_remove(name);
-        }
-    }
-    command
-}
+use served::krush;

@@ -1,0 +1,184 @@
+//! No allocation per request: the engine under a counting allocator, once with some requests and once with ten times as many.
+//!
+//! A binary of its own, for its global allocator; one test, because it counts for the whole process. The server is another
+//! process, so that what is counted is the client's.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod served;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use krush::engine::{Control, Setup, TargetSetup, run};
+use krush::payload::Head;
+use krush::plan::{Arrivals, Content, KeyMode, Load, Pace, Payload, Rates, Stop};
+use krush::units::{ByteSize, Rate};
+use krush::wire::{Dialect, Format};
+use served::Served;
+
+#[global_allocator]
+static ALLOCATIONS: dhat::Alloc = dhat::Alloc;
+
+/// What a run may allocate more than another for each connection: buffers for answers that come in pieces grow when the
+/// first such answer comes, which may be late.
+const FOR_A_CONNECTION: u64 = 6;
+/// The same for each second that it lasts longer: rows of the timeline, and looking at it from aside.
+const FOR_A_SECOND: u64 = 20;
+/// And whatever is grown once.
+const ONCE: u64 = 20;
+
+/// A load, sent to a server that was started with `serve`.
+struct Case {
+    name: &'static str,
+    serve: &'static [&'static str],
+    connections: u32,
+    threads: u32,
+    batch_size: u32,
+    message_size: u64,
+    key: KeyMode,
+    /// Requests a second, and how they are spread.
+    pace: Option<(f64, Arrivals)>,
+    /// Of the shorter run.
+    requests: u64,
+}
+
+const W1: Case = Case {
+    name: "1 record, chunked answers",
+    serve: &[],
+    connections: 16,
+    threads: 1,
+    batch_size: 1,
+    message_size: 100,
+    key: KeyMode::None,
+    pace: None,
+    requests: 1_000,
+};
+
+const CASES: [Case; 7] = [
+    W1,
+    Case {
+        name: "1 record, answers with a length",
+        serve: &["--fault", "framing=length"],
+        ..W1
+    },
+    Case {
+        name: "1 record with a key, 2 threads",
+        threads: 2,
+        key: KeyMode::Random { keys: 1_000 },
+        ..W1
+    },
+    Case {
+        name: "1,000 records, chunked answers",
+        batch_size: 1_000,
+        message_size: 133,
+        connections: 8,
+        requests: 100,
+        ..W1
+    },
+    Case {
+        name: "1,000 records, answers with a length",
+        serve: &["--fault", "framing=length"],
+        batch_size: 1_000,
+        message_size: 133,
+        connections: 8,
+        requests: 100,
+        ..W1
+    },
+    Case {
+        name: "open loop, even",
+        pace: Some((4_000.0, Arrivals::Uniform)),
+        ..W1
+    },
+    Case {
+        name: "open loop, Poisson",
+        pace: Some((4_000.0, Arrivals::Poisson)),
+        ..W1
+    },
+];
+
+impl Case {
+    fn setup(&self, server: &Served, requests: u64) -> Setup {
+        let batch = u64::from(self.batch_size);
+        let address: SocketAddr = server.url["http://".len()..].parse().unwrap();
+        Setup {
+            targets: vec![TargetSetup {
+                address,
+                tls: None,
+                head: Head {
+                    path: "/topics/t".to_owned(),
+                    host: address.to_string(),
+                    headers: Vec::new(),
+                },
+            }],
+            load: Load {
+                stop: Stop::Messages(requests * batch),
+                concurrency: self.connections,
+                batch_size: self.batch_size,
+                pace: self.pace.map(|(requests_per_sec, arrivals)| Pace {
+                    rates: Rates::Constant(Rate(requests_per_sec * batch as f64)),
+                    spike: None,
+                    arrivals,
+                }),
+                warmup: Duration::ZERO,
+                timeout: Duration::from_mins(1),
+                drain: Duration::from_mins(1),
+                threads: self.threads,
+            },
+            payload: Payload {
+                format: Format::Json,
+                message_size: ByteSize(self.message_size),
+                content: Content::Text,
+                key: self.key,
+                seed: 1,
+            },
+            run: "alloc0".to_owned(),
+            dialect: Dialect::Confluent,
+        }
+    }
+}
+
+/// Allocations and reallocations of a run of `requests` that were all answered well, and how long it took in s.
+fn count(case: &Case, server: &Served, requests: u64) -> (u64, f64) {
+    let setup = case.setup(server, requests);
+    let control = Control::new();
+    let before = dhat::HeapStats::get().total_blocks;
+    let measured = run(&setup, &control, &mut |_| {}).unwrap();
+    let after = dhat::HeapStats::get().total_blocks;
+    assert_eq!(
+        measured.total().ledger.requests.complete,
+        requests,
+        "{}: only good answers are the steady state",
+        case.name
+    );
+    (after - before, measured.elapsed.as_secs_f64())
+}
+
+#[test]
+fn a_request_allocates_nothing() {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    for case in &CASES {
+        let server = Served::start(case.serve);
+        let (few, few_secs) = count(case, &server, case.requests);
+        let (many, many_secs) = count(case, &server, 10 * case.requests);
+        let more = many.saturating_sub(few);
+        let secs = (many_secs - few_secs).max(0.0).ceil() as u64;
+        let allowed = ONCE + u64::from(case.connections) * FOR_A_CONNECTION + secs * FOR_A_SECOND;
+        println!(
+            "{}: {few} allocations for {} requests, {many} for {} ({secs} s longer): {more} more, {allowed} allowed",
+            case.name,
+            case.requests,
+            10 * case.requests
+        );
+        assert!(
+            allowed < 9 * case.requests / 2,
+            "{}: as bounded, one allocation in two requests would not be seen",
+            case.name
+        );
+        assert!(
+            more <= allowed,
+            "{}: {more} allocations more for {} requests more, {allowed} allowed",
+            case.name,
+            9 * case.requests
+        );
+    }
+}
