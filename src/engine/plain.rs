@@ -81,66 +81,56 @@ pub(super) fn entries(bytes: &[u8], shape: &mut Shape) -> Entries {
     }
 }
 
-/// Longest entry recognised.
-const MAX_ENTRY: usize = 80;
-/// Bytes compared by one instruction.
-const VECTOR: usize = 16;
+/// Longest entry recognised, in words of eight bytes.
+const MAX_WORDS: usize = 10;
+/// So many of them hold an entry with up to nine digits in its numbers.
+const USUAL_WORDS: usize = 8;
+const MAX_ENTRY: usize = MAX_WORDS * 8;
 
 /// What two entries have in common whose numbers have as many digits each.
 #[derive(Debug, Clone)]
-#[repr(align(16))]
 pub(super) struct Shape {
-    /// The entry, and where its bytes are text that does not vary (0xFF) or digits (0), as all bytes behind it are.
-    text: [[u8; VECTOR]; MAX_ENTRY / VECTOR],
-    fixed: [[u8; VECTOR]; MAX_ENTRY / VECTOR],
+    /// The entry, and where its bytes are text that does not vary (all ones) or digits (zero), as all bytes behind it are.
+    text: [u64; MAX_WORDS],
+    fixed: [u64; MAX_WORDS],
     partition: Integer,
     offset: Integer,
     length: usize,
 }
 
 impl Shape {
-    /// Fits no entry: its first byte is a bracket and a digit.
+    /// Fits no entry: its first byte is both a bracket and a digit.
     pub(super) fn none() -> Self {
-        let mut shape = Self {
-            text: Default::default(),
-            fixed: Default::default(),
-            partition: Integer::of(0, 1),
-            offset: Integer::of(0, 1),
-            length: 0,
-        };
-        (shape.text[0][0], shape.fixed[0][0]) = (b'{', 0xFF);
-        shape
+        let mut draft = Draft::empty();
+        draft.put(b"{");
+        Self::drawn(&draft, Integer::of(0, 1), Integer::of(0, 1))
     }
 
     /// The shape of the entry that `window` starts with.
     fn of(window: &Window) -> Option<Self> {
-        let mut shape = Self::none();
-        shape.put(PARTITION)?;
-        shape.partition = shape.integer(window);
-        shape.put(OFFSET)?;
-        shape.offset = shape.integer(window);
-        let nulls = window[shape.length..].starts_with(NULLS);
-        shape.put(if nulls { NULLS } else { b"}" })?;
+        let mut draft = Draft::empty();
+        draft.put(PARTITION)?;
+        let partition = draft.integer(window);
+        draft.put(OFFSET)?;
+        let offset = draft.integer(window);
+        let nulls = window[draft.length..].starts_with(NULLS);
+        draft.put(if nulls { NULLS } else { b"}" })?;
+        let shape = Self::drawn(&draft, partition, offset);
         shape.fits(window).then_some(shape)
     }
 
-    /// Adds text; `None` if the entry is getting too long.
-    fn put(&mut self, text: &[u8]) -> Option<()> {
-        let place = self.length..self.length + text.len();
-        self.text
-            .as_flattened_mut()
-            .get_mut(place.clone())?
-            .copy_from_slice(text);
-        self.fixed.as_flattened_mut()[place].fill(0xFF);
-        self.length += text.len();
-        Some(())
-    }
-
-    /// Adds the digits that `window` has there.
-    fn integer(&mut self, window: &Window) -> Integer {
-        let integer = Integer::of(self.length, count_digits(window, self.length));
-        self.length += integer.digits;
-        integer
+    fn drawn(draft: &Draft, partition: Integer, offset: Integer) -> Self {
+        let words = |bytes: &[u8]| {
+            let (words, _) = bytes.as_chunks();
+            std::array::from_fn(|word| u64::from_ne_bytes(words[word]))
+        };
+        Self {
+            text: words(&draft.text),
+            fixed: words(&draft.fixed),
+            partition,
+            offset,
+            length: draft.length,
+        }
     }
 
     /// Whether `window` starts with an entry of this shape.
@@ -150,15 +140,51 @@ impl Shape {
     )]
     #[inline(always)]
     fn fits(&self, window: &Window) -> bool {
-        let (entry, _) = window.as_chunks::<VECTOR>();
-        // Without a branch, and in an order that makes it a few vector instructions.
-        let mut differs = [0; VECTOR];
-        for part in 0..MAX_ENTRY / VECTOR {
-            for at in 0..VECTOR {
-                differs[at] |= (entry[part][at] ^ self.text[part][at]) & self.fixed[part][at];
+        let (entry, _) = window.as_chunks();
+        // No branch before the end: word after word, or several in a vector.
+        let mut differs = 0;
+        for word in 0..USUAL_WORDS {
+            differs |= (u64::from_ne_bytes(entry[word]) ^ self.text[word]) & self.fixed[word];
+        }
+        if self.length > USUAL_WORDS * 8 {
+            for word in USUAL_WORDS..MAX_WORDS {
+                differs |= (u64::from_ne_bytes(entry[word]) ^ self.text[word]) & self.fixed[word];
             }
         }
-        u128::from_ne_bytes(differs) == 0 && self.partition.fits(window) && self.offset.fits(window)
+        differs == 0 && self.partition.fits(window) && self.offset.fits(window)
+    }
+}
+
+/// A shape in the making.
+struct Draft {
+    text: [u8; MAX_ENTRY],
+    fixed: [u8; MAX_ENTRY],
+    length: usize,
+}
+
+impl Draft {
+    fn empty() -> Self {
+        Self {
+            text: [0; MAX_ENTRY],
+            fixed: [0; MAX_ENTRY],
+            length: 0,
+        }
+    }
+
+    /// Adds text; `None` if the entry is getting too long.
+    fn put(&mut self, text: &[u8]) -> Option<()> {
+        let place = self.length..self.length + text.len();
+        self.text.get_mut(place.clone())?.copy_from_slice(text);
+        self.fixed[place].fill(0xFF);
+        self.length += text.len();
+        Some(())
+    }
+
+    /// Adds the digits that `window` has there.
+    fn integer(&mut self, window: &Window) -> Integer {
+        let integer = Integer::of(self.length, count_digits(window, self.length));
+        self.length += integer.digits;
+        integer
     }
 }
 
