@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::cadence::{Cadence, Cursor};
-use super::http::ResponseReader;
+use super::http::{KnownHead, ResponseReader};
 use super::judge::Judge;
 use super::schedule::{Due, Next, Schedule};
 use crate::plan::Pace;
@@ -13,6 +13,7 @@ use crate::wire::Dialect;
 #[derive(Debug)]
 pub struct Check {
     reader: ResponseReader,
+    known: KnownHead,
     judge: Judge,
 }
 
@@ -21,6 +22,7 @@ impl Check {
     pub fn confluent() -> Self {
         Self {
             reader: ResponseReader::new(),
+            known: KnownHead::default(),
             judge: Judge::new(Dialect::Confluent),
         }
     }
@@ -31,7 +33,7 @@ impl Check {
         self.judge.begin();
         for read in reads {
             self.reader
-                .read(read, &mut self.judge)
+                .read(read, &mut self.known, &mut self.judge)
                 .expect("benchmarks feed whole answers of HTTP/1.1");
         }
         assert!(self.reader.done(), "the answer is not whole");

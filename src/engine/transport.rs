@@ -9,6 +9,8 @@ use mio::{Interest, Registry, Token};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
+use crate::payload::Piece;
+
 /// Plain bytes that rustls may hold back before they are encrypted and sent; bounds memory per connection.
 const TLS_BUFFER_BYTES: usize = 64 * 1024;
 
@@ -90,8 +92,42 @@ impl Transport {
         Ok(true)
     }
 
-    /// Writes as much as the socket takes.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    /// Writes as much of a piece as the socket takes.
+    pub(crate) fn write(&mut self, piece: &Piece<'_>) -> io::Result<usize> {
+        match piece {
+            Piece::Bytes { bytes, more: false } => self.write_bytes(bytes),
+            Piece::Bytes { bytes, more: true } => self.write_more(bytes),
+            #[cfg(unix)]
+            Piece::Fixed { .. } if self.tls.is_some() => Err(io::ErrorKind::Unsupported.into()),
+            #[cfg(unix)]
+            Piece::Fixed {
+                file,
+                offset,
+                length,
+            } => file.send(&self.stream, *offset, *length),
+        }
+    }
+
+    /// Writes bytes that others follow at once: the kernel need not send what does not fill a segment.
+    #[cfg(target_os = "linux")]
+    fn write_more(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        use rustix::net::{SendFlags, send};
+        if self.tls.is_some() {
+            return self.write_bytes(bytes);
+        }
+        Ok(send(
+            &self.stream,
+            bytes,
+            SendFlags::MORE | SendFlags::NOSIGNAL,
+        )?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn write_more(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_bytes(bytes)
+    }
+
+    fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(tls) = self.tls.as_mut() else {
             return self.stream.write(bytes);
         };

@@ -129,8 +129,15 @@ impl<'a> Worker<'a> {
             .map(|target| target.head.clone())
             .collect();
         let batch = setup.load.batch_size;
-        let template =
-            |records| Template::new(&setup.payload, records, batch, &setup.run, number, &heads);
+        let template = |records| {
+            let mut template =
+                Template::new(&setup.payload, records, batch, &setup.run, number, &heads);
+            #[cfg(unix)]
+            if setup.targets.iter().all(|target| target.tls.is_none()) {
+                template.keep_fixed_bytes();
+            }
+            template
+        };
         Ok(Self {
             shared,
             poll,

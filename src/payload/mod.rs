@@ -1,13 +1,17 @@
 //! Request bytes, rendered once before the clock starts, with fixed-width slots patched in place for each request.
 //!
-//! A record is `{"id":"RRRRRR-WW-SSSSSSSSSSS-III","timestamp":1790000000000,"system":"krush","payload":"…"}`: run, engine
-//! thread, request of that thread and index in the batch make every record unique. All records of a batch have one
+//! A record is `{"id":"RRRRRR-WWSSSSSSIII","timestamp":1790000000000,"system":"krush","payload":"…"}`: run, engine
+//! thread (two digits), request of that thread (base 62) and index in the batch make every record unique. All records of a batch have one
 //! length, so a request's bytes at any position depend only on its [`Stamp`]: a request that is half written can be
 //! rendered again from where it stopped, and no connection needs a body of its own.
 
+#[cfg(unix)]
+mod fixed;
 mod render;
 mod slots;
 
+#[cfg(unix)]
+pub use fixed::FixedFile;
 pub use render::{Head, Rendering};
 pub use slots::Stamp;
 
@@ -21,8 +25,49 @@ pub const MAX_REQUEST_BYTES: u64 = 256 << 20;
 /// Characters of the run's name in an id.
 pub const RUN_CHARS: usize = 6;
 
+/// From this many bytes of a record on that never vary, two system calls and no copy are cheaper than one with it.
+#[cfg(unix)]
+const MIN_FIXED_BYTES: usize = 32 * 1024;
+/// Larger bodies are not kept a second time.
+#[cfg(unix)]
+const MAX_FIXED_FILE_BYTES: usize = 16 << 20;
+
+/// What to write next of a request.
+#[derive(Debug)]
+pub enum Piece<'a> {
+    /// Bytes; `more` of the request follow at once.
+    Bytes {
+        /// The bytes.
+        bytes: &'a [u8],
+        /// Whether another piece follows.
+        more: bool,
+    },
+    /// Bytes that never vary: these of the file.
+    #[cfg(unix)]
+    Fixed {
+        /// Where they are.
+        file: &'a FixedFile,
+        /// Position of the first in the file.
+        offset: usize,
+        /// How many.
+        length: usize,
+    },
+}
+
+impl Piece<'_> {
+    /// Bytes in it.
+    #[expect(clippy::len_without_is_empty, reason = "a piece is never empty")]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bytes { bytes, .. } => bytes.len(),
+            #[cfg(unix)]
+            Self::Fixed { length, .. } => *length,
+        }
+    }
+}
+
 /// One engine thread's request: head and body, patched in place.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Template {
     /// Space for the longest head, then the body; the current head ends where the body starts.
     bytes: Vec<u8>,
@@ -39,6 +84,8 @@ pub struct Template {
     /// Whose values lie in the slots, and from which record on.
     stamped: Option<(Stamp, u32)>,
     payload_bytes: u64,
+    #[cfg(unix)]
+    fixed: Option<FixedFile>,
 }
 
 impl Template {
@@ -71,7 +118,25 @@ impl Template {
             slots: rendering.slots,
             stamped: None,
             payload_bytes: rendering.payload_bytes,
+            #[cfg(unix)]
+            fixed: None,
         }
+    }
+
+    /// Keeps what never varies in a file as well, if records are large enough for that to pay: for connections to which the
+    /// kernel can send from a file.
+    #[cfg(unix)]
+    pub fn keep_fixed_bytes(&mut self) {
+        let body = &self.bytes[self.body_start..];
+        if self.stride - self.slots.end() >= MIN_FIXED_BYTES && body.len() <= MAX_FIXED_FILE_BYTES {
+            self.fixed = FixedFile::of(body);
+        }
+    }
+
+    /// The kernel cannot send from the file after all.
+    #[cfg(unix)]
+    pub fn forget_fixed_bytes(&mut self) {
+        self.fixed = None;
     }
 
     /// Records in this request.
@@ -105,6 +170,45 @@ impl Template {
             self.stamp(stamp, first);
         }
         &self.bytes[start..]
+    }
+
+    /// What to write of the request from `offset` on, stamped with `stamp`.
+    pub fn piece(&mut self, target: usize, stamp: Stamp, offset: usize) -> Piece<'_> {
+        #[cfg(unix)]
+        if self.fixed.is_some() {
+            return self.small_piece(target, stamp, offset);
+        }
+        Piece::Bytes {
+            bytes: self.bytes(target, stamp, offset),
+            more: false,
+        }
+    }
+
+    /// The rest of a record's fixed bytes, or what comes before them.
+    #[cfg(unix)]
+    fn small_piece(&mut self, target: usize, stamp: Stamp, offset: usize) -> Piece<'_> {
+        let length = self.request_len(target);
+        let body_end = self.bytes.len();
+        let start = body_end - length + offset;
+        let record = start.saturating_sub(self.records_start) / self.stride;
+        let record = record.min(self.records as usize - 1);
+        let from = self.records_start + record * self.stride;
+        let fixed_from = from + self.slots.end();
+        if start < fixed_from {
+            let length = fixed_from - start;
+            return Piece::Bytes {
+                bytes: &self.bytes(target, stamp, offset)[..length],
+                more: true,
+            };
+        }
+        let last = record + 1 == self.records as usize;
+        let end = if last { body_end } else { from + self.stride };
+        let file = self.fixed.as_ref().expect("the caller has seen the file");
+        Piece::Fixed {
+            file,
+            offset: start - self.body_start,
+            length: end - start,
+        }
     }
 
     /// Writes `stamp` into the slots of record `first` and all after it.

@@ -190,7 +190,7 @@ fn open_key(body: &mut Vec<u8>, from: usize, binary: bool) -> Slot {
 fn value(run: &str, worker: u32, index: u32, width: usize, text: &str, aligned: bool) -> Record {
     let worker_digits = {
         let mut digits = [0; 2];
-        write_digits(&mut digits, u64::from(worker));
+        write_digits::<10>(&mut digits, u64::from(worker));
         String::from_utf8_lossy(&digits).into_owned()
     };
     let mut plain = b"{".to_vec();
@@ -208,7 +208,7 @@ fn value(run: &str, worker: u32, index: u32, width: usize, text: &str, aligned: 
         plain.extend_from_slice(behind.as_bytes());
         slot
     };
-    let mut lead = format!("\"id\":\"{run}-{worker_digits}-");
+    let mut lead = format!("\"id\":\"{run}-{worker_digits}");
     if aligned {
         while !(plain.len() + lead.len()).is_multiple_of(3) {
             lead.insert(0, ' ');
@@ -216,7 +216,7 @@ fn value(run: &str, worker: u32, index: u32, width: usize, text: &str, aligned: 
     }
     plain.extend_from_slice(lead.as_bytes());
     let behind = if width > 0 {
-        format!("-{index:0width$}\",")
+        format!("{index:0width$}\",")
     } else {
         "\",".to_owned()
     };

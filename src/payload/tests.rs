@@ -92,10 +92,10 @@ fn every_format_key_mode_and_size_is_a_valid_request() {
                     assert_eq!(records.len(), batch as usize);
                     for (index, (record_key, value)) in records.iter().enumerate() {
                         let id = if batch == 1 {
-                            "run123-03-00000000042".to_owned()
+                            "run123-0300000g".to_owned()
                         } else {
                             format!(
-                                "run123-03-00000000042-{index:0width$}",
+                                "run123-0300000g{index:0width$}",
                                 width = (batch - 1).to_string().len()
                             )
                         };
@@ -216,7 +216,7 @@ fn a_partial_batch_has_the_ids_of_a_full_one() {
         .to_vec();
     assert_eq!(
         records(&bytes, Format::Json)[2].1["id"],
-        "run123-00-00000000000-002"
+        "run123-00000000002"
     );
 }
 
@@ -241,6 +241,56 @@ fn the_plan_knows_sizes_before_anything_is_rendered() {
                     assert!(body <= bound, "{body} {bound}");
                 }
             }
+        }
+    }
+}
+
+/// What a socket gets is the same whether fixed bytes come from the file or not, wherever the socket was full.
+#[cfg(target_os = "linux")]
+#[test]
+fn pieces_are_the_request() {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    for (format, key) in [
+        (Format::Json, KeyMode::None),
+        (Format::Json, KeyMode::Sequence),
+        (Format::Binary, KeyMode::Sequence),
+    ] {
+        for (size, taken_at_once) in [(65_536, 50_000), (65_536, 49), (100, 13)] {
+            let payload = payload(format, size, Content::Text, key);
+            let mut template = Template::new(&payload, 3, 3, "run123", 3, &heads());
+            template.keep_fixed_bytes();
+            let stamp = Stamp {
+                request: 42,
+                timestamp_ms: 1_790_000_000_123,
+            };
+            let whole = template.bytes(1, stamp, 0).to_vec();
+            let (mut socket, mut peer) = UnixStream::pair().unwrap();
+            let (mut seen, mut from_file) = (Vec::new(), 0);
+            while seen.len() < whole.len() {
+                // Another connection's request in between takes the slots for itself.
+                template.bytes(0, Stamp::default(), 0);
+                let sent = match template.piece(1, stamp, seen.len()) {
+                    Piece::Bytes { bytes, .. } => {
+                        let some = bytes.len().min(taken_at_once);
+                        socket.write(&bytes[..some]).unwrap()
+                    }
+                    Piece::Fixed {
+                        file,
+                        offset,
+                        length,
+                    } => {
+                        let sent = file.send(&socket, offset, length.min(taken_at_once));
+                        from_file += *sent.as_ref().unwrap();
+                        sent.unwrap()
+                    }
+                };
+                let at = seen.len();
+                seen.resize(at + sent, 0);
+                peer.read_exact(&mut seen[at..]).unwrap();
+            }
+            assert!(seen == whole, "{format:?} {key:?} {size}");
+            assert_eq!(from_file > 190_000, size == 65_536, "{from_file}");
         }
     }
 }

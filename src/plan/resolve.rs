@@ -190,7 +190,7 @@ fn payload(settings: &Overrides, origins: &Origins) -> Result<Payload> {
         KeyKind::Random => KeyMode::Random { keys },
         KeyKind::Hot => KeyMode::Hot { keys, hot_ratio },
     };
-    let message_size = settings.message_size.unwrap_or(ByteSize(110));
+    let message_size = settings.message_size.unwrap_or(ByteSize(117));
     at_least_one(message_size.0, "payload.message_size", origins)?;
     Ok(Payload {
         format: settings.format.unwrap_or(Format::Json),

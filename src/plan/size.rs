@@ -4,9 +4,9 @@ use super::{Content, KeyMode, Payload, Plan};
 use crate::wire::Format;
 
 /// The fixed parts of a record's JSON value: run, engine thread and request in `id`, a timestamp in ms, an empty payload.
-/// In a batch of more than one the id goes on with `-` and the record's index in the batch.
+/// In a batch of more than one the id goes on with the record's index in the batch.
 pub const VALUE_TEMPLATE: &str =
-    r#"{"id":"RRRRRR-WW-SSSSSSSSSSS","timestamp":1790000000000,"system":"krush","payload":""}"#;
+    r#"{"id":"RRRRRR-WWSSSSSS","timestamp":1790000000000,"system":"krush","payload":""}"#;
 
 /// Room for `{"records":[` and `]}`.
 const WRAPPER_BYTES: u64 = 14;
@@ -23,7 +23,7 @@ pub fn value_bytes(payload: &Payload, batch_size: u32) -> u64 {
     };
     let index = (batch_size.max(1) - 1)
         .checked_ilog10()
-        .map_or(0, |log| log + 2);
+        .map_or(0, |log| log + 1);
     VALUE_TEMPLATE.len() as u64 + u64::from(index) + text
 }
 
@@ -66,7 +66,7 @@ mod tests {
             ("basic", 200, 2_300),
             ("optimized", 200, 222_000),
             ("extreme", 200, 222_000),
-            ("64kb", 87_472, 876_000),
+            ("64kb", 87_465, 876_000),
         ] {
             let layers = Layers {
                 scenario: Scenario::preset(preset).expect(preset),

@@ -6,7 +6,7 @@ use super::super::connection::{Request, State};
 use super::super::schedule::Due;
 use super::Worker;
 use crate::measure::FailureKind;
-use crate::payload::Stamp;
+use crate::payload::{Piece, Stamp};
 
 impl Worker<'_> {
     pub(super) fn start(&mut self, index: usize, due: Due, measured: bool, now_us: u64) {
@@ -59,10 +59,17 @@ impl Worker<'_> {
             } else {
                 0
             };
-            let bytes = template.bytes(connection.target, request.stamp, request.written);
-            let asked = bytes.len();
-            let written = match transport.write(bytes) {
+            let piece = template.piece(connection.target, request.stamp, request.written);
+            // From a file the kernel may take less for reasons of its own.
+            let tells_full = matches!(piece, Piece::Bytes { .. });
+            let asked = piece.len();
+            let written = match transport.write(&piece) {
                 Ok(written) => written,
+                #[cfg(unix)]
+                Err(error) if error.kind() == ErrorKind::Unsupported => {
+                    template.forget_fixed_bytes();
+                    continue;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 // Not a byte is out: the connection was closed while idle, the request loses nothing by another one.
@@ -90,7 +97,7 @@ impl Worker<'_> {
             if request.measured {
                 recorder.wire_bytes_sent += written as u64;
             }
-            if written < asked {
+            if written < asked && tells_full {
                 // A socket that takes less than it was given is full: readiness will tell when it is not.
                 return;
             }
