@@ -98,19 +98,20 @@ impl Template {
         worker: u32,
         heads: &[Head],
     ) -> Self {
-        let rendering = Rendering::new(payload, records, batch_size, run, worker);
-        let heads: Vec<Vec<u8>> = heads
+        // The longest head is that with the longest length.
+        let room = |head: &Head| head.render(payload.format, usize::MAX).len();
+        let body_start = heads.iter().map(room).max().unwrap_or(0);
+        let rendering = Rendering::new(payload, records, batch_size, run, worker, body_start);
+        let body_length = rendering.bytes.len() - body_start;
+        let heads = heads
             .iter()
-            .map(|head| head.render(payload.format, rendering.body.len()))
+            .map(|head| head.render(payload.format, body_length))
             .collect();
-        let space = heads.iter().map(Vec::len).max().unwrap_or(0);
-        let mut bytes = vec![0; space];
-        bytes.extend_from_slice(&rendering.body);
         Self {
-            records_start: space + rendering.records_start,
-            bytes,
-            body_start: space,
-            head_start: space,
+            records_start: rendering.records_start,
+            bytes: rendering.bytes,
+            body_start,
+            head_start: body_start,
             head: None,
             heads,
             stride: rendering.stride,

@@ -73,13 +73,16 @@ impl Head {
 /// A rendered body before it gets a head.
 #[derive(Debug)]
 pub struct Rendering {
-    pub(super) body: Vec<u8>,
+    /// Room for a head, and the body.
+    pub(super) bytes: Vec<u8>,
     pub(super) records_start: usize,
     pub(super) stride: usize,
     pub(super) slots: Slots,
     /// Key and value bytes of all records as the server stores them.
     pub(super) payload_bytes: u64,
 }
+
+const BODY_END: &[u8] = b"]}";
 
 /// Characters of the index in the batch; none for a batch of one.
 fn index_width(batch_size: u32) -> u32 {
@@ -98,8 +101,16 @@ struct Record {
 
 impl Rendering {
     /// Renders the first `records` records of a batch of `batch_size` for engine thread `worker` of run `run`
-    /// (its first characters are used).
-    pub fn new(payload: &Payload, records: u32, batch_size: u32, run: &str, worker: u32) -> Self {
+    /// (its first characters are used), behind `room` bytes. Into one allocation: large ones that are given back do not
+    /// all leave the process.
+    pub fn new(
+        payload: &Payload,
+        records: u32,
+        batch_size: u32,
+        run: &str,
+        worker: u32,
+        room: usize,
+    ) -> Self {
         let mut random = StdRng::seed_from_u64(payload.seed ^ (u64::from(worker) << 32));
         let binary = payload.format == Format::Binary;
         let run: String = format!("{run:0<RUN_CHARS$}")
@@ -108,7 +119,8 @@ impl Rendering {
             .collect();
         let width = index_width(batch_size) as usize;
 
-        let mut body = b"{\"records\":[".to_vec();
+        let mut body = vec![0; room];
+        body.extend_from_slice(b"{\"records\":[");
         let records_start = body.len();
         let mut slots = None;
         let (mut stride, mut value_bytes) = (0, 0);
@@ -137,6 +149,7 @@ impl Rendering {
             body.extend_from_slice(b"},");
             if slots.is_none() {
                 stride = body.len() - from;
+                body.reserve_exact(stride * (records - 1) as usize + BODY_END.len());
                 value_bytes = record.plain.len() as u64;
                 slots = Some(Slots {
                     request: record.request,
@@ -153,14 +166,14 @@ impl Rendering {
             }
         }
         body.pop();
-        body.extend_from_slice(b"]}");
+        body.extend_from_slice(BODY_END);
         let key_bytes = if has_key(payload.key) {
             KEY_DIGITS as u64
         } else {
             0
         };
         Self {
-            body,
+            bytes: body,
             records_start,
             stride,
             slots: slots.expect("a batch has at least one record"),
