@@ -32,7 +32,7 @@ pub(crate) struct Body<'a> {
 /// Reads a body of any dialect.
 pub(crate) fn read(bytes: &[u8]) -> Body<'_> {
     let mut body = Body::default();
-    if std::str::from_utf8(bytes).is_err() {
+    if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
         let first = bytes.first().copied().unwrap_or_default();
         body.malformed = Some(match first {
             0..0x20 => format!(
@@ -69,7 +69,7 @@ fn read_top<'a>(scanner: &mut Scanner<'a>, body: &mut Body<'a>) -> Result<(), Ma
     }
     scanner.object(|scanner, name| match name.text {
         b"\"records\"" if scanner.peek() == Some(b'[') => {
-            let mut records = Vec::new();
+            let mut records = Vec::with_capacity(likely_records(scanner.left()));
             scanner.array(|scanner| {
                 records.push(read_record(scanner, body)?);
                 Ok(())
@@ -91,6 +91,13 @@ fn read_top<'a>(scanner: &mut Scanner<'a>, body: &mut Body<'a>) -> Result<(), Ma
         b"\"key_schema\"" | b"\"key_schema_id\"" => scanner.value().map(|_| ()),
         _ => unknown(scanner, body, name, false),
     })
+}
+
+/// Room for so many records at first: more are made room for when they come.
+fn likely_records(bytes: usize) -> usize {
+    const SMALL_RECORD: usize = 128;
+    const MOST: usize = 2_048;
+    (bytes / SMALL_RECORD).clamp(1, MOST)
 }
 
 fn read_record<'a>(

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::Writes;
 use super::backend::{Backend, NewTopic};
-use super::clock::Clock;
 use super::connection;
+use super::desk::Desk;
 use super::falsify::falsified;
 use super::faults::{Defect, Falsify, Plan, Script};
 use super::framing::{LAST_CHUNK, Wire, frame};
@@ -20,7 +21,7 @@ use super::json::Scanner;
 use super::memory::{Memory, MemoryLimits};
 use super::serve::{Call, Shared, answer, route};
 use super::threads::Threads;
-use super::truth::{Counter, Truth};
+use super::truth::Truth;
 use crate::wire::Dialect;
 
 mod recorded;
@@ -122,8 +123,7 @@ async fn replay(
         writes: Arc::clone(&writes),
         starved: Arc::clone(&starved),
     };
-    let clock = Clock::default();
-    let counter = Counter::default();
+    let desk = Desk::default();
     let answered = || {
         let all = writes.lock().unwrap().concat();
         let interim = all.starts_with(b"HTTP/1.1 100");
@@ -134,7 +134,7 @@ async fn replay(
                 .count()
                 > 1
     };
-    let run = connection::run(stream, shared, &clock, &counter);
+    let run = connection::run(stream, shared, &desk);
     let idle = async {
         starved.notified().await;
         if wait_for_close || !answered() {
@@ -179,6 +179,7 @@ fn shared(dialect: Dialect, auto_create: bool) -> Shared {
         backend: Backend::Memory(memory),
         script: Script::new(&[], Arc::clone(&truth)),
         idle_timeout: closes.then_some(IDLE),
+        writes: Writes::Recorded,
         max_block: MAX_BLOCK,
         threads: Threads::new(None),
         tls: false,
@@ -469,7 +470,7 @@ async fn defects_conform() {
         };
         let found = route(Dialect::Confluent, &head).unwrap();
         let mut wire = Wire::default();
-        let date = Clock::default().date();
+        let date = Desk::default().clock.date();
         let own = answer(&call, &found).await;
         let last = own.clone();
         let falsify = Falsify::Defect(form);

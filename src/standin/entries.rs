@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::{Answer, JSON_V2, push_json_string};
+use super::answer::{Answer, JSON_V2, push_json_string, push_number};
 use super::backend::Entry;
 use super::body::RawRecord;
 use super::counts::Told;
@@ -66,7 +66,7 @@ fn confluent(entries: &[Entry]) -> Answer {
         entries,
         |out, entry| match entry {
             Entry::Stored { partition, offset } => {
-                push(out, "{\"partition\":", i64::from(*partition));
+                push(out, "{\"partition\":", *partition);
                 push(out, ",\"offset\":", *offset);
                 out.extend_from_slice(b",\"error_code\":null,\"error\":null}");
             }
@@ -109,7 +109,7 @@ fn strimzi(entries: &[Entry]) -> Answer {
         entries,
         |out, entry| match entry {
             Entry::Stored { partition, offset } => {
-                push(out, "{\"partition\":", i64::from(*partition));
+                push(out, "{\"partition\":", *partition);
                 push(out, ",\"offset\":", *offset);
                 out.push(b'}');
             }
@@ -132,7 +132,7 @@ fn karapace(entries: &[Entry]) -> Answer {
     list(&mut out, start, entries, |out, entry| match entry {
         Entry::Stored { partition, offset } => {
             push(out, "{\"offset\":", *offset);
-            push(out, ",\"partition\":", i64::from(*partition));
+            push(out, ",\"partition\":", *partition);
             out.push(b'}');
         }
         Entry::Failed { code, message } => {
@@ -172,7 +172,7 @@ fn redpanda(entries: &[Entry]) -> Answer {
         b"{\"offsets\":[",
         &batches,
         |out, (partition, offset)| {
-            push(out, "{\"partition\":", i64::from(*partition));
+            push(out, "{\"partition\":", *partition);
             push(out, ",\"offset\":", *offset);
             out.push(b'}');
         },
@@ -226,23 +226,9 @@ fn list<T>(out: &mut Vec<u8>, start: &[u8], items: &[T], mut item: impl FnMut(&m
 }
 
 /// Appends a label and a decimal number.
-fn push(out: &mut Vec<u8>, label: &str, number: i64) {
+fn push(out: &mut Vec<u8>, label: &str, number: impl itoa::Integer) {
     out.extend_from_slice(label.as_bytes());
-    if number < 0 {
-        out.push(b'-');
-    }
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    let mut rest = number.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+    push_number(out, number);
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A request's head: what the stand-in looks at, and how its body is framed.
 
+use std::mem::MaybeUninit;
+
 /// Longest head taken, as Confluent's `max.request.header.size` and aiohttp have it.
 pub(crate) const MAX_HEAD_BYTES: usize = 8192;
 const MAX_HEADERS: usize = 128;
@@ -54,9 +56,10 @@ pub(crate) struct Head<'a> {
 impl<'a> Head<'a> {
     /// Parses a complete head; `None` if it is not HTTP/1.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut request = httparse::Request::new(&mut headers);
-        request.parse(bytes).ok()?.is_complete().then_some(())?;
+        let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut request = httparse::Request::new(&mut []);
+        let parsed = request.parse_with_uninit_headers(bytes, &mut headers);
+        parsed.ok()?.is_complete().then_some(())?;
         let mut head = Self {
             method: request.method?,
             target: request.path?,

@@ -71,22 +71,37 @@ impl<'a> Raw<'a> {
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     position: usize,
+    /// White space passed over between tokens.
+    spaces: usize,
+    /// What closes the arrays and objects that are open in the value being read.
+    open: Vec<u8>,
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0 }
+        Self {
+            bytes,
+            position: 0,
+            spaces: 0,
+            open: Vec::new(),
+        }
     }
 
     /// The next byte that is not white space, not consumed.
     pub(crate) fn peek(&mut self) -> Option<u8> {
-        while let Some(byte) = self.bytes.get(self.position) {
-            if !is_space(*byte) {
-                return Some(*byte);
+        loop {
+            let byte = *self.bytes.get(self.position)?;
+            if !is_space(byte) {
+                return Some(byte);
             }
             self.position += 1;
+            self.spaces += 1;
         }
-        None
+    }
+
+    /// Bytes not yet consumed.
+    pub(crate) fn left(&self) -> usize {
+        self.bytes.len() - self.position
     }
 
     /// Consumes `byte` if it is next.
@@ -138,58 +153,44 @@ impl<'a> Scanner<'a> {
     /// Any value, validated.
     pub(crate) fn value(&mut self) -> Result<Raw<'a>, Malformed> {
         self.peek();
-        let start = self.position;
-        let mut compact = true;
-        let mut open: Vec<u8> = Vec::new();
+        let (start, spaces) = (self.position, self.spaces);
+        self.open.clear();
         loop {
-            let before = self.position;
-            let next = self.peek();
-            compact &= before == self.position;
-            match next {
-                Some(b'{') => {
+            match self.peek() {
+                Some(opening @ (b'{' | b'[')) => {
+                    let (close, named) = match opening {
+                        b'{' => (b'}', true),
+                        _ => (b']', false),
+                    };
                     self.position += 1;
-                    open.push(b'}');
-                    if open.len() > MAX_DEPTH {
+                    self.open.push(close);
+                    if self.open.len() > MAX_DEPTH {
                         return Err(too_deep());
                     }
-                    compact &= self.next_is_tight();
-                    if !self.take(b'}') {
-                        compact &= self.field_name()?;
+                    if !self.take(close) {
+                        if named {
+                            self.field_name()?;
+                        }
                         continue;
                     }
-                    open.pop();
+                    self.open.pop();
                 }
-                Some(b'[') => {
-                    self.position += 1;
-                    open.push(b']');
-                    if open.len() > MAX_DEPTH {
-                        return Err(too_deep());
-                    }
-                    compact &= self.next_is_tight();
-                    if !self.take(b']') {
-                        continue;
-                    }
-                    open.pop();
-                }
-                _ => {
-                    self.scalar()?;
-                }
+                next => self.scalar(next)?,
             }
             // A value just ended: close what it ends, or go on to the next one.
             loop {
-                let Some(close) = open.last().copied() else {
+                let Some(close) = self.open.last().copied() else {
                     let text = &self.bytes[start..self.position];
+                    let compact = self.spaces == spaces;
                     return Ok(Raw { text, compact });
                 };
-                compact &= self.next_is_tight();
                 if self.take(close) {
-                    open.pop();
+                    self.open.pop();
                     continue;
                 }
                 self.expect(b',', "comma to separate entries")?;
                 if close == b'}' {
-                    compact &= self.next_is_tight();
-                    compact &= self.field_name()?;
+                    self.field_name()?;
                 }
                 break;
             }
@@ -204,25 +205,18 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn next_is_tight(&self) -> bool {
-        self.bytes
-            .get(self.position)
-            .is_none_or(|byte| !is_space(*byte))
-    }
-
-    /// A field name and its colon; whether they were written without white space.
-    fn field_name(&mut self) -> Result<bool, Malformed> {
+    /// A field name and its colon.
+    fn field_name(&mut self) -> Result<(), Malformed> {
         if self.peek() != Some(b'"') {
             return Err(self.unexpected("double-quote to start field name"));
         }
         self.string()?;
-        let tight = self.next_is_tight();
-        self.expect(b':', "a colon to separate field name and value")?;
-        Ok(tight && self.next_is_tight())
+        self.expect(b':', "a colon to separate field name and value")
     }
 
-    fn scalar(&mut self) -> Result<(), Malformed> {
-        match self.peek() {
+    /// A value without parts, of which `next` is the first byte.
+    fn scalar(&mut self, next: Option<u8>) -> Result<(), Malformed> {
+        match next {
             Some(b'"') => self.string().map(|_| ()),
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(_) => {
@@ -243,15 +237,12 @@ impl<'a> Scanner<'a> {
 
     fn string(&mut self) -> Result<Raw<'a>, Malformed> {
         let rest = &self.bytes[self.position..];
-        let end = string_end(rest)
-            .ok_or("Unexpected end-of-input: was expecting closing quote for a string value")?;
+        // Most have nothing in them that needs a second look.
+        let end = match plain_length(&rest[1..]) {
+            Some(length) if rest[1 + length] == b'"' => length + 2,
+            _ => checked_string_end(rest)?,
+        };
         let text = &rest[..end];
-        if let Some(control) = text.iter().find(|byte| **byte < 0x20) {
-            return Err(format!(
-                "Illegal unquoted character ((CTRL-CHAR, code {control})): has to be escaped using backslash to be included in string value"
-            ));
-        }
-        escapes_are_valid(text)?;
         self.position += end;
         Ok(Raw {
             text,
@@ -343,6 +334,55 @@ fn too_deep() -> Malformed {
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Length of the text before the first byte that ends a string literal, escapes the next one or may not stand in it.
+fn plain_length(text: &[u8]) -> Option<usize> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    // The highest bit of each byte that is zero, and perhaps of others above the first such one.
+    let zeros = |word: u64| word.wrapping_sub(EACH) & !word;
+    let mut at = 0;
+    // Long texts in blocks, which the compiler turns into vector instructions.
+    while let Some(block) = text[at..].first_chunk::<32>()
+        && !block
+            .iter()
+            .fold(false, |any, byte| any | is_special(*byte))
+    {
+        at += block.len();
+    }
+    while let Some(word) = text[at..].first_chunk::<8>() {
+        let word = u64::from_le_bytes(*word);
+        let control = word.wrapping_sub(0x20 * EACH) & !word;
+        let quote = zeros(word ^ (EACH * u64::from(b'"')));
+        let backslash = zeros(word ^ (EACH * u64::from(b'\\')));
+        let found = (control | quote | backslash) & HIGH;
+        if found != 0 {
+            return Some(at + (found.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    let rest = text[at..].iter().position(|byte| is_special(*byte));
+    rest.map(|rest| at + rest)
+}
+
+/// Length of the string literal that starts `text`, if nothing in it is against the rules.
+fn checked_string_end(text: &[u8]) -> Result<usize, Malformed> {
+    let end = string_end(text)
+        .ok_or("Unexpected end-of-input: was expecting closing quote for a string value")?;
+    let text = &text[..end];
+    let is_control = |byte: &&u8| **byte < 0x20;
+    // The smallest is found many at a time, which one is looked for only then.
+    if text.iter().min().is_some_and(|least| is_control(&least))
+        && let Some(control) = text.iter().find(is_control)
+    {
+        return Err(format!(
+            "Illegal unquoted character ((CTRL-CHAR, code {control})): has to be escaped using backslash to be included in string value"
+        ));
+    }
+    escapes_are_valid(text)?;
+    Ok(end)
 }
 
 /// Length of the string literal that starts `text`, quotes included.

@@ -36,7 +36,6 @@ pub(crate) enum Embedded {
 pub(crate) fn embedded(dialect: Dialect, head: &Head<'_>) -> Result<Embedded, Answer> {
     let given = head.content_type;
     let bare = given.map(|given| given.split(';').next().unwrap_or_default().trim());
-    let lower = bare.map(str::to_ascii_lowercase);
     let format = match dialect {
         Dialect::Confluent => bare.map_or(Some(Embedded::Binary), named),
         Dialect::Strimzi => match given.map(|given| (given, named(given))) {
@@ -44,11 +43,11 @@ pub(crate) fn embedded(dialect: Dialect, head: &Head<'_>) -> Result<Embedded, An
             Some((_, Some(format @ (Embedded::Json | Embedded::Binary)))) => Some(format),
             _ => None,
         },
-        Dialect::Karapace => match lower.as_deref() {
+        Dialect::Karapace => match bare.map(str::to_ascii_lowercase).as_deref() {
             None | Some(JSON | "application/vnd.kafka.v2+json") => Some(Embedded::Binary),
             Some(name) => named(name),
         },
-        Dialect::Redpanda => lower.as_deref().and_then(named),
+        Dialect::Redpanda => bare.and_then(|bare| named(&bare.to_ascii_lowercase())),
     };
     format.ok_or_else(|| match dialect {
         Dialect::Strimzi => strimzi::invalid("The format of the request body is not supported"),

@@ -11,7 +11,7 @@ use super::produce::{self, embedded};
 use super::routes::{Route, suspicion};
 use super::threads::Threads;
 use super::truth::{Account, Truth};
-use super::{metadata, strimzi, v3};
+use super::{Writes, metadata, strimzi, v3};
 use crate::wire::{ACCEPT_V2, Dialect};
 
 /// What all connections share.
@@ -20,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) backend: Backend,
     pub(crate) script: Script,
     pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) writes: Writes,
     /// How long a record waits for a missing topic or partition.
     pub(crate) max_block: Duration,
     pub(crate) threads: Threads,
