@@ -125,7 +125,7 @@ where
         });
         let plan = self.shared.script.plan(&Asked {
             produce,
-            asynchronous: head.path() != "/",
+            asynchronous: head.path != "/",
             reuse,
         });
         self.served += 1;
@@ -249,7 +249,7 @@ where
                 Ok(Next::Ends)
             }
             BodyRead::Broken => {
-                let page = Answer::page(400, "Bad chunk", head.path());
+                let page = Answer::page(400, "Bad chunk", head.path);
                 self.send_early(&page, head, date).await
             }
             BodyRead::Ended | BodyRead::Ready(_) => Ok(Next::Ends),

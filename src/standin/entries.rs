@@ -226,6 +226,7 @@ fn list<T>(out: &mut Vec<u8>, start: &[u8], items: &[T], mut item: impl FnMut(&m
 }
 
 /// Appends a label and a decimal number.
+#[inline]
 fn push(out: &mut Vec<u8>, label: &str, number: impl itoa::Integer) {
     out.extend_from_slice(label.as_bytes());
     push_number(out, number);

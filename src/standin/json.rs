@@ -26,10 +26,16 @@ impl<'a> Raw<'a> {
     }
 
     /// The bytes the proxy stores: without white space between tokens, else untouched.
+    #[inline]
     pub(crate) fn compacted(self) -> Cow<'a, [u8]> {
         if self.compact {
-            return Cow::Borrowed(self.text);
+            Cow::Borrowed(self.text)
+        } else {
+            Cow::Owned(self.without_space())
         }
+    }
+
+    fn without_space(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.text.len());
         let mut rest = self.text;
         while let Some(byte) = rest.first() {
@@ -47,7 +53,7 @@ impl<'a> Raw<'a> {
             };
             rest = &rest[taken..];
         }
-        Cow::Owned(out)
+        out
     }
 
     /// The characters of a string value; `None` if it is another kind of value.
@@ -71,6 +77,8 @@ impl<'a> Raw<'a> {
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     position: usize,
+    /// There are control characters in it, between tokens or where they may not be.
+    has_control: bool,
     /// White space passed over between tokens.
     spaces: usize,
     /// What closes the arrays and objects that are open in the value being read.
@@ -82,21 +90,28 @@ impl<'a> Scanner<'a> {
         Self {
             bytes,
             position: 0,
+            has_control: has_control(bytes),
             spaces: 0,
             open: Vec::new(),
         }
     }
 
     /// The next byte that is not white space, not consumed.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
-        loop {
-            let byte = *self.bytes.get(self.position)?;
-            if !is_space(byte) {
-                return Some(byte);
-            }
-            self.position += 1;
-            self.spaces += 1;
+        match self.bytes.get(self.position) {
+            Some(byte) if *byte > b' ' => Some(*byte),
+            _ => self.peek_behind_space(),
         }
+    }
+
+    #[inline(never)]
+    fn peek_behind_space(&mut self) -> Option<u8> {
+        let rest = &self.bytes[self.position..];
+        let spaces = rest.iter().take_while(|byte| is_space(**byte)).count();
+        self.position += spaces;
+        self.spaces += spaces;
+        rest.get(spaces).copied()
     }
 
     /// Bytes not yet consumed.
@@ -121,11 +136,8 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         loop {
-            if self.peek() != Some(b'"') {
-                return Err(self.unexpected("double-quote to start field name"));
-            }
-            let name = self.string()?;
-            self.expect(b':', "a colon to separate field name and value")?;
+            let next = self.peek();
+            let name = self.field_name(next)?;
             member(self, name)?;
             if !self.take(b',') {
                 return self.expect(b'}', "comma to separate Object entries");
@@ -152,49 +164,66 @@ impl<'a> Scanner<'a> {
 
     /// Any value, validated.
     pub(crate) fn value(&mut self) -> Result<Raw<'a>, Malformed> {
-        self.peek();
+        let mut next = self.peek();
         let (start, spaces) = (self.position, self.spaces);
         self.open.clear();
         loop {
-            match self.peek() {
-                Some(opening @ (b'{' | b'[')) => {
-                    let (close, named) = match opening {
-                        b'{' => (b'}', true),
-                        _ => (b']', false),
-                    };
+            match next {
+                Some(b'{') => {
                     self.position += 1;
-                    self.open.push(close);
-                    if self.open.len() > MAX_DEPTH {
-                        return Err(too_deep());
-                    }
-                    if !self.take(close) {
-                        if named {
-                            self.field_name()?;
-                        }
+                    next = self.peek();
+                    self.open(b'}')?;
+                    if next != Some(b'}') {
+                        self.field_name(next)?;
+                        next = self.peek();
                         continue;
                     }
-                    self.open.pop();
                 }
-                next => self.scalar(next)?,
+                Some(b'[') => {
+                    self.position += 1;
+                    next = self.peek();
+                    self.open(b']')?;
+                    if next != Some(b']') {
+                        continue;
+                    }
+                }
+                Some(b'"') => self.string().map(|_| ())?,
+                Some(b'-' | b'0'..=b'9') => self.number()?,
+                _ => self.word()?,
             }
-            // A value just ended: close what it ends, or go on to the next one.
+            // A value just ended, or none began: close what ends, or go on to the next one.
             loop {
                 let Some(close) = self.open.last().copied() else {
                     let text = &self.bytes[start..self.position];
                     let compact = self.spaces == spaces;
                     return Ok(Raw { text, compact });
                 };
-                if self.take(close) {
+                next = self.peek();
+                if next == Some(close) {
+                    self.position += 1;
                     self.open.pop();
                     continue;
                 }
-                self.expect(b',', "comma to separate entries")?;
+                if next != Some(b',') {
+                    return Err(self.unexpected("comma to separate entries"));
+                }
+                self.position += 1;
+                next = self.peek();
                 if close == b'}' {
-                    self.field_name()?;
+                    self.field_name(next)?;
+                    next = self.peek();
                 }
                 break;
             }
         }
+    }
+
+    fn open(&mut self, close: u8) -> Result<(), Malformed> {
+        self.open.push(close);
+        if self.open.len() > MAX_DEPTH {
+            return Err(too_deep());
+        }
+        Ok(())
     }
 
     /// Nothing but white space is left.
@@ -205,59 +234,48 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A field name and its colon.
-    fn field_name(&mut self) -> Result<(), Malformed> {
-        if self.peek() != Some(b'"') {
+    /// A field name, of which `next` is the first byte, and its colon.
+    #[inline]
+    fn field_name(&mut self, next: Option<u8>) -> Result<Raw<'a>, Malformed> {
+        if next != Some(b'"') {
             return Err(self.unexpected("double-quote to start field name"));
         }
-        self.string()?;
-        self.expect(b':', "a colon to separate field name and value")
+        let name = self.string()?;
+        self.expect(b':', "a colon to separate field name and value")?;
+        Ok(name)
     }
 
-    /// A value without parts, of which `next` is the first byte.
-    fn scalar(&mut self, next: Option<u8>) -> Result<(), Malformed> {
-        match next {
-            Some(b'"') => self.string().map(|_| ()),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(_) => {
-                for word in [b"true".as_slice(), b"false", b"null"] {
-                    if self.bytes[self.position..].starts_with(word) {
-                        let after = self.bytes.get(self.position + word.len());
-                        if !after.is_some_and(u8::is_ascii_alphanumeric) {
-                            self.position += word.len();
-                            return Ok(());
-                        }
-                    }
+    fn word(&mut self) -> Result<(), Malformed> {
+        for word in [b"true".as_slice(), b"false", b"null"] {
+            if self.bytes[self.position..].starts_with(word) {
+                let after = self.bytes.get(self.position + word.len());
+                if !after.is_some_and(u8::is_ascii_alphanumeric) {
+                    self.position += word.len();
+                    return Ok(());
                 }
-                Err(self.unexpected("a value"))
             }
-            None => Err(self.unexpected("a value")),
         }
+        Err(self.unexpected("a value"))
     }
 
+    #[inline]
     fn string(&mut self) -> Result<Raw<'a>, Malformed> {
         let rest = &self.bytes[self.position..];
         // Most have nothing in them that needs a second look.
-        let end = match plain_length(&rest[1..]) {
+        let end = match plain_length(&rest[1..], self.has_control) {
             Some(length) if rest[1 + length] == b'"' => length + 2,
             _ => checked_string_end(rest)?,
         };
-        let text = &rest[..end];
         self.position += end;
         Ok(Raw {
-            text,
+            text: &rest[..end],
             compact: true,
         })
     }
 
     fn number(&mut self) -> Result<(), Malformed> {
         let start = self.position;
-        let digits = |from: usize| {
-            self.bytes[from..]
-                .iter()
-                .take_while(|byte| byte.is_ascii_digit())
-                .count()
-        };
+        let digits = |from: usize| digits(&self.bytes[from..]);
         let mut at = start + usize::from(self.bytes[start] == b'-');
         let whole = digits(at);
         let leading_zero = whole > 1 && self.bytes[at] == b'0';
@@ -296,6 +314,7 @@ impl<'a> Scanner<'a> {
         Err(self.unexpected(what))
     }
 
+    #[cold]
     fn unexpected(&mut self, wanted: &str) -> Malformed {
         let Some(found) = self.peek() else {
             return format!("Unexpected end-of-input: was expecting {wanted}");
@@ -332,26 +351,25 @@ fn too_deep() -> Malformed {
     )
 }
 
+fn has_control(text: &[u8]) -> bool {
+    text.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20
+}
+
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
+/// Eight bytes at once.
+const EACH: u64 = 0x0101_0101_0101_0101;
+/// The highest bit of each.
+const HIGH: u64 = 0x80 * EACH;
+
 /// Length of the text before the first byte that ends a string literal, escapes the next one or may not stand in it.
-fn plain_length(text: &[u8]) -> Option<usize> {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x80 * EACH;
-    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    // The highest bit of each byte that is zero, and perhaps of others above the first such one.
+fn plain_length(text: &[u8], has_control: bool) -> Option<usize> {
+    const SHORT: usize = 16;
+    // The high bit of each byte that is zero, and perhaps of others above the first such one.
     let zeros = |word: u64| word.wrapping_sub(EACH) & !word;
     let mut at = 0;
-    // Long texts in blocks, which the compiler turns into vector instructions.
-    while let Some(block) = text[at..].first_chunk::<32>()
-        && !block
-            .iter()
-            .fold(false, |any, byte| any | is_special(*byte))
-    {
-        at += block.len();
-    }
     while let Some(word) = text[at..].first_chunk::<8>() {
         let word = u64::from_le_bytes(*word);
         let control = word.wrapping_sub(0x20 * EACH) & !word;
@@ -362,19 +380,42 @@ fn plain_length(text: &[u8]) -> Option<usize> {
             return Some(at + (found.trailing_zeros() / 8) as usize);
         }
         at += 8;
+        if at == SHORT && !has_control {
+            return memchr2(b'"', b'\\', &text[at..]).map(|more| at + more);
+        }
     }
-    let rest = text[at..].iter().position(|byte| is_special(*byte));
+    let is_special = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\');
+    let rest = text[at..].iter().position(is_special);
     rest.map(|rest| at + rest)
 }
 
+/// Decimal digits at the start.
+fn digits(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(word) = text[at..].first_chunk::<8>() {
+        // A digit is now 0 to 9; anything above carries into the high bit or has it.
+        let word = u64::from_le_bytes(*word) ^ (EACH * u64::from(b'0'));
+        let others = (word.wrapping_add((0x80 - 10) * EACH) | word) & HIGH;
+        if others != 0 {
+            return at + (others.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at + text[at..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count()
+}
+
 /// Length of the string literal that starts `text`, if nothing in it is against the rules.
+#[inline(never)]
 fn checked_string_end(text: &[u8]) -> Result<usize, Malformed> {
     let end = string_end(text)
         .ok_or("Unexpected end-of-input: was expecting closing quote for a string value")?;
     let text = &text[..end];
     let is_control = |byte: &&u8| **byte < 0x20;
-    // The smallest is found many at a time, which one is looked for only then.
-    if text.iter().min().is_some_and(|least| is_control(&least))
+    // Whether there is one is seen many bytes at a time.
+    if has_control(text)
         && let Some(control) = text.iter().find(is_control)
     {
         return Err(format!(

@@ -313,8 +313,16 @@ impl Topic {
         record
             .partition
             .is_none_or(|partition| (0..self.count()).contains(&partition))
-            && serialized_bytes(record) <= MAX_RECORD_BYTES
+            && fits(record)
     }
+}
+
+/// Whether a record is no larger than Kafka's producer takes.
+fn fits(record: &Record<'_>) -> bool {
+    const MOST_OVERHEAD: usize = 128;
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let payload = length(record.key.as_deref()) + length(record.value.as_deref());
+    payload <= MAX_RECORD_BYTES - MOST_OVERHEAD || serialized_bytes(record) <= MAX_RECORD_BYTES
 }
 
 fn count(topic: &Topic, totals: &mut Totals) {

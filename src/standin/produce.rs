@@ -35,7 +35,10 @@ pub(crate) enum Embedded {
 /// The format of a `Content-Type`, or the answer to a wrong one.
 pub(crate) fn embedded(dialect: Dialect, head: &Head<'_>) -> Result<Embedded, Answer> {
     let given = head.content_type;
-    let bare = given.map(|given| given.split(';').next().unwrap_or_default().trim());
+    let bare = given.map(|given| {
+        let end = memchr::memchr(b';', given.as_bytes()).unwrap_or(given.len());
+        given[..end].trim()
+    });
     let format = match dialect {
         Dialect::Confluent => bare.map_or(Some(Embedded::Binary), named),
         Dialect::Strimzi => match given.map(|given| (given, named(given))) {
@@ -221,6 +224,7 @@ async fn path_partition(
 }
 
 /// The bytes to store of one record.
+#[inline]
 fn decode<'a>(
     dialect: Dialect,
     format: Embedded,
@@ -238,6 +242,7 @@ fn decode<'a>(
     })
 }
 
+#[inline]
 fn partition(dialect: Dialect, raw: Option<Raw<'_>>) -> Result<Option<i32>, Answer> {
     let Some(raw) = raw.filter(|raw| !raw.is_null()) else {
         return Ok(None);
@@ -266,6 +271,7 @@ fn partition(dialect: Dialect, raw: Option<Raw<'_>>) -> Result<Option<i32>, Answ
     }
 }
 
+#[inline]
 fn bytes(
     dialect: Dialect,
     format: Embedded,

@@ -43,7 +43,7 @@ pub(crate) struct Call<'a> {
 
 /// Finds the resource, or the answer that needs no body.
 pub(crate) fn route<'a>(dialect: Dialect, head: &Head<'a>) -> Result<Route<'a>, Answer> {
-    let path = head.path();
+    let path = head.path;
     if dialect == Dialect::Confluent {
         if head.minor == 1 && head.host.is_none() {
             return Err(Answer::page(400, "No Host", path));
@@ -149,7 +149,7 @@ fn confluent_types(route: &Route<'_>, head: &Head<'_>) -> Result<(), Answer> {
 
 /// Whether a head asks for records to be stored: faults count these.
 pub(crate) fn is_produce(head: &Head<'_>) -> bool {
-    head.method == "POST" && head.path().starts_with("/topics/")
+    head.method == "POST" && head.path.starts_with("/topics/")
 }
 
 /// The answer to a request that was read whole.
