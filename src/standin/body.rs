@@ -15,6 +15,8 @@ pub(crate) struct RawRecord<'a> {
 pub(crate) struct Body<'a> {
     /// Absent if there is no `records` array.
     pub(crate) records: Option<Vec<RawRecord<'a>>>,
+    /// There is no white space between the tokens of the records.
+    pub(crate) compact: bool,
     /// A schema or schema id for values was given.
     pub(crate) value_schema: bool,
     /// First field that is none of `key`, `value`, `partition` and the schema fields.
@@ -23,8 +25,8 @@ pub(crate) struct Body<'a> {
     pub(crate) unknown_to_strimzi: Option<String>,
     /// Nothing but white space, or `null`.
     pub(crate) absent: bool,
-    /// Where the reading ended, if it did.
-    pub(crate) malformed: Option<Malformed>,
+    /// Why the reading ended, if it did before the end.
+    pub(crate) malformed: Option<String>,
     /// JSON, but not of the right type somewhere; the text says what.
     pub(crate) mistyped: Option<String>,
 }
@@ -47,8 +49,8 @@ pub(crate) fn read(bytes: &[u8]) -> Body<'_> {
         body.absent = true;
         return body;
     }
-    if let Err(malformed) = read_top(&mut scanner, &mut body).and_then(|()| scanner.end()) {
-        body.malformed = Some(malformed);
+    if read_top(&mut scanner, &mut body).and_then(|()| scanner.end()) == Err(Malformed) {
+        body.malformed = Some(scanner.why());
     }
     body
 }
@@ -70,10 +72,12 @@ fn read_top<'a>(scanner: &mut Scanner<'a>, body: &mut Body<'a>) -> Result<(), Ma
     scanner.object(|scanner, name| match name.text {
         b"\"records\"" if scanner.peek() == Some(b'[') => {
             let mut records = Vec::with_capacity(likely_records(scanner.left()));
+            let spaces = scanner.spaces();
             scanner.array(|scanner| {
-                records.push(read_record(scanner, body)?);
-                Ok(())
+                let record = records.push_mut(RawRecord::default());
+                read_record(scanner, record, body)
             })?;
+            body.compact = scanner.spaces() == spaces;
             body.records = Some(records);
             Ok(())
         }
@@ -102,13 +106,13 @@ fn likely_records(bytes: usize) -> usize {
 
 fn read_record<'a>(
     scanner: &mut Scanner<'a>,
+    record: &mut RawRecord<'a>,
     body: &mut Body<'a>,
-) -> Result<RawRecord<'a>, Malformed> {
-    let mut record = RawRecord::default();
+) -> Result<(), Malformed> {
     if scanner.peek() != Some(b'{') {
         let value = scanner.value()?;
         note(&mut body.mistyped, || mistyped("ProduceRecord", value));
-        return Ok(record);
+        return Ok(());
     }
     scanner.object(|scanner, name| {
         match name.text {
@@ -119,8 +123,7 @@ fn read_record<'a>(
             _ => unknown(scanner, body, name, false)?,
         }
         Ok(())
-    })?;
-    Ok(record)
+    })
 }
 
 fn unknown<'a>(

@@ -17,7 +17,7 @@ use super::falsify::falsified;
 use super::faults::{Defect, Falsify, Plan, Script};
 use super::framing::{LAST_CHUNK, Wire, frame};
 use super::head::Head;
-use super::json::Scanner;
+use super::json::{Malformed, Scanner};
 use super::memory::{Memory, MemoryLimits};
 use super::serve::{Call, Shared, answer, route};
 use super::threads::Threads;
@@ -267,7 +267,7 @@ enum Tree {
     Object(Vec<(String, Tree)>),
 }
 
-fn tree(scanner: &mut Scanner<'_>) -> Result<Tree, String> {
+fn tree(scanner: &mut Scanner<'_>) -> Result<Tree, Malformed> {
     match scanner.peek() {
         Some(b'{') => {
             let mut members = Vec::new();

@@ -13,12 +13,11 @@ const MAX_DIGITS: usize = 1000;
 pub(crate) struct Raw<'a> {
     /// Its text, validated.
     pub(crate) text: &'a [u8],
-    /// No white space between its tokens.
-    pub(crate) compact: bool,
 }
 
-/// What the text is not JSON for, in the manner of the real proxy's parser.
-pub(crate) type Malformed = String;
+/// The text is not JSON: [`Scanner::why`]. Empty, so that a result fits into registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed;
 
 impl<'a> Raw<'a> {
     pub(crate) fn is_null(self) -> bool {
@@ -26,16 +25,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The bytes the proxy stores: without white space between tokens, else untouched.
-    #[inline]
-    pub(crate) fn compacted(self) -> Cow<'a, [u8]> {
-        if self.compact {
-            Cow::Borrowed(self.text)
-        } else {
-            Cow::Owned(self.without_space())
-        }
-    }
-
-    fn without_space(self) -> Vec<u8> {
+    pub(crate) fn compacted(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.text.len());
         let mut rest = self.text;
         while let Some(byte) = rest.first() {
@@ -83,6 +73,8 @@ pub(crate) struct Scanner<'a> {
     spaces: usize,
     /// What closes the arrays and objects that are open in the value being read.
     open: Vec<u8>,
+    /// What it is malformed for, if it is.
+    why: String,
 }
 
 impl<'a> Scanner<'a> {
@@ -93,7 +85,18 @@ impl<'a> Scanner<'a> {
             has_control: has_control(bytes),
             spaces: 0,
             open: Vec::new(),
+            why: String::new(),
         }
+    }
+
+    /// What the text is not JSON for, in the manner of the real proxy's parser.
+    pub(crate) fn why(self) -> String {
+        self.why
+    }
+
+    /// White space passed over between tokens so far.
+    pub(crate) fn spaces(&self) -> usize {
+        self.spaces
     }
 
     /// The next byte that is not white space, not consumed.
@@ -165,7 +168,7 @@ impl<'a> Scanner<'a> {
     /// Any value, validated.
     pub(crate) fn value(&mut self) -> Result<Raw<'a>, Malformed> {
         let mut next = self.peek();
-        let (start, spaces) = (self.position, self.spaces);
+        let start = self.position;
         self.open.clear();
         loop {
             match next {
@@ -195,8 +198,7 @@ impl<'a> Scanner<'a> {
             loop {
                 let Some(close) = self.open.last().copied() else {
                     let text = &self.bytes[start..self.position];
-                    let compact = self.spaces == spaces;
-                    return Ok(Raw { text, compact });
+                    return Ok(Raw { text });
                 };
                 next = self.peek();
                 if next == Some(close) {
@@ -205,7 +207,7 @@ impl<'a> Scanner<'a> {
                     continue;
                 }
                 if next != Some(b',') {
-                    return Err(self.unexpected("comma to separate entries"));
+                    return self.unexpected("comma to separate entries");
                 }
                 self.position += 1;
                 next = self.peek();
@@ -221,7 +223,10 @@ impl<'a> Scanner<'a> {
     fn open(&mut self, close: u8) -> Result<(), Malformed> {
         self.open.push(close);
         if self.open.len() > MAX_DEPTH {
-            return Err(too_deep());
+            return self.refuse(&format!(
+                "Document nesting depth ({}) exceeds the maximum allowed ({MAX_DEPTH}, from `StreamReadConstraints.getMaxNestingDepth()`)",
+                MAX_DEPTH + 1
+            ));
         }
         Ok(())
     }
@@ -230,7 +235,7 @@ impl<'a> Scanner<'a> {
     pub(crate) fn end(&mut self) -> Result<(), Malformed> {
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(self.unexpected("end of input")),
+            Some(_) => self.unexpected("end of input"),
         }
     }
 
@@ -238,7 +243,7 @@ impl<'a> Scanner<'a> {
     #[inline]
     fn field_name(&mut self, next: Option<u8>) -> Result<Raw<'a>, Malformed> {
         if next != Some(b'"') {
-            return Err(self.unexpected("double-quote to start field name"));
+            return self.unexpected("double-quote to start field name");
         }
         let name = self.string()?;
         self.expect(b':', "a colon to separate field name and value")?;
@@ -255,7 +260,7 @@ impl<'a> Scanner<'a> {
                 }
             }
         }
-        Err(self.unexpected("a value"))
+        self.unexpected("a value")
     }
 
     #[inline]
@@ -264,13 +269,10 @@ impl<'a> Scanner<'a> {
         // Most have nothing in them that needs a second look.
         let end = match plain_length(&rest[1..], self.has_control) {
             Some(length) if rest[1 + length] == b'"' => length + 2,
-            _ => checked_string_end(rest)?,
+            _ => self.checked_string_end(rest)?,
         };
         self.position += end;
-        Ok(Raw {
-            text: &rest[..end],
-            compact: true,
-        })
+        Ok(Raw { text: &rest[..end] })
     }
 
     fn number(&mut self) -> Result<(), Malformed> {
@@ -293,13 +295,12 @@ impl<'a> Scanner<'a> {
             at += exponent;
         }
         if broken {
-            return Err(
-                "Invalid numeric value: Leading zeroes not allowed, digits expected".into(),
-            );
+            return self
+                .refuse("Invalid numeric value: Leading zeroes not allowed, digits expected");
         }
         if at - start > MAX_DIGITS {
             let length = at - start;
-            return Err(format!(
+            return self.refuse(&format!(
                 "Number value length ({length}) exceeds the maximum allowed ({MAX_DIGITS}, from `StreamReadConstraints.getMaxNumberLength()`)"
             ));
         }
@@ -311,44 +312,63 @@ impl<'a> Scanner<'a> {
         if self.take(byte) {
             return Ok(());
         }
-        Err(self.unexpected(what))
+        self.unexpected(what)
     }
 
     #[cold]
-    fn unexpected(&mut self, wanted: &str) -> Malformed {
+    fn refuse<T>(&mut self, why: &str) -> Result<T, Malformed> {
+        why.clone_into(&mut self.why);
+        Err(Malformed)
+    }
+
+    #[cold]
+    fn unexpected<T>(&mut self, wanted: &str) -> Result<T, Malformed> {
         let Some(found) = self.peek() else {
-            return format!("Unexpected end-of-input: was expecting {wanted}");
+            return self.refuse(&format!("Unexpected end-of-input: was expecting {wanted}"));
         };
         if found < 0x20 {
-            return format!(
+            return self.refuse(&format!(
                 "Illegal character ((CTRL-CHAR, code {found})): only regular white space (\\r, \\n, \\t) is allowed between tokens"
-            );
+            ));
         }
         let rest = &self.bytes[self.position..];
         let letters = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric());
-        match letters.count() {
-            0 => {
-                let found = String::from_utf8_lossy(&rest[..1]).into_owned();
-                format!(
-                    "Unexpected character ('{found}' (code {})): was expecting {wanted}",
-                    rest[0]
-                )
-            }
-            length => {
-                let token = String::from_utf8_lossy(&rest[..length]).into_owned();
-                format!(
-                    "Unrecognized token '{token}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
-                )
-            }
+        let length = letters.count();
+        let token = String::from_utf8_lossy(&rest[..length.max(1)]);
+        self.refuse(&if length == 0 {
+            format!("Unexpected character ('{token}' (code {found})): was expecting {wanted}")
+        } else {
+            format!(
+                "Unrecognized token '{token}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+            )
+        })
+    }
+
+    /// Length of the string literal that starts `text`, if nothing in it is against the rules.
+    #[inline(never)]
+    fn checked_string_end(&mut self, text: &[u8]) -> Result<usize, Malformed> {
+        let Some(end) = string_end(text) else {
+            return self
+                .refuse("Unexpected end-of-input: was expecting closing quote for a string value");
+        };
+        let text = &text[..end];
+        let is_control = |byte: &&u8| **byte < 0x20;
+        // Whether there is one is seen many bytes at a time.
+        if has_control(text)
+            && let Some(control) = text.iter().find(is_control)
+        {
+            return self.refuse(&format!(
+                "Illegal unquoted character ((CTRL-CHAR, code {control})): has to be escaped using backslash to be included in string value"
+            ));
+        }
+        match unknown_escape(text) {
+            None => Ok(end),
+            Some(escape) => self.refuse(&format!(
+                "Unrecognized character escape '{}' (code {escape})",
+                escape as char
+            )),
         }
     }
-}
-
-fn too_deep() -> Malformed {
-    format!(
-        "Document nesting depth ({}) exceeds the maximum allowed ({MAX_DEPTH}, from `StreamReadConstraints.getMaxNestingDepth()`)",
-        MAX_DEPTH + 1
-    )
 }
 
 fn has_control(text: &[u8]) -> bool {
@@ -407,25 +427,6 @@ fn digits(text: &[u8]) -> usize {
         .count()
 }
 
-/// Length of the string literal that starts `text`, if nothing in it is against the rules.
-#[inline(never)]
-fn checked_string_end(text: &[u8]) -> Result<usize, Malformed> {
-    let end = string_end(text)
-        .ok_or("Unexpected end-of-input: was expecting closing quote for a string value")?;
-    let text = &text[..end];
-    let is_control = |byte: &&u8| **byte < 0x20;
-    // Whether there is one is seen many bytes at a time.
-    if has_control(text)
-        && let Some(control) = text.iter().find(is_control)
-    {
-        return Err(format!(
-            "Illegal unquoted character ((CTRL-CHAR, code {control})): has to be escaped using backslash to be included in string value"
-        ));
-    }
-    escapes_are_valid(text)?;
-    Ok(end)
-}
-
 /// Length of the string literal that starts `text`, quotes included.
 fn string_end(text: &[u8]) -> Option<usize> {
     let mut at = 1;
@@ -438,7 +439,8 @@ fn string_end(text: &[u8]) -> Option<usize> {
     }
 }
 
-fn escapes_are_valid(text: &[u8]) -> Result<(), Malformed> {
+/// The first escape that JSON does not have.
+fn unknown_escape(text: &[u8]) -> Option<u8> {
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         let escape = rest.get(at + 1).copied().unwrap_or(b'"');
@@ -450,27 +452,28 @@ fn escapes_are_valid(text: &[u8]) -> Result<(), Malformed> {
             {
                 6
             }
-            _ => {
-                return Err(format!(
-                    "Unrecognized character escape '{}' (code {escape})",
-                    escape as char
-                ));
-            }
+            _ => return Some(escape),
         };
         rest = &rest[at + length..];
     }
-    Ok(())
+    None
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::strategy::Just;
+
     use super::*;
 
-    fn scan(text: &str) -> Result<Raw<'_>, Malformed> {
+    /// What is stored of a value, and whether there was white space between its tokens.
+    fn scan(text: &str) -> Result<(String, bool), String> {
         let mut scanner = Scanner::new(text.as_bytes());
-        let value = scanner.value()?;
-        scanner.end()?;
-        Ok(value)
+        let value = scanner.value();
+        let compact = scanner.spaces() == 0;
+        match value.and_then(|value| scanner.end().map(|()| value)) {
+            Ok(value) => Ok((String::from_utf8(value.compacted()).unwrap(), compact)),
+            Err(Malformed) => Err(scanner.why()),
+        }
     }
 
     #[test]
@@ -491,12 +494,7 @@ mod tests {
             ("-0.5e+7", "-0.5e+7", true),
             ("null", "null", true),
         ] {
-            let raw = scan(text).unwrap();
-            assert_eq!(raw.compact, compact, "{text}");
-            assert_eq!(
-                String::from_utf8(raw.compacted().into_owned()).unwrap(),
-                stored
-            );
+            assert_eq!(scan(text), Ok((stored.to_owned(), compact)), "{text}");
         }
     }
 
@@ -543,13 +541,36 @@ mod tests {
         fn white_space_between_tokens_is_all_that_goes(value in json_value(), spaces in " {0,2}") {
             let compact = value.to_string();
             let loose = serde_json::to_string_pretty(&value).unwrap().replace(": ", &format!(":{spaces}"));
-            proptest::prop_assert_eq!(&*scan(&compact).unwrap().compacted(), compact.as_bytes());
-            proptest::prop_assert!(scan(&compact).unwrap().compact);
+            proptest::prop_assert_eq!(scan(&compact), Ok((compact.clone(), true)));
             let spaced = format!("{spaces}{loose}{spaces}");
-            let stored = scan(&spaced).unwrap().compacted().into_owned();
-            let again: serde_json::Value = serde_json::from_slice(&stored).unwrap();
+            let (stored, _) = scan(&spaced).unwrap();
+            let again: serde_json::Value = serde_json::from_str(&stored).unwrap();
             let meant: serde_json::Value = serde_json::from_str(&loose).unwrap();
             proptest::prop_assert_eq!(again, meant);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_quick_look_at_a_string_finds_what_the_thorough_one_finds(
+            start in "[a-z]{0,40}",
+            middle in proptest::collection::vec(proptest::prop_oneof!["[ -~]", "\\PC", "[\\x00-\\x7f]", Just("\\\\".to_owned()), Just("\"".to_owned())], 0..4),
+            end in "[a-z\u{e9}]{0,40}",
+            closed: bool,
+        ) {
+            let quote = if closed { "\"" } else { "" };
+            let text = format!("\"{start}{}{end}{quote}", middle.concat());
+            let mut quick = Scanner::new(text.as_bytes());
+            let mut thorough = Scanner::new(text.as_bytes());
+            let found = quick.string().map(|raw| raw.text.len());
+            let wanted = thorough.checked_string_end(text.as_bytes());
+            proptest::prop_assert_eq!((found, quick.why()), (wanted, thorough.why()));
+        }
+
+        #[test]
+        fn digits_are_counted_as_one_by_one(text in "[0-9]{0,20}[ -~\u{e9}]{0,20}") {
+            let one_by_one = text.bytes().take_while(u8::is_ascii_digit).count();
+            proptest::prop_assert_eq!(digits(text.as_bytes()), one_by_one);
         }
     }
 

@@ -99,7 +99,7 @@ async fn try_produce(
     let raw = body.records.unwrap_or_default();
     let mut records = Vec::with_capacity(raw.len());
     for record in &raw {
-        records.push(decode(dialect, format, record, default)?);
+        records.push(decode(dialect, format, record, body.compact, default)?);
     }
     let mut entries = store(call, topic, records).await?;
     if dialect == Dialect::Karapace {
@@ -229,15 +229,16 @@ fn decode<'a>(
     dialect: Dialect,
     format: Embedded,
     raw: &RawRecord<'a>,
+    compact: bool,
     default: Option<i32>,
 ) -> Result<Record<'a>, Answer> {
-    let mut value = bytes(dialect, format, raw.value)?;
+    let mut value = bytes(dialect, format, raw.value, compact)?;
     if dialect == Dialect::Karapace && value.is_none() {
         value = Some(Cow::Borrowed(b"".as_slice()));
     }
     Ok(Record {
         partition: partition(dialect, raw.partition)?.or(default),
-        key: bytes(dialect, format, raw.key)?,
+        key: bytes(dialect, format, raw.key, compact)?,
         value,
     })
 }
@@ -276,12 +277,14 @@ fn bytes(
     dialect: Dialect,
     format: Embedded,
     raw: Option<Raw<'_>>,
+    compact: bool,
 ) -> Result<Option<Cow<'_, [u8]>>, Answer> {
     let Some(raw) = raw.filter(|raw| !raw.is_null()) else {
         return Ok(None);
     };
     let bytes = match format {
-        Embedded::Json | Embedded::Schema => raw.compacted(),
+        Embedded::Json | Embedded::Schema if compact => Cow::Borrowed(raw.text),
+        Embedded::Json | Embedded::Schema => Cow::Owned(raw.compacted()),
         Embedded::Text => match raw.string() {
             Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
             Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
