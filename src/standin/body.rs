@@ -1,6 +1,7 @@
 //! Reads a v2 produce body into slices; what is wrong with it is left to the dialect to judge.
 
 use super::json::{Malformed, Raw, Scanner};
+use super::shape::Shape;
 
 /// One record of the body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -73,9 +74,15 @@ fn read_top<'a>(scanner: &mut Scanner<'a>, body: &mut Body<'a>) -> Result<(), Ma
         b"\"records\"" if scanner.peek() == Some(b'[') => {
             let mut records = Vec::with_capacity(likely_records(scanner.left()));
             let spaces = scanner.spaces();
+            let mut shape = Shape::default();
             scanner.array(|scanner| {
                 let record = records.push_mut(RawRecord::default());
-                read_record(scanner, record, body)
+                if !shape.repeats(scanner, record) {
+                    let (start, spaces) = (scanner.start(), scanner.spaces());
+                    read_record(scanner, record, body)?;
+                    shape.learn(scanner.since(start), record, scanner.spaces() - spaces);
+                }
+                Ok(())
             })?;
             body.compact = scanner.spaces() == spaces;
             body.records = Some(records);
@@ -156,4 +163,100 @@ fn mistyped(wanted: &str, value: Raw<'_>) -> String {
         _ => "Number value".to_owned(),
     };
     format!("Cannot deserialize value of type `{wanted}` from {found}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Key, value and partition.
+    type Fields = [Option<String>; 3];
+
+    /// Records, or why they cannot be read; and whether they are compact.
+    fn read_texts(texts: &[String]) -> (Result<Vec<Fields>, String>, bool) {
+        let all = format!("{{\"records\":[{}]}}", texts.join(","));
+        let body = read(all.as_bytes());
+        let text = |raw: Option<Raw<'_>>| raw.map(|raw| raw.display().into_owned());
+        let records = body.records.unwrap_or_default();
+        let records = records
+            .iter()
+            .map(|record| [record.key, record.value, record.partition].map(text));
+        let read = match (body.malformed, body.unknown.or(body.mistyped)) {
+            (None, None) => Ok(records.collect()),
+            (Some(why), _) | (None, Some(why)) => Err(why),
+        };
+        (read, body.compact)
+    }
+
+    fn scalar() -> impl Strategy<Value = &'static str> {
+        let all = [
+            "1",
+            "-2.5e3",
+            "true",
+            "null",
+            "\"\"",
+            "\"a b\"",
+            "\"}\"",
+            "\"\\\"\"",
+            "\"a\":1",
+            "01",
+            "tru",
+            "{}",
+            " 7",
+            "\"x\"}",
+            "[\"\\u00e9\"]",
+            "nul l",
+        ];
+        prop::sample::select(all.to_vec())
+    }
+
+    fn record() -> impl Strategy<Value = String> {
+        let shapes = [
+            r#"{"value":{"id":@,"b":[@,{"c":@}]}}"#,
+            r#"{"value":@}"#,
+            r#"{"key":@,"value":{"":@},"partition":0}"#,
+            r#" { "value" : @ , "partition" : @ }"#,
+            r#"{"value":@,"value":@}"#,
+            r#"{"value":{}}"#,
+            "@",
+        ];
+        let shape = prop::sample::select(shapes.to_vec());
+        (shape, prop::collection::vec(scalar(), 3)).prop_map(|(shape, scalars)| {
+            scalars.iter().fold(shape.to_owned(), |text, scalar| {
+                text.replacen('@', scalar, 1)
+            })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_is_read_the_same_whatever_came_before_it(
+            texts in prop::collection::vec(record(), 1..4),
+            repeated in 1..4_usize,
+        ) {
+            let texts: Vec<String> = texts.into_iter().flat_map(|text| vec![text; repeated]).collect();
+            let alone: Vec<_> = texts.iter().map(|text| read_texts(std::slice::from_ref(text))).collect();
+            let wanted: Result<Vec<_>, _> = alone.iter().map(|(read, _)| read.clone()).collect();
+            let (found, compact) = read_texts(&texts);
+            if let (Ok(found), Ok(wanted)) = (&found, &wanted) {
+                prop_assert_eq!(found, &wanted.concat());
+                prop_assert_eq!(compact, alone.iter().all(|(_, compact)| *compact));
+            }
+            prop_assert_eq!(found.is_ok(), wanted.is_ok(), "{:?}", texts);
+        }
+
+        #[test]
+        fn of_records_of_one_shape_each_is_read_as_the_first_is(
+            scalars in prop::collection::vec((scalar(), scalar()), 1..6),
+            spaced: bool,
+        ) {
+            let space = if spaced { " " } else { "" };
+            let text = |(one, other): &(&str, &str)| format!("{{\"value\":{space}{{\"a\":{one},\"b\":{other}}}}}");
+            let texts: Vec<String> = scalars.iter().map(text).collect();
+            let alone: Result<Vec<_>, _> = texts.iter().map(|text| read_texts(std::slice::from_ref(text)).0).collect();
+            prop_assert_eq!(read_texts(&texts).0, alone.map(|alone| alone.concat()));
+        }
+    }
 }

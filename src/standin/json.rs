@@ -231,6 +231,75 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Text passed over since this position.
+    pub(crate) fn since(&self, start: usize) -> &'a [u8] {
+        &self.bytes[start..self.position]
+    }
+
+    /// Position of the next byte that is not white space.
+    pub(crate) fn start(&mut self) -> usize {
+        self.peek();
+        self.position
+    }
+
+    /// Walks over these texts with a string, number or word between each and the next, and notes where each begins; all
+    /// that is being walked over. `None`, and nothing is passed over, if something else is there.
+    pub(crate) fn follow(
+        &mut self,
+        gaps: &[&[u8]],
+        starts: &mut [usize],
+        spaces: usize,
+    ) -> Option<&'a [u8]> {
+        let (last, others) = gaps.split_last()?;
+        let before = self.start();
+        let mut follows = true;
+        for (gap, start) in others.iter().zip(&mut *starts) {
+            *start = self.position;
+            follows = self.bytes[self.position..].starts_with(gap);
+            if !follows {
+                break;
+            }
+            self.position += gap.len();
+            follows = self.scalar().is_ok();
+            if !follows {
+                break;
+            }
+        }
+        if !follows || !self.bytes[self.position..].starts_with(last) {
+            self.position = before;
+            return None;
+        }
+        starts[others.len()] = self.position;
+        self.position += last.len();
+        self.spaces += spaces;
+        Some(self.bytes)
+    }
+
+    fn scalar(&mut self) -> Result<(), Malformed> {
+        match self.bytes.get(self.position) {
+            Some(b'"') => self.string().map(|_| ()),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => self.word(),
+        }
+    }
+
+    /// Of a text that is known to be right: start and end of the next string, number or word that is no field name.
+    pub(crate) fn next_scalar(&mut self) -> Option<(usize, usize)> {
+        loop {
+            let byte = self.peek()?;
+            let start = self.position;
+            if matches!(byte, b'{' | b'}' | b'[' | b']' | b',' | b':') {
+                self.position += 1;
+                continue;
+            }
+            self.scalar().ok()?;
+            let end = self.position;
+            if self.peek() != Some(b':') {
+                return Some((start, end));
+            }
+        }
+    }
+
     /// Nothing but white space is left.
     pub(crate) fn end(&mut self) -> Result<(), Malformed> {
         match self.peek() {

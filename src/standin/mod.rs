@@ -44,6 +44,7 @@ mod produce;
 mod routes;
 mod serve;
 mod server;
+mod shape;
 mod store;
 mod strimzi;
 mod threads;
