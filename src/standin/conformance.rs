@@ -552,6 +552,43 @@ fn run(test: impl Future<Output = ()>) {
 }
 
 #[test]
+fn an_answer_leaves_in_one_write_where_its_thread_has_more_than_one_to_send() {
+    let request = request_of("{\"records\":[{\"value\":1}]}");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    // Requests that are there at once, and the writes of their answers.
+    for (writes, requests, wanted) in [
+        (Writes::Recorded, 2, 6),
+        (Writes::One, 2, 2),
+        (Writes::Auto, 1, 3),
+        (Writes::Auto, 2, 4),
+    ] {
+        let mut shared = shared(Dialect::Confluent, true);
+        shared.writes = writes;
+        let chunks = [request.repeat(requests).into_bytes()];
+        let (found, _) = runtime.block_on(replay(&shared, &chunks, false));
+        let count = (
+            found.len(),
+            found
+                .concat()
+                .windows(15)
+                .filter(|at| at == b"HTTP/1.1 200 OK")
+                .count(),
+        );
+        assert_eq!(count, (wanted, requests), "{writes:?}");
+    }
+}
+
+fn request_of(body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST /topics/t HTTP/1.1\r\nHost: h\r\nContent-Type: application/vnd.kafka.json.v2+json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+#[test]
 fn confluent_is_answered_as_recorded() {
     run(conforms(Dialect::Confluent, "confluent-8.0.5.jsonl"));
 }

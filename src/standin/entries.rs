@@ -60,14 +60,21 @@ fn spoken(dialect: Dialect, failure: i64, message: &str) -> i64 {
 
 fn confluent(entries: &[Entry]) -> Answer {
     let mut out = Vec::with_capacity(96 * entries.len() + 64);
+    // Most entries of an answer are of one partition.
+    let mut label = (None, Vec::new());
     list(
         &mut out,
         b"{\"offsets\":[",
         entries,
         |out, entry| match entry {
             Entry::Stored { partition, offset } => {
-                push(out, "{\"partition\":", *partition);
-                push(out, ",\"offset\":", *offset);
+                if label.0 != Some(*partition) {
+                    label = (Some(*partition), Vec::new());
+                    push(&mut label.1, "{\"partition\":", *partition);
+                    label.1.extend_from_slice(b",\"offset\":");
+                }
+                out.extend_from_slice(&label.1);
+                push_number(out, *offset);
                 out.extend_from_slice(b",\"error_code\":null,\"error\":null}");
             }
             Entry::Failed { code, message } => {

@@ -7,6 +7,8 @@ use memchr::memchr2;
 /// Deepest nesting and longest number the real proxy's parser takes.
 const MAX_DEPTH: usize = 1000;
 const MAX_DIGITS: usize = 1000;
+/// Most texts that [`Scanner::follow`] takes.
+pub(crate) const MOST_GAPS: usize = 32;
 
 /// A JSON value as it stands in the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,13 +249,13 @@ impl<'a> Scanner<'a> {
     pub(crate) fn follow(
         &mut self,
         gaps: &[&[u8]],
-        starts: &mut [usize],
+        starts: &mut [usize; MOST_GAPS],
         spaces: usize,
     ) -> Option<&'a [u8]> {
         let (last, others) = gaps.split_last()?;
         let before = self.start();
         let mut follows = true;
-        for (gap, start) in others.iter().zip(&mut *starts) {
+        for (gap, start) in others.iter().zip(starts.iter_mut()) {
             *start = self.position;
             follows = self.bytes[self.position..].starts_with(gap);
             if !follows {
@@ -345,6 +347,19 @@ impl<'a> Scanner<'a> {
     }
 
     fn number(&mut self) -> Result<(), Malformed> {
+        let rest = &self.bytes[self.position..];
+        let whole = digits(rest);
+        let is_plain = !matches!(rest.get(whole), Some(b'.' | b'e' | b'E'));
+        if is_plain && (1..MAX_DIGITS).contains(&whole) && rest[0] != b'0' {
+            self.position += whole;
+            return Ok(());
+        }
+        self.any_number()
+    }
+
+    /// A number with a sign, a fraction, an exponent, or something wrong.
+    #[inline(never)]
+    fn any_number(&mut self) -> Result<(), Malformed> {
         let start = self.position;
         let digits = |from: usize| digits(&self.bytes[from..]);
         let mut at = start + usize::from(self.bytes[start] == b'-');

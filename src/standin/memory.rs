@@ -466,6 +466,34 @@ mod tests {
     }
 
     #[test]
+    fn dropped_segments_are_used_again() {
+        let memory = memory(64 << 10, true);
+        let value = [b'x'; 100];
+        let store = || block_on(memory.produce("t", vec![record(Some(0), &value)])).unwrap();
+        let is_full = |memory: &Memory| lock(&memory.spare).len() == SPARE_SEGMENTS;
+        while !is_full(&memory) {
+            store();
+        }
+        let places = |memory: &Memory| {
+            let partition = Arc::clone(&memory.find("t").unwrap().partitions[0]);
+            let mut places = partition.places();
+            places.extend(
+                lock(&memory.spare)
+                    .iter()
+                    .map(|spare| spare.as_ptr().addr()),
+            );
+            places.sort_unstable();
+            places
+        };
+        let before = places(&memory);
+        for _ in 0..2_000 {
+            store();
+            assert!(memory.held_bytes() <= 64 << 10, "{}", memory.held_bytes());
+        }
+        assert_eq!(places(&memory), before, "no memory was asked for again");
+    }
+
+    #[test]
     fn a_record_waits_for_its_topic_until_it_is_made() {
         let memory = memory(1 << 20, false);
         let new = NewTopic {

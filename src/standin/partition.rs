@@ -136,6 +136,17 @@ impl Partition {
         }
     }
 
+    /// Where its segments lie in memory.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> Vec<usize> {
+        let log = self.lock();
+        let places = log
+            .segments
+            .iter()
+            .map(|segment| segment.data.as_ptr().addr());
+        places.collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Log> {
         // A panic while holding it leaves whole records only; the log stays usable.
         self.log.lock().unwrap_or_else(PoisonError::into_inner)

@@ -3,11 +3,9 @@
 //! Text that is the same from the same place in the grammar leads to the same place, so it need not be read again.
 
 use super::body::RawRecord;
-use super::json::{Raw, Scanner};
+use super::json::{MOST_GAPS, Raw, Scanner};
 
-/// A record with more strings, numbers and words than this is read like the first.
-const MOST_GAPS: usize = 32;
-
+/// Where so many in a row differ from the one before, it does not pay to look for what they have in common.
 const MOST_MISSES: usize = 8;
 
 /// The last record, and what it is made of once a second one comes.
@@ -16,6 +14,8 @@ pub(crate) struct Shape<'a> {
     last: Option<(&'a [u8], RawRecord<'a>)>,
     /// The text before, between and behind its strings, numbers and words.
     gaps: Vec<&'a [u8]>,
+    /// Where each of them begins in the record that was last looked at.
+    starts: [usize; MOST_GAPS],
     spaces: usize,
     key: Option<Span>,
     value: Option<Span>,
@@ -39,7 +39,6 @@ impl<'a> Shape<'a> {
     pub(crate) fn learn(&mut self, text: &'a [u8], record: &RawRecord<'a>, spaces: usize) {
         self.misses += 1;
         self.gaps.clear();
-        // Where records differ from each other, it does not pay to look for what they have in common.
         self.last = (self.misses <= MOST_MISSES).then_some((text, *record));
         self.spaces = spaces;
     }
@@ -56,11 +55,10 @@ impl<'a> Shape<'a> {
         if self.gaps.is_empty() {
             return false;
         }
-        let mut starts = [0; MOST_GAPS];
-        let Some(bytes) = scanner.follow(&self.gaps, &mut starts, self.spaces) else {
+        let Some(bytes) = scanner.follow(&self.gaps, &mut self.starts, self.spaces) else {
             return false;
         };
-        let place = |mark: &Mark| starts[mark.gap] + mark.offset;
+        let place = |mark: &Mark| self.starts[mark.gap] + mark.offset;
         let field = |span: &Option<Span>| {
             let (start, end) = span.as_ref()?;
             let text = &bytes[place(start)..place(end)];
