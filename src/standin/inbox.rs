@@ -10,6 +10,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::desk::{Desk, KEPT_BYTES};
 
+/// Room beyond what is waited for: the head of the next request, which then arrives together with its body.
+const HEAD_ROOM: usize = 4 << 10;
+
 /// What a connection read ahead.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
@@ -55,7 +58,7 @@ impl Inbox {
             }
             if bytes.capacity() - bytes.len() < wanted {
                 bytes.drain(..std::mem::take(from));
-                bytes.reserve(wanted);
+                bytes.reserve(wanted + HEAD_ROOM);
             }
             let polled = pin!(stream.read_buf(bytes)).poll(context);
             if polled.is_pending() && bytes.is_empty() {
