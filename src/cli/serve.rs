@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
+use crate::standin::Writes;
 use crate::standin::backend::topic_name_is_valid;
 use crate::units::{ByteSize, parse_duration};
 use crate::wire::Dialect;
@@ -53,6 +54,9 @@ pub struct ServeArgs {
     /// Worker threads; by default one for each core.
     #[arg(long, env = "KRUSH_SERVE_THREADS", value_parser = parse_threads)]
     pub threads: Option<usize>,
+    /// In how many TCP writes an answer leaves: recorded (as the dialect's server), one, or auto: as recorded, but in one where a thread has several to send.
+    #[arg(long, default_value = "auto", env = "KRUSH_SERVE_WRITES", value_parser = parse_writes)]
+    pub writes: Writes,
     /// PEM file with the server's certificate chain: serve HTTPS.
     #[arg(long, requires = "tls_key", env = "KRUSH_SERVE_TLS_CERT")]
     pub tls_cert: Option<PathBuf>,
@@ -125,6 +129,17 @@ fn parse_dialect(text: &str) -> Result<Dialect, String> {
     .ok_or_else(|| {
         format!("`{text}` is not a dialect: write confluent, strimzi, karapace or redpanda")
     })
+}
+
+fn parse_writes(text: &str) -> Result<Writes, String> {
+    match text {
+        "auto" => Ok(Writes::Auto),
+        "recorded" => Ok(Writes::Recorded),
+        "one" => Ok(Writes::One),
+        _ => Err(format!(
+            "`{text}` is not a way to write answers: write auto, recorded or one"
+        )),
+    }
 }
 
 fn parse_threads(text: &str) -> Result<usize, String> {

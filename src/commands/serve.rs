@@ -124,6 +124,7 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
         tls,
         faults: faults.map_err(|why| Error::usage(format!("--fault: {why}")))?,
         threads: args.threads.unwrap_or(defaults.threads),
+        writes: args.writes,
     })
 }
 

@@ -142,6 +142,11 @@ pub(crate) fn push_json_string(out: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(&mut *out, text).expect("a string always serializes into memory");
 }
 
+/// Appends a decimal number.
+pub(crate) fn push_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
 /// The page Jetty makes of an error.
 pub(crate) fn html(status: u16, message: &str, uri: &str) -> Vec<u8> {
     format!(

@@ -1,6 +1,7 @@
 //! Reads a v2 produce body into slices; what is wrong with it is left to the dialect to judge.
 
 use super::json::{Malformed, Raw, Scanner};
+use super::shape::Shape;
 
 /// One record of the body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,6 +16,8 @@ pub(crate) struct RawRecord<'a> {
 pub(crate) struct Body<'a> {
     /// Absent if there is no `records` array.
     pub(crate) records: Option<Vec<RawRecord<'a>>>,
+    /// There is no white space between the tokens of the records.
+    pub(crate) compact: bool,
     /// A schema or schema id for values was given.
     pub(crate) value_schema: bool,
     /// First field that is none of `key`, `value`, `partition` and the schema fields.
@@ -23,8 +26,8 @@ pub(crate) struct Body<'a> {
     pub(crate) unknown_to_strimzi: Option<String>,
     /// Nothing but white space, or `null`.
     pub(crate) absent: bool,
-    /// Where the reading ended, if it did.
-    pub(crate) malformed: Option<Malformed>,
+    /// Why the reading ended, if it did before the end.
+    pub(crate) malformed: Option<String>,
     /// JSON, but not of the right type somewhere; the text says what.
     pub(crate) mistyped: Option<String>,
 }
@@ -32,7 +35,7 @@ pub(crate) struct Body<'a> {
 /// Reads a body of any dialect.
 pub(crate) fn read(bytes: &[u8]) -> Body<'_> {
     let mut body = Body::default();
-    if std::str::from_utf8(bytes).is_err() {
+    if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
         let first = bytes.first().copied().unwrap_or_default();
         body.malformed = Some(match first {
             0..0x20 => format!(
@@ -47,8 +50,8 @@ pub(crate) fn read(bytes: &[u8]) -> Body<'_> {
         body.absent = true;
         return body;
     }
-    if let Err(malformed) = read_top(&mut scanner, &mut body).and_then(|()| scanner.end()) {
-        body.malformed = Some(malformed);
+    if read_top(&mut scanner, &mut body).and_then(|()| scanner.end()) == Err(Malformed) {
+        body.malformed = Some(scanner.why());
     }
     body
 }
@@ -69,11 +72,19 @@ fn read_top<'a>(scanner: &mut Scanner<'a>, body: &mut Body<'a>) -> Result<(), Ma
     }
     scanner.object(|scanner, name| match name.text {
         b"\"records\"" if scanner.peek() == Some(b'[') => {
-            let mut records = Vec::new();
+            let mut records = Vec::with_capacity(likely_records(scanner.left()));
+            let spaces = scanner.spaces();
+            let mut shape = Shape::default();
             scanner.array(|scanner| {
-                records.push(read_record(scanner, body)?);
+                let record = records.push_mut(RawRecord::default());
+                if !shape.repeats(scanner, record) {
+                    let (start, spaces) = (scanner.start(), scanner.spaces());
+                    read_record(scanner, record, body)?;
+                    shape.learn(scanner.since(start), record, scanner.spaces() - spaces);
+                }
                 Ok(())
             })?;
+            body.compact = scanner.spaces() == spaces;
             body.records = Some(records);
             Ok(())
         }
@@ -93,15 +104,22 @@ fn read_top<'a>(scanner: &mut Scanner<'a>, body: &mut Body<'a>) -> Result<(), Ma
     })
 }
 
+/// Room for so many records at first: more are made room for when they come.
+fn likely_records(bytes: usize) -> usize {
+    const SMALL_RECORD: usize = 128;
+    const MOST: usize = 2_048;
+    (bytes / SMALL_RECORD).clamp(1, MOST)
+}
+
 fn read_record<'a>(
     scanner: &mut Scanner<'a>,
+    record: &mut RawRecord<'a>,
     body: &mut Body<'a>,
-) -> Result<RawRecord<'a>, Malformed> {
-    let mut record = RawRecord::default();
+) -> Result<(), Malformed> {
     if scanner.peek() != Some(b'{') {
         let value = scanner.value()?;
         note(&mut body.mistyped, || mistyped("ProduceRecord", value));
-        return Ok(record);
+        return Ok(());
     }
     scanner.object(|scanner, name| {
         match name.text {
@@ -112,8 +130,7 @@ fn read_record<'a>(
             _ => unknown(scanner, body, name, false)?,
         }
         Ok(())
-    })?;
-    Ok(record)
+    })
 }
 
 fn unknown<'a>(
@@ -146,4 +163,100 @@ fn mistyped(wanted: &str, value: Raw<'_>) -> String {
         _ => "Number value".to_owned(),
     };
     format!("Cannot deserialize value of type `{wanted}` from {found}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Key, value and partition.
+    type Fields = [Option<String>; 3];
+
+    /// Records, or why they cannot be read; and whether they are compact.
+    fn read_texts(texts: &[String]) -> (Result<Vec<Fields>, String>, bool) {
+        let all = format!("{{\"records\":[{}]}}", texts.join(","));
+        let body = read(all.as_bytes());
+        let text = |raw: Option<Raw<'_>>| raw.map(|raw| raw.display().into_owned());
+        let records = body.records.unwrap_or_default();
+        let records = records
+            .iter()
+            .map(|record| [record.key, record.value, record.partition].map(text));
+        let read = match (body.malformed, body.unknown.or(body.mistyped)) {
+            (None, None) => Ok(records.collect()),
+            (Some(why), _) | (None, Some(why)) => Err(why),
+        };
+        (read, body.compact)
+    }
+
+    fn scalar() -> impl Strategy<Value = &'static str> {
+        let all = [
+            "1",
+            "-2.5e3",
+            "true",
+            "null",
+            "\"\"",
+            "\"a b\"",
+            "\"}\"",
+            "\"\\\"\"",
+            "\"a\":1",
+            "01",
+            "tru",
+            "{}",
+            " 7",
+            "\"x\"}",
+            "[\"\\u00e9\"]",
+            "nul l",
+        ];
+        prop::sample::select(all.to_vec())
+    }
+
+    fn record() -> impl Strategy<Value = String> {
+        let shapes = [
+            r#"{"value":{"id":@,"b":[@,{"c":@}]}}"#,
+            r#"{"value":@}"#,
+            r#"{"key":@,"value":{"":@},"partition":0}"#,
+            r#" { "value" : @ , "partition" : @ }"#,
+            r#"{"value":@,"value":@}"#,
+            r#"{"value":{}}"#,
+            "@",
+        ];
+        let shape = prop::sample::select(shapes.to_vec());
+        (shape, prop::collection::vec(scalar(), 3)).prop_map(|(shape, scalars)| {
+            scalars.iter().fold(shape.to_owned(), |text, scalar| {
+                text.replacen('@', scalar, 1)
+            })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_is_read_the_same_whatever_came_before_it(
+            texts in prop::collection::vec(record(), 1..4),
+            repeated in 1..4_usize,
+        ) {
+            let texts: Vec<String> = texts.into_iter().flat_map(|text| vec![text; repeated]).collect();
+            let alone: Vec<_> = texts.iter().map(|text| read_texts(std::slice::from_ref(text))).collect();
+            let wanted: Result<Vec<_>, _> = alone.iter().map(|(read, _)| read.clone()).collect();
+            let (found, compact) = read_texts(&texts);
+            if let (Ok(found), Ok(wanted)) = (&found, &wanted) {
+                prop_assert_eq!(found, &wanted.concat());
+                prop_assert_eq!(compact, alone.iter().all(|(_, compact)| *compact));
+            }
+            prop_assert_eq!(found.is_ok(), wanted.is_ok(), "{:?}", texts);
+        }
+
+        #[test]
+        fn of_records_of_one_shape_each_is_read_as_the_first_is(
+            scalars in prop::collection::vec((scalar(), scalar()), 1..6),
+            spaced: bool,
+        ) {
+            let space = if spaced { " " } else { "" };
+            let text = |(one, other): &(&str, &str)| format!("{{\"value\":{space}{{\"a\":{one},\"b\":{other}}}}}");
+            let texts: Vec<String> = scalars.iter().map(text).collect();
+            let alone: Result<Vec<_>, _> = texts.iter().map(|text| read_texts(std::slice::from_ref(text)).0).collect();
+            prop_assert_eq!(read_texts(&texts).0, alone.map(|alone| alone.concat()));
+        }
+    }
 }

@@ -1,25 +1,26 @@
 //! The `Date` header, formatted once a second.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// `Sat, 21 Nov 2026 10:43:42 GMT`, kept until the second changes. One for each worker thread.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
-    cached: RefCell<(u64, String)>,
+    cached: RefCell<(u64, Rc<str>)>,
 }
 
 impl Clock {
     /// The date now.
-    pub(crate) fn date(&self) -> String {
+    pub(crate) fn date(&self) -> Rc<str> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
         let mut cached = self.cached.borrow_mut();
         if cached.0 != now || cached.1.is_empty() {
-            *cached = (now, imf_fixdate(now));
+            *cached = (now, imf_fixdate(now).into());
         }
-        cached.1.clone()
+        Rc::clone(&cached.1)
     }
 }
 

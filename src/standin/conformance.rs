@@ -9,18 +9,19 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::Writes;
 use super::backend::{Backend, NewTopic};
-use super::clock::Clock;
 use super::connection;
+use super::desk::Desk;
 use super::falsify::falsified;
 use super::faults::{Defect, Falsify, Plan, Script};
 use super::framing::{LAST_CHUNK, Wire, frame};
 use super::head::Head;
-use super::json::Scanner;
+use super::json::{Malformed, Scanner};
 use super::memory::{Memory, MemoryLimits};
 use super::serve::{Call, Shared, answer, route};
 use super::threads::Threads;
-use super::truth::{Counter, Truth};
+use super::truth::Truth;
 use crate::wire::Dialect;
 
 mod recorded;
@@ -122,8 +123,7 @@ async fn replay(
         writes: Arc::clone(&writes),
         starved: Arc::clone(&starved),
     };
-    let clock = Clock::default();
-    let counter = Counter::default();
+    let desk = Desk::default();
     let answered = || {
         let all = writes.lock().unwrap().concat();
         let interim = all.starts_with(b"HTTP/1.1 100");
@@ -134,7 +134,7 @@ async fn replay(
                 .count()
                 > 1
     };
-    let run = connection::run(stream, shared, &clock, &counter);
+    let run = connection::run(stream, shared, &desk);
     let idle = async {
         starved.notified().await;
         if wait_for_close || !answered() {
@@ -179,6 +179,7 @@ fn shared(dialect: Dialect, auto_create: bool) -> Shared {
         backend: Backend::Memory(memory),
         script: Script::new(&[], Arc::clone(&truth)),
         idle_timeout: closes.then_some(IDLE),
+        writes: Writes::Recorded,
         max_block: MAX_BLOCK,
         threads: Threads::new(None),
         tls: false,
@@ -266,7 +267,7 @@ enum Tree {
     Object(Vec<(String, Tree)>),
 }
 
-fn tree(scanner: &mut Scanner<'_>) -> Result<Tree, String> {
+fn tree(scanner: &mut Scanner<'_>) -> Result<Tree, Malformed> {
     match scanner.peek() {
         Some(b'{') => {
             let mut members = Vec::new();
@@ -469,7 +470,7 @@ async fn defects_conform() {
         };
         let found = route(Dialect::Confluent, &head).unwrap();
         let mut wire = Wire::default();
-        let date = Clock::default().date();
+        let date = Desk::default().clock.date();
         let own = answer(&call, &found).await;
         let last = own.clone();
         let falsify = Falsify::Defect(form);
@@ -548,6 +549,43 @@ fn run(test: impl Future<Output = ()>) {
         .build()
         .unwrap();
     runtime.block_on(test);
+}
+
+#[test]
+fn an_answer_leaves_in_one_write_where_its_thread_has_more_than_one_to_send() {
+    let request = request_of("{\"records\":[{\"value\":1}]}");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    // Requests that are there at once, and the writes of their answers.
+    for (writes, requests, wanted) in [
+        (Writes::Recorded, 2, 6),
+        (Writes::One, 2, 2),
+        (Writes::Auto, 1, 3),
+        (Writes::Auto, 2, 4),
+    ] {
+        let mut shared = shared(Dialect::Confluent, true);
+        shared.writes = writes;
+        let chunks = [request.repeat(requests).into_bytes()];
+        let (found, _) = runtime.block_on(replay(&shared, &chunks, false));
+        let count = (
+            found.len(),
+            found
+                .concat()
+                .windows(15)
+                .filter(|at| at == b"HTTP/1.1 200 OK")
+                .count(),
+        );
+        assert_eq!(count, (wanted, requests), "{writes:?}");
+    }
+}
+
+fn request_of(body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST /topics/t HTTP/1.1\r\nHost: h\r\nContent-Type: application/vnd.kafka.json.v2+json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
 }
 
 #[test]

@@ -8,15 +8,14 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::answer::Answer;
 use super::body;
-use super::clock::Clock;
+use super::desk::Desk;
 use super::entries;
 use super::falsify::{falsified, refusal};
 use super::faults::{Asked, Defect, Falsify, Instead, Plan, Reuse};
-use super::framing::Wire;
 use super::head::{Chunked, Expect, Head, Length};
+use super::inbox::Inbox;
 use super::routes::Route;
 use super::serve::{Call, Shared, answer, is_produce, route};
-use super::truth::Counter;
 use crate::wire::Dialect;
 
 mod reading;
@@ -51,14 +50,11 @@ impl Next {
 struct Connection<'a, S> {
     stream: S,
     shared: &'a Shared,
-    clock: &'a Clock,
-    counter: &'a Counter,
-    /// Bytes read and not yet used.
-    buffer: Vec<u8>,
-    /// The current head, apart from the buffer so that both can be used at once.
+    desk: &'a Desk,
+    inbox: Inbox,
+    /// The current head, apart from the inbox so that both can be used at once.
     head: Vec<u8>,
     chunked: Chunked,
-    wire: Wire,
     /// Requests answered.
     served: u64,
     /// A fault may need the three below.
@@ -70,19 +66,17 @@ struct Connection<'a, S> {
 }
 
 /// Serves a connection until either side ends it.
-pub(crate) async fn run<S>(stream: S, shared: &Shared, clock: &Clock, counter: &Counter) -> End
+pub(crate) async fn run<S>(stream: S, shared: &Shared, desk: &Desk) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut connection = Connection {
         stream,
         shared,
-        clock,
-        counter,
-        buffer: Vec::new(),
+        desk,
+        inbox: Inbox::default(),
         head: Vec::new(),
         chunked: Chunked::default(),
-        wire: Wire::default(),
         served: 0,
         remembers: shared.script.remembers(),
         answered_at: None,
@@ -106,9 +100,9 @@ where
             }
             let bytes = std::mem::take(&mut self.head);
             let Some(head) = Head::parse(&bytes) else {
-                self.counter.seen(false);
+                self.desk.counter.seen(false);
                 let page = Answer::page(400, "Bad Request", "/badURI");
-                self.send(&page, None, &self.clock.date()).await?;
+                self.send(&page, None, &self.desk.clock.date()).await?;
                 return self.finish().await;
             };
             let plan = self.plan(&head);
@@ -124,14 +118,14 @@ where
     /// Counts a request in and asks the script about it.
     fn plan(&mut self, head: &Head<'_>) -> Plan {
         let produce = is_produce(head);
-        self.counter.seen(produce);
+        self.desk.counter.seen(produce);
         let reuse = (self.served > 0).then(|| Reuse {
             gap: self.answered_at.map_or(Duration::ZERO, |at| at.elapsed()),
             last: self.defect,
         });
         let plan = self.shared.script.plan(&Asked {
             produce,
-            asynchronous: head.path() != "/",
+            asynchronous: head.path != "/",
             reuse,
         });
         self.served += 1;
@@ -145,7 +139,7 @@ where
     /// One request and its answer.
     async fn exchange(&mut self, head: &Head<'_>, plan: &Plan) -> io::Result<Next> {
         let dialect = self.shared.dialect;
-        let date = self.clock.date();
+        let date = self.desk.clock.date();
         let routed = route(dialect, head);
         if head.expect == Expect::Other && dialect == Dialect::Confluent {
             return Ok(Next::Ends);
@@ -171,8 +165,8 @@ where
             BodyRead::Ready(length) => length,
             unread => return self.answer_unread(&unread, head, &date).await,
         };
-        let counter = self.counter;
-        let account = is_produce(head).then(|| counter.open());
+        let desk = self.desk;
+        let account = is_produce(head).then(|| desk.counter.open());
         let (script, threads) = (&self.shared.script, &self.shared.threads);
         let waits = !plan.wait.is_zero() || !script.stalled().is_zero() || threads.are_all_held();
         let no_answer = plan.falsify == Some(Falsify::Defect(Defect::NoAnswer));
@@ -218,7 +212,7 @@ where
         };
         self.last = kept;
         let sent = self.send_as(answer, head, &date, plan).await?;
-        self.consume(length);
+        self.inbox.consume(length);
         self.answered_at = self.remembers.then(Instant::now);
         match sent {
             Sent::Whole {
@@ -255,7 +249,7 @@ where
                 Ok(Next::Ends)
             }
             BodyRead::Broken => {
-                let page = Answer::page(400, "Bad chunk", head.path());
+                let page = Answer::page(400, "Bad chunk", head.path);
                 self.send_early(&page, head, date).await
             }
             BodyRead::Ended | BodyRead::Ready(_) => Ok(Next::Ends),
@@ -289,7 +283,7 @@ where
             .await?;
         match self.read_body(head.length).await? {
             BodyRead::Ready(length) => {
-                self.consume(length);
+                self.inbox.consume(length);
                 Ok(next)
             }
             BodyRead::Ended | BodyRead::Silent | BodyRead::Broken => Ok(Next::Ends),
@@ -300,7 +294,7 @@ where
     fn body(&self, head: &Head<'_>, length: usize) -> Cow<'_, [u8]> {
         let body = match head.length {
             Length::Chunked => self.chunked.body.as_slice(),
-            Length::Fixed(_) | Length::Conflict => &self.buffer[..length],
+            Length::Fixed(_) | Length::Conflict => &self.inbox.unused()[..length],
         };
         let inflated = match (self.shared.dialect, head.sends_gzip) {
             (Dialect::Karapace, true) => inflate(body),
@@ -323,7 +317,7 @@ where
         if let (Dialect::Confluent, Err(refused)) = (dialect, routed) {
             return Ok(Some(refused.clone().closing()));
         }
-        if self.buffer.is_empty() {
+        if self.inbox.unused().is_empty() {
             self.stream
                 .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
                 .await?;

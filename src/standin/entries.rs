@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::{Answer, JSON_V2, push_json_string};
+use super::answer::{Answer, JSON_V2, push_json_string, push_number};
 use super::backend::Entry;
 use super::body::RawRecord;
 use super::counts::Told;
@@ -60,14 +60,21 @@ fn spoken(dialect: Dialect, failure: i64, message: &str) -> i64 {
 
 fn confluent(entries: &[Entry]) -> Answer {
     let mut out = Vec::with_capacity(96 * entries.len() + 64);
+    // Most entries of an answer are of one partition.
+    let mut label = (None, Vec::new());
     list(
         &mut out,
         b"{\"offsets\":[",
         entries,
         |out, entry| match entry {
             Entry::Stored { partition, offset } => {
-                push(out, "{\"partition\":", i64::from(*partition));
-                push(out, ",\"offset\":", *offset);
+                if label.0 != Some(*partition) {
+                    label = (Some(*partition), Vec::new());
+                    push(&mut label.1, "{\"partition\":", *partition);
+                    label.1.extend_from_slice(b",\"offset\":");
+                }
+                out.extend_from_slice(&label.1);
+                push_number(out, *offset);
                 out.extend_from_slice(b",\"error_code\":null,\"error\":null}");
             }
             Entry::Failed { code, message } => {
@@ -109,7 +116,7 @@ fn strimzi(entries: &[Entry]) -> Answer {
         entries,
         |out, entry| match entry {
             Entry::Stored { partition, offset } => {
-                push(out, "{\"partition\":", i64::from(*partition));
+                push(out, "{\"partition\":", *partition);
                 push(out, ",\"offset\":", *offset);
                 out.push(b'}');
             }
@@ -132,7 +139,7 @@ fn karapace(entries: &[Entry]) -> Answer {
     list(&mut out, start, entries, |out, entry| match entry {
         Entry::Stored { partition, offset } => {
             push(out, "{\"offset\":", *offset);
-            push(out, ",\"partition\":", i64::from(*partition));
+            push(out, ",\"partition\":", *partition);
             out.push(b'}');
         }
         Entry::Failed { code, message } => {
@@ -172,7 +179,7 @@ fn redpanda(entries: &[Entry]) -> Answer {
         b"{\"offsets\":[",
         &batches,
         |out, (partition, offset)| {
-            push(out, "{\"partition\":", i64::from(*partition));
+            push(out, "{\"partition\":", *partition);
             push(out, ",\"offset\":", *offset);
             out.push(b'}');
         },
@@ -226,23 +233,10 @@ fn list<T>(out: &mut Vec<u8>, start: &[u8], items: &[T], mut item: impl FnMut(&m
 }
 
 /// Appends a label and a decimal number.
-fn push(out: &mut Vec<u8>, label: &str, number: i64) {
+#[inline]
+fn push(out: &mut Vec<u8>, label: &str, number: impl itoa::Integer) {
     out.extend_from_slice(label.as_bytes());
-    if number < 0 {
-        out.push(b'-');
-    }
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    let mut rest = number.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+    push_number(out, number);
 }
 
 #[cfg(test)]

@@ -101,5 +101,5 @@ fn server_error(head: &Head<'_>) -> Answer {
 }
 
 fn absolute(head: &Head<'_>) -> String {
-    format!("http://{}{}", head.host.unwrap_or("localhost"), head.path())
+    format!("http://{}{}", head.host.unwrap_or("localhost"), head.path)
 }

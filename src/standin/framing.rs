@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::io::Write as _;
 
-use super::answer::{Answer, Voice, reason};
+use super::answer::{Answer, Voice, push_number, reason};
 use super::head::Head;
 use crate::fault::Framing;
 use crate::wire::Dialect;
@@ -37,9 +37,35 @@ impl Wire {
     }
 
     fn start(&mut self, dialect: Dialect, minor: u8, status: u16) {
-        let reason = reason(dialect, status);
-        write!(self.bytes, "HTTP/1.{minor} {status} {reason}\r\n")
-            .expect("writing to memory cannot fail");
+        self.bytes.extend_from_slice(b"HTTP/1.");
+        self.number(u64::from(minor));
+        self.bytes.push(b' ');
+        self.number(u64::from(status));
+        self.bytes.push(b' ');
+        self.bytes
+            .extend_from_slice(reason(dialect, status).as_bytes());
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    fn number(&mut self, number: u64) {
+        push_number(&mut self.bytes, number);
+    }
+
+    fn length(&mut self, name: &str, length: usize) {
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(b": ");
+        self.number(length as u64);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// The line before a chunk.
+    fn chunk_size(&mut self, size: usize) {
+        let digits = size.checked_ilog2().map_or(1, |bits| bits / 4 + 1);
+        for place in (0..digits).rev() {
+            let digit = size >> (4 * place) & 0xF;
+            self.bytes.push(b"0123456789ABCDEF"[digit]);
+        }
+        self.bytes.extend_from_slice(b"\r\n");
     }
 
     fn end_head(&mut self) {
@@ -64,6 +90,12 @@ impl Wire {
     pub(crate) fn truncate(&mut self, length: usize) {
         self.bytes.truncate(length);
         self.cuts.retain(|cut| *cut < length);
+        self.cut();
+    }
+
+    /// All of it in one write.
+    pub(crate) fn join(&mut self) {
+        self.cuts.clear();
         self.cut();
     }
 
@@ -124,7 +156,7 @@ pub(crate) fn frame_as(
     let ends = answer.close || head.close || framing == Framing::Close;
     match framing {
         Framing::Chunked => wire.line("Transfer-Encoding", "chunked"),
-        Framing::Length => wire.line("Content-Length", &body.len().to_string()),
+        Framing::Length => wire.length("Content-Length", body.len()),
         Framing::Close => {}
     }
     if ends {
@@ -134,7 +166,7 @@ pub(crate) fn frame_as(
     if framing == Framing::Chunked && body.is_empty() {
         wire.bytes.extend_from_slice(&LAST_CHUNK[2..]);
     } else if framing == Framing::Chunked {
-        write!(wire.bytes, "{:X}\r\n", body.len()).expect("writing to memory cannot fail");
+        wire.chunk_size(body.len());
         wire.bytes.extend_from_slice(&body);
         wire.bytes.extend_from_slice(LAST_CHUNK);
     } else {
@@ -178,7 +210,7 @@ fn confluent(answer: &Answer, head: Option<&Head<'_>>, date: &str, wire: &mut Wi
         } else {
             answer.body.len()
         };
-        wire.line("Content-Length", &length.to_string());
+        wire.length("Content-Length", length);
         if close {
             wire.line("Connection", "close");
         }
@@ -217,8 +249,10 @@ fn confluent(answer: &Answer, head: Option<&Head<'_>>, date: &str, wire: &mut Wi
         .chain(rest.chunks(CHUNK_BYTES))
         .chain(std::iter::once(behind));
     for chunk in chunks.filter(|chunk| !chunk.is_empty()) {
-        let before = if open { "\r\n" } else { "" };
-        write!(wire.bytes, "{before}{:X}\r\n", chunk.len()).expect("writing to memory cannot fail");
+        if open {
+            wire.bytes.extend_from_slice(b"\r\n");
+        }
+        wire.chunk_size(chunk.len());
         wire.cut();
         wire.bytes.extend_from_slice(chunk);
         wire.cut();
@@ -270,7 +304,7 @@ fn strimzi(answer: &Answer, head: Option<&Head<'_>>, wire: &mut Wire) -> bool {
         wire.line("content-type", content_type);
     }
     if answer.status != 204 && !is_head {
-        wire.line("content-length", &answer.body.len().to_string());
+        wire.length("content-length", answer.body.len());
     }
     if let Some(connection) = connection {
         wire.line("connection", connection);
@@ -316,7 +350,7 @@ fn karapace(answer: &Answer, head: Option<&Head<'_>>, date: &str, wire: &mut Wir
         wire.line("etag", &etag(&answer.body));
     }
     if answer.status != 204 {
-        wire.line("Content-Length", &answer.body.len().to_string());
+        wire.length("Content-Length", answer.body.len());
     }
     wire.line("Date", date);
     if !own && !named("Server") {
@@ -355,7 +389,7 @@ fn redpanda(answer: &Answer, head: Option<&Head<'_>>, date: &str, wire: &mut Wir
         wire.line("Content-Type", content_type);
     }
     if answer.status != 204 {
-        wire.line("Content-Length", &answer.body.len().to_string());
+        wire.length("Content-Length", answer.body.len());
     }
     wire.line("Date", date);
     if let Some(connection) = connection {

@@ -1,5 +1,7 @@
 //! A request's head: what the stand-in looks at, and how its body is framed.
 
+use std::mem::MaybeUninit;
+
 /// Longest head taken, as Confluent's `max.request.header.size` and aiohttp have it.
 pub(crate) const MAX_HEAD_BYTES: usize = 8192;
 const MAX_HEADERS: usize = 128;
@@ -34,8 +36,10 @@ pub(crate) enum Expect {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head<'a> {
     pub(crate) method: &'a str,
-    /// Path and query as sent.
-    pub(crate) target: &'a str,
+    /// The target's path as sent.
+    pub(crate) path: &'a str,
+    /// What stands behind its question mark.
+    pub(crate) query: Option<&'a str>,
     /// 0 or 1: the minor version of HTTP/1.
     pub(crate) minor: u8,
     pub(crate) host: Option<&'a str>,
@@ -54,12 +58,16 @@ pub(crate) struct Head<'a> {
 impl<'a> Head<'a> {
     /// Parses a complete head; `None` if it is not HTTP/1.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut request = httparse::Request::new(&mut headers);
-        request.parse(bytes).ok()?.is_complete().then_some(())?;
+        let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut request = httparse::Request::new(&mut []);
+        let parsed = request.parse_with_uninit_headers(bytes, &mut headers);
+        parsed.ok()?.is_complete().then_some(())?;
+        let target = request.path?;
+        let mark = memchr::memchr(b'?', target.as_bytes());
         let mut head = Self {
             method: request.method?,
-            target: request.path?,
+            path: mark.map_or(target, |mark| &target[..mark]),
+            query: mark.map(|mark| &target[mark + 1..]),
             minor: request.version?,
             host: None,
             content_type: None,
@@ -111,18 +119,10 @@ impl<'a> Head<'a> {
         Some(head)
     }
 
-    /// The target without its query.
-    pub(crate) fn path(&self) -> &'a str {
-        self.target
-            .split_once('?')
-            .map_or(self.target, |(path, _)| path)
-    }
-
     /// Whether the query has this `name=value`.
     pub(crate) fn has_query(&self, pair: &str) -> bool {
-        self.target
-            .split_once('?')
-            .is_some_and(|(_, query)| query.split('&').any(|part| part == pair))
+        self.query
+            .is_some_and(|query| query.split('&').any(|part| part == pair))
     }
 
     /// Whether an answer of this type (of `application`) is wanted.

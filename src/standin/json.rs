@@ -7,18 +7,19 @@ use memchr::memchr2;
 /// Deepest nesting and longest number the real proxy's parser takes.
 const MAX_DEPTH: usize = 1000;
 const MAX_DIGITS: usize = 1000;
+/// Most texts that [`Scanner::follow`] takes.
+pub(crate) const MOST_GAPS: usize = 32;
 
 /// A JSON value as it stands in the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Raw<'a> {
     /// Its text, validated.
     pub(crate) text: &'a [u8],
-    /// No white space between its tokens.
-    pub(crate) compact: bool,
 }
 
-/// What the text is not JSON for, in the manner of the real proxy's parser.
-pub(crate) type Malformed = String;
+/// The text is not JSON: [`Scanner::why`]. Empty, so that a result fits into registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed;
 
 impl<'a> Raw<'a> {
     pub(crate) fn is_null(self) -> bool {
@@ -26,10 +27,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The bytes the proxy stores: without white space between tokens, else untouched.
-    pub(crate) fn compacted(self) -> Cow<'a, [u8]> {
-        if self.compact {
-            return Cow::Borrowed(self.text);
-        }
+    pub(crate) fn compacted(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.text.len());
         let mut rest = self.text;
         while let Some(byte) = rest.first() {
@@ -47,7 +45,7 @@ impl<'a> Raw<'a> {
             };
             rest = &rest[taken..];
         }
-        Cow::Owned(out)
+        out
     }
 
     /// The characters of a string value; `None` if it is another kind of value.
@@ -71,22 +69,59 @@ impl<'a> Raw<'a> {
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     position: usize,
+    /// There are control characters in it, between tokens or where they may not be.
+    has_control: bool,
+    /// White space passed over between tokens.
+    spaces: usize,
+    /// What closes the arrays and objects that are open in the value being read.
+    open: Vec<u8>,
+    /// What it is malformed for, if it is.
+    why: String,
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0 }
+        Self {
+            bytes,
+            position: 0,
+            has_control: has_control(bytes),
+            spaces: 0,
+            open: Vec::new(),
+            why: String::new(),
+        }
+    }
+
+    /// What the text is not JSON for, in the manner of the real proxy's parser.
+    pub(crate) fn why(self) -> String {
+        self.why
+    }
+
+    /// White space passed over between tokens so far.
+    pub(crate) fn spaces(&self) -> usize {
+        self.spaces
     }
 
     /// The next byte that is not white space, not consumed.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
-        while let Some(byte) = self.bytes.get(self.position) {
-            if !is_space(*byte) {
-                return Some(*byte);
-            }
-            self.position += 1;
+        match self.bytes.get(self.position) {
+            Some(byte) if *byte > b' ' => Some(*byte),
+            _ => self.peek_behind_space(),
         }
-        None
+    }
+
+    #[inline(never)]
+    fn peek_behind_space(&mut self) -> Option<u8> {
+        let rest = &self.bytes[self.position..];
+        let spaces = rest.iter().take_while(|byte| is_space(**byte)).count();
+        self.position += spaces;
+        self.spaces += spaces;
+        rest.get(spaces).copied()
+    }
+
+    /// Bytes not yet consumed.
+    pub(crate) fn left(&self) -> usize {
+        self.bytes.len() - self.position
     }
 
     /// Consumes `byte` if it is next.
@@ -106,11 +141,8 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         loop {
-            if self.peek() != Some(b'"') {
-                return Err(self.unexpected("double-quote to start field name"));
-            }
-            let name = self.string()?;
-            self.expect(b':', "a colon to separate field name and value")?;
+            let next = self.peek();
+            let name = self.field_name(next)?;
             member(self, name)?;
             if !self.take(b',') {
                 return self.expect(b'}', "comma to separate Object entries");
@@ -137,61 +169,135 @@ impl<'a> Scanner<'a> {
 
     /// Any value, validated.
     pub(crate) fn value(&mut self) -> Result<Raw<'a>, Malformed> {
-        self.peek();
+        let mut next = self.peek();
         let start = self.position;
-        let mut compact = true;
-        let mut open: Vec<u8> = Vec::new();
+        self.open.clear();
         loop {
-            let before = self.position;
-            let next = self.peek();
-            compact &= before == self.position;
             match next {
                 Some(b'{') => {
                     self.position += 1;
-                    open.push(b'}');
-                    if open.len() > MAX_DEPTH {
-                        return Err(too_deep());
-                    }
-                    compact &= self.next_is_tight();
-                    if !self.take(b'}') {
-                        compact &= self.field_name()?;
+                    next = self.peek();
+                    self.open(b'}')?;
+                    if next != Some(b'}') {
+                        self.field_name(next)?;
+                        next = self.peek();
                         continue;
                     }
-                    open.pop();
                 }
                 Some(b'[') => {
                     self.position += 1;
-                    open.push(b']');
-                    if open.len() > MAX_DEPTH {
-                        return Err(too_deep());
-                    }
-                    compact &= self.next_is_tight();
-                    if !self.take(b']') {
+                    next = self.peek();
+                    self.open(b']')?;
+                    if next != Some(b']') {
                         continue;
                     }
-                    open.pop();
                 }
-                _ => {
-                    self.scalar()?;
-                }
+                Some(b'"') => self.string().map(|_| ())?,
+                Some(b'-' | b'0'..=b'9') => self.number()?,
+                _ => self.word()?,
             }
-            // A value just ended: close what it ends, or go on to the next one.
+            // A value just ended, or none began: close what ends, or go on to the next one.
             loop {
-                let Some(close) = open.last().copied() else {
+                let Some(close) = self.open.last().copied() else {
                     let text = &self.bytes[start..self.position];
-                    return Ok(Raw { text, compact });
+                    return Ok(Raw { text });
                 };
-                compact &= self.next_is_tight();
-                if self.take(close) {
-                    open.pop();
+                next = self.peek();
+                if next == Some(close) {
+                    self.position += 1;
+                    self.open.pop();
                     continue;
                 }
-                self.expect(b',', "comma to separate entries")?;
+                if next != Some(b',') {
+                    return self.unexpected("comma to separate entries");
+                }
+                self.position += 1;
+                next = self.peek();
                 if close == b'}' {
-                    compact &= self.next_is_tight();
-                    compact &= self.field_name()?;
+                    self.field_name(next)?;
+                    next = self.peek();
                 }
                 break;
+            }
+        }
+    }
+
+    fn open(&mut self, close: u8) -> Result<(), Malformed> {
+        self.open.push(close);
+        if self.open.len() > MAX_DEPTH {
+            return self.refuse(&format!(
+                "Document nesting depth ({}) exceeds the maximum allowed ({MAX_DEPTH}, from `StreamReadConstraints.getMaxNestingDepth()`)",
+                MAX_DEPTH + 1
+            ));
+        }
+        Ok(())
+    }
+
+    /// Text passed over since this position.
+    pub(crate) fn since(&self, start: usize) -> &'a [u8] {
+        &self.bytes[start..self.position]
+    }
+
+    /// Position of the next byte that is not white space.
+    pub(crate) fn start(&mut self) -> usize {
+        self.peek();
+        self.position
+    }
+
+    /// Walks over these texts with a string, number or word between each and the next, and notes where each begins; all
+    /// that is being walked over. `None`, and nothing is passed over, if something else is there.
+    pub(crate) fn follow(
+        &mut self,
+        gaps: &[&[u8]],
+        starts: &mut [usize; MOST_GAPS],
+        spaces: usize,
+    ) -> Option<&'a [u8]> {
+        let (last, others) = gaps.split_last()?;
+        let before = self.start();
+        let mut follows = true;
+        for (gap, start) in others.iter().zip(starts.iter_mut()) {
+            *start = self.position;
+            follows = self.bytes[self.position..].starts_with(gap);
+            if !follows {
+                break;
+            }
+            self.position += gap.len();
+            follows = self.scalar().is_ok();
+            if !follows {
+                break;
+            }
+        }
+        if !follows || !self.bytes[self.position..].starts_with(last) {
+            self.position = before;
+            return None;
+        }
+        starts[others.len()] = self.position;
+        self.position += last.len();
+        self.spaces += spaces;
+        Some(self.bytes)
+    }
+
+    fn scalar(&mut self) -> Result<(), Malformed> {
+        match self.bytes.get(self.position) {
+            Some(b'"') => self.string().map(|_| ()),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => self.word(),
+        }
+    }
+
+    /// Of a text that is known to be right: start and end of the next string, number or word that is no field name.
+    pub(crate) fn next_scalar(&mut self) -> Option<(usize, usize)> {
+        loop {
+            let byte = self.peek()?;
+            let start = self.position;
+            if matches!(byte, b'{' | b'}' | b'[' | b']' | b',' | b':') {
+                self.position += 1;
+                continue;
+            }
+            self.scalar().ok()?;
+            let end = self.position;
+            if self.peek() != Some(b':') {
+                return Some((start, end));
             }
         }
     }
@@ -200,73 +306,62 @@ impl<'a> Scanner<'a> {
     pub(crate) fn end(&mut self) -> Result<(), Malformed> {
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(self.unexpected("end of input")),
+            Some(_) => self.unexpected("end of input"),
         }
     }
 
-    fn next_is_tight(&self) -> bool {
-        self.bytes
-            .get(self.position)
-            .is_none_or(|byte| !is_space(*byte))
-    }
-
-    /// A field name and its colon; whether they were written without white space.
-    fn field_name(&mut self) -> Result<bool, Malformed> {
-        if self.peek() != Some(b'"') {
-            return Err(self.unexpected("double-quote to start field name"));
+    /// A field name, of which `next` is the first byte, and its colon.
+    #[inline]
+    fn field_name(&mut self, next: Option<u8>) -> Result<Raw<'a>, Malformed> {
+        if next != Some(b'"') {
+            return self.unexpected("double-quote to start field name");
         }
-        self.string()?;
-        let tight = self.next_is_tight();
+        let name = self.string()?;
         self.expect(b':', "a colon to separate field name and value")?;
-        Ok(tight && self.next_is_tight())
+        Ok(name)
     }
 
-    fn scalar(&mut self) -> Result<(), Malformed> {
-        match self.peek() {
-            Some(b'"') => self.string().map(|_| ()),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(_) => {
-                for word in [b"true".as_slice(), b"false", b"null"] {
-                    if self.bytes[self.position..].starts_with(word) {
-                        let after = self.bytes.get(self.position + word.len());
-                        if !after.is_some_and(u8::is_ascii_alphanumeric) {
-                            self.position += word.len();
-                            return Ok(());
-                        }
-                    }
+    fn word(&mut self) -> Result<(), Malformed> {
+        for word in [b"true".as_slice(), b"false", b"null"] {
+            if self.bytes[self.position..].starts_with(word) {
+                let after = self.bytes.get(self.position + word.len());
+                if !after.is_some_and(u8::is_ascii_alphanumeric) {
+                    self.position += word.len();
+                    return Ok(());
                 }
-                Err(self.unexpected("a value"))
             }
-            None => Err(self.unexpected("a value")),
         }
+        self.unexpected("a value")
     }
 
+    #[inline]
     fn string(&mut self) -> Result<Raw<'a>, Malformed> {
         let rest = &self.bytes[self.position..];
-        let end = string_end(rest)
-            .ok_or("Unexpected end-of-input: was expecting closing quote for a string value")?;
-        let text = &rest[..end];
-        if let Some(control) = text.iter().find(|byte| **byte < 0x20) {
-            return Err(format!(
-                "Illegal unquoted character ((CTRL-CHAR, code {control})): has to be escaped using backslash to be included in string value"
-            ));
-        }
-        escapes_are_valid(text)?;
+        // Most have nothing in them that needs a second look.
+        let end = match plain_length(&rest[1..], self.has_control) {
+            Some(length) if rest[1 + length] == b'"' => length + 2,
+            _ => self.checked_string_end(rest)?,
+        };
         self.position += end;
-        Ok(Raw {
-            text,
-            compact: true,
-        })
+        Ok(Raw { text: &rest[..end] })
     }
 
     fn number(&mut self) -> Result<(), Malformed> {
+        let rest = &self.bytes[self.position..];
+        let whole = digits(rest);
+        let is_plain = !matches!(rest.get(whole), Some(b'.' | b'e' | b'E'));
+        if is_plain && (1..MAX_DIGITS).contains(&whole) && rest[0] != b'0' {
+            self.position += whole;
+            return Ok(());
+        }
+        self.any_number()
+    }
+
+    /// A number with a sign, a fraction, an exponent, or something wrong.
+    #[inline(never)]
+    fn any_number(&mut self) -> Result<(), Malformed> {
         let start = self.position;
-        let digits = |from: usize| {
-            self.bytes[from..]
-                .iter()
-                .take_while(|byte| byte.is_ascii_digit())
-                .count()
-        };
+        let digits = |from: usize| digits(&self.bytes[from..]);
         let mut at = start + usize::from(self.bytes[start] == b'-');
         let whole = digits(at);
         let leading_zero = whole > 1 && self.bytes[at] == b'0';
@@ -284,13 +379,12 @@ impl<'a> Scanner<'a> {
             at += exponent;
         }
         if broken {
-            return Err(
-                "Invalid numeric value: Leading zeroes not allowed, digits expected".into(),
-            );
+            return self
+                .refuse("Invalid numeric value: Leading zeroes not allowed, digits expected");
         }
         if at - start > MAX_DIGITS {
             let length = at - start;
-            return Err(format!(
+            return self.refuse(&format!(
                 "Number value length ({length}) exceeds the maximum allowed ({MAX_DIGITS}, from `StreamReadConstraints.getMaxNumberLength()`)"
             ));
         }
@@ -302,47 +396,119 @@ impl<'a> Scanner<'a> {
         if self.take(byte) {
             return Ok(());
         }
-        Err(self.unexpected(what))
+        self.unexpected(what)
     }
 
-    fn unexpected(&mut self, wanted: &str) -> Malformed {
+    #[cold]
+    fn refuse<T>(&mut self, why: &str) -> Result<T, Malformed> {
+        why.clone_into(&mut self.why);
+        Err(Malformed)
+    }
+
+    #[cold]
+    fn unexpected<T>(&mut self, wanted: &str) -> Result<T, Malformed> {
         let Some(found) = self.peek() else {
-            return format!("Unexpected end-of-input: was expecting {wanted}");
+            return self.refuse(&format!("Unexpected end-of-input: was expecting {wanted}"));
         };
         if found < 0x20 {
-            return format!(
+            return self.refuse(&format!(
                 "Illegal character ((CTRL-CHAR, code {found})): only regular white space (\\r, \\n, \\t) is allowed between tokens"
-            );
+            ));
         }
         let rest = &self.bytes[self.position..];
         let letters = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric());
-        match letters.count() {
-            0 => {
-                let found = String::from_utf8_lossy(&rest[..1]).into_owned();
-                format!(
-                    "Unexpected character ('{found}' (code {})): was expecting {wanted}",
-                    rest[0]
-                )
-            }
-            length => {
-                let token = String::from_utf8_lossy(&rest[..length]).into_owned();
-                format!(
-                    "Unrecognized token '{token}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
-                )
-            }
+        let length = letters.count();
+        let token = String::from_utf8_lossy(&rest[..length.max(1)]);
+        self.refuse(&if length == 0 {
+            format!("Unexpected character ('{token}' (code {found})): was expecting {wanted}")
+        } else {
+            format!(
+                "Unrecognized token '{token}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+            )
+        })
+    }
+
+    /// Length of the string literal that starts `text`, if nothing in it is against the rules.
+    #[inline(never)]
+    fn checked_string_end(&mut self, text: &[u8]) -> Result<usize, Malformed> {
+        let Some(end) = string_end(text) else {
+            return self
+                .refuse("Unexpected end-of-input: was expecting closing quote for a string value");
+        };
+        let text = &text[..end];
+        let is_control = |byte: &&u8| **byte < 0x20;
+        // Whether there is one is seen many bytes at a time.
+        if has_control(text)
+            && let Some(control) = text.iter().find(is_control)
+        {
+            return self.refuse(&format!(
+                "Illegal unquoted character ((CTRL-CHAR, code {control})): has to be escaped using backslash to be included in string value"
+            ));
+        }
+        match unknown_escape(text) {
+            None => Ok(end),
+            Some(escape) => self.refuse(&format!(
+                "Unrecognized character escape '{}' (code {escape})",
+                escape as char
+            )),
         }
     }
 }
 
-fn too_deep() -> Malformed {
-    format!(
-        "Document nesting depth ({}) exceeds the maximum allowed ({MAX_DEPTH}, from `StreamReadConstraints.getMaxNestingDepth()`)",
-        MAX_DEPTH + 1
-    )
+fn has_control(text: &[u8]) -> bool {
+    text.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20
 }
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Eight bytes at once.
+const EACH: u64 = 0x0101_0101_0101_0101;
+/// The highest bit of each.
+const HIGH: u64 = 0x80 * EACH;
+
+/// Length of the text before the first byte that ends a string literal, escapes the next one or may not stand in it.
+fn plain_length(text: &[u8], has_control: bool) -> Option<usize> {
+    const SHORT: usize = 16;
+    // The high bit of each byte that is zero, and perhaps of others above the first such one.
+    let zeros = |word: u64| word.wrapping_sub(EACH) & !word;
+    let mut at = 0;
+    while let Some(word) = text[at..].first_chunk::<8>() {
+        let word = u64::from_le_bytes(*word);
+        let control = word.wrapping_sub(0x20 * EACH) & !word;
+        let quote = zeros(word ^ (EACH * u64::from(b'"')));
+        let backslash = zeros(word ^ (EACH * u64::from(b'\\')));
+        let found = (control | quote | backslash) & HIGH;
+        if found != 0 {
+            return Some(at + (found.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+        if at == SHORT && !has_control {
+            return memchr2(b'"', b'\\', &text[at..]).map(|more| at + more);
+        }
+    }
+    let is_special = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\');
+    let rest = text[at..].iter().position(is_special);
+    rest.map(|rest| at + rest)
+}
+
+/// Decimal digits at the start.
+fn digits(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(word) = text[at..].first_chunk::<8>() {
+        // A digit is now 0 to 9; anything above carries into the high bit or has it.
+        let word = u64::from_le_bytes(*word) ^ (EACH * u64::from(b'0'));
+        let others = (word.wrapping_add((0x80 - 10) * EACH) | word) & HIGH;
+        if others != 0 {
+            return at + (others.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at + text[at..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count()
 }
 
 /// Length of the string literal that starts `text`, quotes included.
@@ -357,7 +523,8 @@ fn string_end(text: &[u8]) -> Option<usize> {
     }
 }
 
-fn escapes_are_valid(text: &[u8]) -> Result<(), Malformed> {
+/// The first escape that JSON does not have.
+fn unknown_escape(text: &[u8]) -> Option<u8> {
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         let escape = rest.get(at + 1).copied().unwrap_or(b'"');
@@ -369,27 +536,28 @@ fn escapes_are_valid(text: &[u8]) -> Result<(), Malformed> {
             {
                 6
             }
-            _ => {
-                return Err(format!(
-                    "Unrecognized character escape '{}' (code {escape})",
-                    escape as char
-                ));
-            }
+            _ => return Some(escape),
         };
         rest = &rest[at + length..];
     }
-    Ok(())
+    None
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::strategy::Just;
+
     use super::*;
 
-    fn scan(text: &str) -> Result<Raw<'_>, Malformed> {
+    /// What is stored of a value, and whether there was white space between its tokens.
+    fn scan(text: &str) -> Result<(String, bool), String> {
         let mut scanner = Scanner::new(text.as_bytes());
-        let value = scanner.value()?;
-        scanner.end()?;
-        Ok(value)
+        let value = scanner.value();
+        let compact = scanner.spaces() == 0;
+        match value.and_then(|value| scanner.end().map(|()| value)) {
+            Ok(value) => Ok((String::from_utf8(value.compacted()).unwrap(), compact)),
+            Err(Malformed) => Err(scanner.why()),
+        }
     }
 
     #[test]
@@ -410,12 +578,7 @@ mod tests {
             ("-0.5e+7", "-0.5e+7", true),
             ("null", "null", true),
         ] {
-            let raw = scan(text).unwrap();
-            assert_eq!(raw.compact, compact, "{text}");
-            assert_eq!(
-                String::from_utf8(raw.compacted().into_owned()).unwrap(),
-                stored
-            );
+            assert_eq!(scan(text), Ok((stored.to_owned(), compact)), "{text}");
         }
     }
 
@@ -462,13 +625,36 @@ mod tests {
         fn white_space_between_tokens_is_all_that_goes(value in json_value(), spaces in " {0,2}") {
             let compact = value.to_string();
             let loose = serde_json::to_string_pretty(&value).unwrap().replace(": ", &format!(":{spaces}"));
-            proptest::prop_assert_eq!(&*scan(&compact).unwrap().compacted(), compact.as_bytes());
-            proptest::prop_assert!(scan(&compact).unwrap().compact);
+            proptest::prop_assert_eq!(scan(&compact), Ok((compact.clone(), true)));
             let spaced = format!("{spaces}{loose}{spaces}");
-            let stored = scan(&spaced).unwrap().compacted().into_owned();
-            let again: serde_json::Value = serde_json::from_slice(&stored).unwrap();
+            let (stored, _) = scan(&spaced).unwrap();
+            let again: serde_json::Value = serde_json::from_str(&stored).unwrap();
             let meant: serde_json::Value = serde_json::from_str(&loose).unwrap();
             proptest::prop_assert_eq!(again, meant);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_quick_look_at_a_string_finds_what_the_thorough_one_finds(
+            start in "[a-z]{0,40}",
+            middle in proptest::collection::vec(proptest::prop_oneof!["[ -~]", "\\PC", "[\\x00-\\x7f]", Just("\\\\".to_owned()), Just("\"".to_owned())], 0..4),
+            end in "[a-z\u{e9}]{0,40}",
+            closed: bool,
+        ) {
+            let quote = if closed { "\"" } else { "" };
+            let text = format!("\"{start}{}{end}{quote}", middle.concat());
+            let mut quick = Scanner::new(text.as_bytes());
+            let mut thorough = Scanner::new(text.as_bytes());
+            let found = quick.string().map(|raw| raw.text.len());
+            let wanted = thorough.checked_string_end(text.as_bytes());
+            proptest::prop_assert_eq!((found, quick.why()), (wanted, thorough.why()));
+        }
+
+        #[test]
+        fn digits_are_counted_as_one_by_one(text in "[0-9]{0,20}[ -~\u{e9}]{0,20}") {
+            let one_by_one = text.bytes().take_while(u8::is_ascii_digit).count();
+            proptest::prop_assert_eq!(digits(text.as_bytes()), one_by_one);
         }
     }
 

@@ -17,6 +17,8 @@ use crate::wire::code;
 /// Kafka's producer refuses a record larger than this (`max.request.size`).
 const MAX_RECORD_BYTES: usize = 1 << 20;
 const LARGEST_SEGMENT: usize = 256 << 10;
+/// Segments that are kept for the next ones when they are dropped: fresh memory costs a page fault for each of its pages.
+const SPARE_SEGMENTS: usize = 8;
 
 mod admin;
 
@@ -60,6 +62,8 @@ pub struct Memory {
     /// One token a segment, in the order they were made: whose oldest segment goes next.
     order: Mutex<VecDeque<Arc<Partition>>>,
     held_bytes: AtomicUsize,
+    /// Empty segments for the next ones, all of the usual size; room for them is kept within the bound.
+    spare: Mutex<Vec<Vec<u8>>>,
     /// Counts of deleted topics.
     deleted: Mutex<Totals>,
 }
@@ -74,6 +78,7 @@ impl Memory {
             topic_made: Notify::new(),
             order: Mutex::default(),
             held_bytes: AtomicUsize::new(0),
+            spare: Mutex::default(),
             deleted: Mutex::default(),
         }
     }
@@ -109,7 +114,7 @@ impl Memory {
 
     /// Bytes allocated for records.
     pub fn held_bytes(&self) -> usize {
-        self.held_bytes.load(Relaxed)
+        self.held_bytes.load(Relaxed) + lock(&self.spare).len() * self.segment_bytes
     }
 
     /// Stores records and says where each went, in request order.
@@ -135,9 +140,8 @@ impl Memory {
         if let Some(topic) = known
             && records.iter().all(|record| topic.takes(record))
         {
-            let mut entries = unset(records.len());
-            let all: Vec<u32> = (0..records.len() as u32).collect();
-            self.store(&topic, &records, &all, &mut entries);
+            let mut entries = Vec::with_capacity(records.len());
+            self.store(&topic, &records, &mut entries);
             return Ok(entries);
         }
         self.produce_one_by_one(name, &records).await
@@ -149,8 +153,8 @@ impl Memory {
         name: &str,
         records: &[Record<'_>],
     ) -> Result<Vec<Entry>, ApiError> {
-        let mut entries = unset(records.len());
-        for (index, record) in records.iter().enumerate() {
+        let mut entries = Vec::with_capacity(records.len());
+        for record in records {
             if record.partition.is_some_and(|partition| partition < 0) {
                 return Err(ApiError {
                     status: 500,
@@ -160,22 +164,20 @@ impl Memory {
             }
             let bytes = serialized_bytes(record);
             if bytes > MAX_RECORD_BYTES {
-                entries[index] = Entry::Failed {
+                entries.push(Entry::Failed {
                     code: code::KAFKA,
                     message: format!(
                         "The message is {bytes} bytes when serialized which is larger than {MAX_RECORD_BYTES}, which is the value of the max.request.size configuration."
                     ),
-                };
+                });
                 continue;
             }
             match self.wait_for(name, record.partition).await {
-                Ok(topic) => self.store(&topic, records, &[index as u32], &mut entries),
-                Err(message) => {
-                    entries[index] = Entry::Failed {
-                        code: code::KAFKA_RETRIABLE,
-                        message,
-                    };
-                }
+                Ok(topic) => self.store(&topic, std::slice::from_ref(record), &mut entries),
+                Err(message) => entries.push(Entry::Failed {
+                    code: code::KAFKA_RETRIABLE,
+                    message,
+                }),
             }
         }
         Ok(entries)
@@ -205,33 +207,71 @@ impl Memory {
         }
     }
 
-    fn store(&self, topic: &Topic, records: &[Record<'_>], which: &[u32], entries: &mut [Entry]) {
-        let targets = assign(
-            records,
-            which,
-            topic.partitions.len() as u32,
-            &topic.keyless_bytes,
-        );
-        for (partition, indices) in group(&targets, which, topic.partitions.len()) {
-            let partition = &topic.partitions[partition];
-            let grown = partition.append(records, &indices, self.segment_bytes, entries);
-            if grown.segments > 0 {
-                self.admit(partition, grown.segments, grown.bytes);
-            }
+    /// Stores records that the topic takes, and adds an entry for each.
+    fn store(&self, topic: &Topic, records: &[Record<'_>], entries: &mut Vec<Entry>) {
+        let count = topic.partitions.len();
+        if let [partition] = topic.partitions.as_slice() {
+            return self.append(partition, records.iter(), |entry| entries.push(entry));
         }
+        let targets = assign(records, count as u32, &topic.keyless_bytes);
+        let first = entries.len();
+        entries.resize(
+            first + records.len(),
+            Entry::Stored {
+                partition: -1,
+                offset: -1,
+            },
+        );
+        for (partition, indices) in group(&targets, count) {
+            let mut indices_again = indices.iter();
+            let chosen = indices.iter().map(|index| &records[*index as usize]);
+            self.append(&topic.partitions[partition], chosen, |entry| {
+                if let Some(index) = indices_again.next() {
+                    entries[first + *index as usize] = entry;
+                }
+            });
+        }
+    }
+
+    fn append<'r>(
+        &self,
+        partition: &Arc<Partition>,
+        records: impl Iterator<Item = &'r Record<'r>>,
+        placed: impl FnMut(Entry),
+    ) {
+        let grown = partition.append(records, |needed| self.segment(needed), placed);
+        if grown.segments > 0 {
+            self.admit(partition, grown.segments, grown.bytes);
+        }
+    }
+
+    /// Room for records: a spare segment if it is large enough.
+    fn segment(&self, needed: usize) -> Vec<u8> {
+        let spare = (needed <= self.segment_bytes).then(|| lock(&self.spare).pop());
+        let fresh = || Vec::with_capacity(needed.max(self.segment_bytes));
+        spare.flatten().unwrap_or_else(fresh)
     }
 
     /// Counts new segments in and drops the oldest ones until the bound holds. One segment is always kept.
     fn admit(&self, partition: &Arc<Partition>, segments: usize, bytes: usize) {
+        let for_records =
+            (self.limits.max_bytes).saturating_sub(SPARE_SEGMENTS * self.segment_bytes);
         let mut held = self.held_bytes.fetch_add(bytes, Relaxed) + bytes;
         let mut order = lock(&self.order);
         order.extend(std::iter::repeat_n(Arc::clone(partition), segments));
-        while held > self.limits.max_bytes && order.len() > 1 {
+        while held > for_records && order.len() > 1 {
             let Some(oldest) = order.pop_front() else {
                 break;
             };
-            let freed = oldest.drop_oldest();
-            held = self.held_bytes.fetch_sub(freed, Relaxed) - freed;
+            let Some(mut dropped) = oldest.drop_oldest() else {
+                continue;
+            };
+            held = self.held_bytes.fetch_sub(dropped.capacity(), Relaxed) - dropped.capacity();
+            let mut spare = lock(&self.spare);
+            if dropped.capacity() == self.segment_bytes && spare.len() < SPARE_SEGMENTS {
+                dropped.clear();
+                spare.push(dropped);
+            }
         }
     }
 
@@ -273,18 +313,16 @@ impl Topic {
         record
             .partition
             .is_none_or(|partition| (0..self.count()).contains(&partition))
-            && serialized_bytes(record) <= MAX_RECORD_BYTES
+            && fits(record)
     }
 }
 
-fn unset(count: usize) -> Vec<Entry> {
-    vec![
-        Entry::Stored {
-            partition: -1,
-            offset: -1
-        };
-        count
-    ]
+/// Whether a record is no larger than Kafka's producer takes.
+fn fits(record: &Record<'_>) -> bool {
+    const MOST_OVERHEAD: usize = 128;
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let payload = length(record.key.as_deref()) + length(record.value.as_deref());
+    payload <= MAX_RECORD_BYTES - MOST_OVERHEAD || serialized_bytes(record) <= MAX_RECORD_BYTES
 }
 
 fn count(topic: &Topic, totals: &mut Totals) {
@@ -425,6 +463,34 @@ mod tests {
         assert!(memory.delete_topic("t").unwrap());
         assert_eq!(memory.held_bytes(), 0);
         assert_eq!(memory.totals(), totals, "a deleted topic still counts");
+    }
+
+    #[test]
+    fn dropped_segments_are_used_again() {
+        let memory = memory(64 << 10, true);
+        let value = [b'x'; 100];
+        let store = || block_on(memory.produce("t", vec![record(Some(0), &value)])).unwrap();
+        let has_dropped = |memory: &Memory| memory.totals().dropped > 0;
+        while !has_dropped(&memory) {
+            store();
+        }
+        let places = |memory: &Memory| {
+            let partition = Arc::clone(&memory.find("t").unwrap().partitions[0]);
+            let mut places = partition.places();
+            places.extend(
+                lock(&memory.spare)
+                    .iter()
+                    .map(|spare| spare.as_ptr().addr()),
+            );
+            places.sort_unstable();
+            places
+        };
+        let before = places(&memory);
+        for _ in 0..2_000 {
+            store();
+            assert!(memory.held_bytes() <= 64 << 10, "{}", memory.held_bytes());
+        }
+        assert_eq!(places(&memory), before, "no memory was asked for again");
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod clock;
 mod conformance;
 mod connection;
 mod counts;
+mod desk;
 mod door;
 mod embedded;
 mod entries;
@@ -31,6 +32,7 @@ mod falsify;
 mod faults;
 mod framing;
 mod head;
+mod inbox;
 mod json;
 #[cfg(feature = "kafka")]
 pub mod kafka;
@@ -42,6 +44,7 @@ mod produce;
 mod routes;
 mod serve;
 mod server;
+mod shape;
 mod store;
 mod strimzi;
 mod threads;
@@ -85,6 +88,20 @@ pub struct Settings {
     pub faults_wait: bool,
     /// Worker threads.
     pub threads: usize,
+    /// In how many TCP writes an answer leaves.
+    pub writes: Writes,
+}
+
+/// In how many TCP writes an answer leaves. Faults of the sending have their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Writes {
+    /// As recorded where a thread has one answer to send before it waits again; in one write where it has more.
+    #[default]
+    Auto,
+    /// As the dialect's server was recorded to.
+    Recorded,
+    /// Each answer in one.
+    One,
 }
 
 impl Default for Settings {
@@ -101,6 +118,7 @@ impl Default for Settings {
             faults: Faults::new(),
             faults_wait: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
+            writes: Writes::default(),
         }
     }
 }

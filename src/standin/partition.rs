@@ -63,59 +63,51 @@ impl Partition {
         self.number
     }
 
-    /// Appends `records[index]` for each index in order and writes the outcome to `entries[index]`.
-    pub(crate) fn append(
+    /// Appends records in order and tells where each one lies. `segment` makes room for at least as many bytes as it is asked for.
+    pub(crate) fn append<'r>(
         &self,
-        records: &[Record<'_>],
-        indices: &[u32],
-        segment_bytes: usize,
-        entries: &mut [Entry],
+        records: impl Iterator<Item = &'r Record<'r>>,
+        segment: impl Fn(usize) -> Vec<u8>,
+        mut placed: impl FnMut(Entry),
     ) -> Grown {
         let mut grown = Grown {
             segments: 0,
             bytes: 0,
         };
         let mut log = self.lock();
-        for &index in indices {
-            let record = &records[index as usize];
+        let Log { end, segments, .. } = &mut *log;
+        for record in records {
             let needed = 8 + length(record.key.as_deref()) + length(record.value.as_deref());
-            let has_room = log
-                .segments
-                .back()
-                .is_some_and(|segment| segment.data.len() + needed <= segment.data.capacity());
-            if !has_room {
-                let data = Vec::with_capacity(needed.max(segment_bytes));
-                grown.segments += 1;
-                grown.bytes += data.capacity();
-                let base_offset = log.end;
-                log.segments.push_back(Segment {
-                    base_offset,
-                    records: 0,
-                    data,
-                });
-            }
-            let offset = log.end;
-            log.end += 1;
-            if let Some(segment) = log.segments.back_mut() {
-                segment.records += 1;
-                put(&mut segment.data, record);
-            }
-            entries[index as usize] = Entry::Stored {
-                partition: self.number,
-                offset,
+            let last = match segments.back_mut() {
+                Some(last) if last.data.len() + needed <= last.data.capacity() => last,
+                _ => {
+                    let data = segment(needed);
+                    grown.segments += 1;
+                    grown.bytes += data.capacity();
+                    segments.push_back_mut(Segment {
+                        base_offset: *end,
+                        records: 0,
+                        data,
+                    })
+                }
             };
+            last.records += 1;
+            put(&mut last.data, record);
+            placed(Entry::Stored {
+                partition: self.number,
+                offset: *end,
+            });
+            *end += 1;
         }
         grown
     }
 
-    /// Drops the oldest segment and returns the bytes freed.
-    pub(crate) fn drop_oldest(&self) -> usize {
+    /// Drops the oldest segment and hands out what it took up.
+    pub(crate) fn drop_oldest(&self) -> Option<Vec<u8>> {
         let mut log = self.lock();
-        let Some(segment) = log.segments.pop_front() else {
-            return 0;
-        };
+        let segment = log.segments.pop_front()?;
         log.begin = segment.base_offset + segment.records;
-        segment.data.capacity()
+        Some(segment.data)
     }
 
     /// First offset still held and next offset to be written.
@@ -144,6 +136,17 @@ impl Partition {
         }
     }
 
+    /// Where its segments lie in memory.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> Vec<usize> {
+        let log = self.lock();
+        let places = log
+            .segments
+            .iter()
+            .map(|segment| segment.data.as_ptr().addr());
+        places.collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Log> {
         // A panic while holding it leaves whole records only; the log stays usable.
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
@@ -155,10 +158,12 @@ fn length(bytes: Option<&[u8]>) -> usize {
 }
 
 fn put(data: &mut Vec<u8>, record: &Record<'_>) {
-    for part in [&record.key, &record.value] {
-        let length = part.as_ref().map_or(NULL, |bytes| bytes.len() as u32);
-        data.extend_from_slice(&length.to_le_bytes());
-    }
+    let length = |part: &Option<_>| {
+        part.as_deref()
+            .map_or(NULL, |bytes: &[u8]| bytes.len() as u32)
+    };
+    let [key, value] = [length(&record.key), length(&record.value)].map(u64::from);
+    data.extend_from_slice(&(key | value << 32).to_le_bytes());
     for part in [&record.key, &record.value].into_iter().flatten() {
         data.extend_from_slice(part);
     }

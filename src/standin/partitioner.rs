@@ -9,42 +9,27 @@ const STICKY_BYTES_LOG2: u32 = 14;
 
 /// The partition of each record: the one asked for, by key, or sticky: records without a key stay on one for about
 /// 16 KiB, however they are spread over requests. `keyless_bytes` carries the position from one request to the next.
-pub(crate) fn assign(
-    records: &[Record<'_>],
-    which: &[u32],
-    count: u32,
-    keyless_bytes: &AtomicU64,
-) -> Vec<u32> {
-    let keyless = |record: &Record<'_>| record.partition.is_none() && record.key.is_none();
-    let chosen = || which.iter().map(|index| &records[*index as usize]);
-    let bytes: u64 = chosen()
-        .filter(|record| keyless(record))
-        .map(sticky_bytes)
-        .sum();
+pub(crate) fn assign(records: &[Record<'_>], count: u32, keyless_bytes: &AtomicU64) -> Vec<u32> {
+    let keyless = |record: &&Record<'_>| record.partition.is_none() && record.key.is_none();
+    let bytes: u64 = records.iter().filter(keyless).map(sticky_bytes).sum();
     let mut position = keyless_bytes.fetch_add(bytes, Relaxed);
-    chosen()
-        .map(|record| match (record.partition, &record.key) {
-            (Some(partition), _) => partition as u32,
-            (None, Some(key)) => (murmur2(key) & 0x7fff_ffff) % count,
-            (None, None) => {
-                let target = (position >> STICKY_BYTES_LOG2) % u64::from(count);
-                position += sticky_bytes(record);
-                target as u32
-            }
-        })
-        .collect()
+    let target = |record: &Record<'_>| match (record.partition, &record.key) {
+        (Some(partition), _) => partition as u32,
+        (None, Some(key)) => (murmur2(key) & 0x7fff_ffff) % count,
+        (None, None) => {
+            let target = (position >> STICKY_BYTES_LOG2) % u64::from(count);
+            position += sticky_bytes(record);
+            target as u32
+        }
+    };
+    records.iter().map(target).collect()
 }
 
 /// Indices by partition, each list in request order, so that every partition is locked once.
-pub(crate) fn group(targets: &[u32], which: &[u32], partitions: usize) -> Vec<(usize, Vec<u32>)> {
-    if let Some(first) = targets.first()
-        && targets.iter().all(|target| target == first)
-    {
-        return vec![(*first as usize, which.to_vec())];
-    }
+pub(crate) fn group(targets: &[u32], partitions: usize) -> Vec<(usize, Vec<u32>)> {
     let mut groups: Vec<Vec<u32>> = vec![Vec::new(); partitions];
-    for (target, index) in targets.iter().zip(which) {
-        groups[*target as usize].push(*index);
+    for (index, target) in (0..).zip(targets) {
+        groups[*target as usize].push(index);
     }
     groups
         .into_iter()
@@ -132,15 +117,14 @@ mod tests {
                 value: Some(value.as_slice().into()),
             })
             .collect();
-        let which: Vec<u32> = (0..100).collect();
         let position = AtomicU64::new(0);
-        let targets = assign(&records, &which, 3, &position);
+        let targets = assign(&records, 3, &position);
         let moves = targets.windows(2).filter(|pair| pair[0] != pair[1]).count();
         assert_eq!(
             moves, 6,
             "100 records of 1,008 bytes are 6.2 batches of 16 KiB"
         );
-        let next = assign(&records[..1], &which[..1], 3, &position);
+        let next = assign(&records[..1], 3, &position);
         assert_eq!(
             next[0], targets[99],
             "the next request goes on where this one ended"

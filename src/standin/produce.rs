@@ -35,8 +35,10 @@ pub(crate) enum Embedded {
 /// The format of a `Content-Type`, or the answer to a wrong one.
 pub(crate) fn embedded(dialect: Dialect, head: &Head<'_>) -> Result<Embedded, Answer> {
     let given = head.content_type;
-    let bare = given.map(|given| given.split(';').next().unwrap_or_default().trim());
-    let lower = bare.map(str::to_ascii_lowercase);
+    let bare = given.map(|given| {
+        let end = memchr::memchr(b';', given.as_bytes()).unwrap_or(given.len());
+        given[..end].trim()
+    });
     let format = match dialect {
         Dialect::Confluent => bare.map_or(Some(Embedded::Binary), named),
         Dialect::Strimzi => match given.map(|given| (given, named(given))) {
@@ -44,11 +46,11 @@ pub(crate) fn embedded(dialect: Dialect, head: &Head<'_>) -> Result<Embedded, An
             Some((_, Some(format @ (Embedded::Json | Embedded::Binary)))) => Some(format),
             _ => None,
         },
-        Dialect::Karapace => match lower.as_deref() {
+        Dialect::Karapace => match bare.map(str::to_ascii_lowercase).as_deref() {
             None | Some(JSON | "application/vnd.kafka.v2+json") => Some(Embedded::Binary),
             Some(name) => named(name),
         },
-        Dialect::Redpanda => lower.as_deref().and_then(named),
+        Dialect::Redpanda => bare.and_then(|bare| named(&bare.to_ascii_lowercase())),
     };
     format.ok_or_else(|| match dialect {
         Dialect::Strimzi => strimzi::invalid("The format of the request body is not supported"),
@@ -97,7 +99,7 @@ async fn try_produce(
     let raw = body.records.unwrap_or_default();
     let mut records = Vec::with_capacity(raw.len());
     for record in &raw {
-        records.push(decode(dialect, format, record, default)?);
+        records.push(decode(dialect, format, record, body.compact, default)?);
     }
     let mut entries = store(call, topic, records).await?;
     if dialect == Dialect::Karapace {
@@ -222,23 +224,26 @@ async fn path_partition(
 }
 
 /// The bytes to store of one record.
+#[inline]
 fn decode<'a>(
     dialect: Dialect,
     format: Embedded,
     raw: &RawRecord<'a>,
+    compact: bool,
     default: Option<i32>,
 ) -> Result<Record<'a>, Answer> {
-    let mut value = bytes(dialect, format, raw.value)?;
+    let mut value = bytes(dialect, format, raw.value, compact)?;
     if dialect == Dialect::Karapace && value.is_none() {
         value = Some(Cow::Borrowed(b"".as_slice()));
     }
     Ok(Record {
         partition: partition(dialect, raw.partition)?.or(default),
-        key: bytes(dialect, format, raw.key)?,
+        key: bytes(dialect, format, raw.key, compact)?,
         value,
     })
 }
 
+#[inline]
 fn partition(dialect: Dialect, raw: Option<Raw<'_>>) -> Result<Option<i32>, Answer> {
     let Some(raw) = raw.filter(|raw| !raw.is_null()) else {
         return Ok(None);
@@ -267,16 +272,19 @@ fn partition(dialect: Dialect, raw: Option<Raw<'_>>) -> Result<Option<i32>, Answ
     }
 }
 
+#[inline]
 fn bytes(
     dialect: Dialect,
     format: Embedded,
     raw: Option<Raw<'_>>,
+    compact: bool,
 ) -> Result<Option<Cow<'_, [u8]>>, Answer> {
     let Some(raw) = raw.filter(|raw| !raw.is_null()) else {
         return Ok(None);
     };
     let bytes = match format {
-        Embedded::Json | Embedded::Schema => raw.compacted(),
+        Embedded::Json | Embedded::Schema if compact => Cow::Borrowed(raw.text),
+        Embedded::Json | Embedded::Schema => Cow::Owned(raw.compacted()),
         Embedded::Text => match raw.string() {
             Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
             Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),

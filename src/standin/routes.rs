@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::wire::Dialect;
 
+/// Of the longest path there is.
+const MOST_SEGMENTS: usize = 6;
+
 /// A resource of the API; names are decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
@@ -34,8 +37,13 @@ pub(crate) enum Route<'a> {
 impl<'a> Route<'a> {
     /// The resource of a path (without query), if this dialect's server has it.
     pub(crate) fn find(dialect: Dialect, path: &'a str) -> Option<Self> {
-        let segments: Vec<&'a str> = path.strip_prefix('/')?.split('/').collect();
-        let route = match segments.as_slice() {
+        let mut segments = [""; MOST_SEGMENTS];
+        let mut count = 0;
+        for segment in path.strip_prefix('/')?.split('/') {
+            *segments.get_mut(count)? = segment;
+            count += 1;
+        }
+        let route = match &segments[..count] {
             [""] => Self::Root,
             ["topics"] => Self::Topics,
             ["topics", topic] => Self::Topic(decode(topic)),
@@ -63,7 +71,7 @@ impl<'a> Route<'a> {
             ["status", "ready"] => Self::StatusReady,
             _ => return None,
         };
-        route.methods(dialect).first().map(|_| route.clone())
+        (!route.methods(dialect).is_empty()).then_some(route)
     }
 
     /// Methods in the order the server names them in `Allow`; empty: it has no such resource.
@@ -132,6 +140,9 @@ fn decode(segment: &str) -> Cow<'_, str> {
 
 /// What Jetty finds suspicious in a path before any resource is asked.
 pub(crate) fn suspicion(path: &str) -> Option<&'static str> {
+    if memchr::memchr2(b'%', b'\\', path.as_bytes()).is_none() {
+        return path.contains("//").then_some("Ambiguous URI empty segment");
+    }
     let lower = path.to_ascii_lowercase();
     let mut segments = lower.split('/').skip(1);
     if lower.contains('\\') || lower.contains("%5c") {
@@ -176,5 +187,8 @@ mod tests {
         assert!(suspicion("/topics/a%5Cb").is_some());
         assert!(suspicion("/topics/%2e%2E").is_some());
         assert!(suspicion("/topics/a%2Fb").is_some());
+        for empty in ["/topics//b", "/topics//b%20"] {
+            assert_eq!(suspicion(empty), Some("Ambiguous URI empty segment"));
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::produce::{self, embedded};
 use super::routes::{Route, suspicion};
 use super::threads::Threads;
 use super::truth::{Account, Truth};
-use super::{metadata, strimzi, v3};
+use super::{Writes, metadata, strimzi, v3};
 use crate::wire::{ACCEPT_V2, Dialect};
 
 /// What all connections share.
@@ -20,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) backend: Backend,
     pub(crate) script: Script,
     pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) writes: Writes,
     /// How long a record waits for a missing topic or partition.
     pub(crate) max_block: Duration,
     pub(crate) threads: Threads,
@@ -42,7 +43,7 @@ pub(crate) struct Call<'a> {
 
 /// Finds the resource, or the answer that needs no body.
 pub(crate) fn route<'a>(dialect: Dialect, head: &Head<'a>) -> Result<Route<'a>, Answer> {
-    let path = head.path();
+    let path = head.path;
     if dialect == Dialect::Confluent {
         if head.minor == 1 && head.host.is_none() {
             return Err(Answer::page(400, "No Host", path));
@@ -148,7 +149,7 @@ fn confluent_types(route: &Route<'_>, head: &Head<'_>) -> Result<(), Answer> {
 
 /// Whether a head asks for records to be stored: faults count these.
 pub(crate) fn is_produce(head: &Head<'_>) -> bool {
-    head.method == "POST" && head.path().starts_with("/topics/")
+    head.method == "POST" && head.path.starts_with("/topics/")
 }
 
 /// The answer to a request that was read whole.

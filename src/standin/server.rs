@@ -13,13 +13,13 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use super::backend::Backend;
-use super::clock::Clock;
 use super::connection::{self, End};
+use super::desk::{Desk, Turn};
 use super::door::Door;
 use super::faults::Script;
 use super::serve::Shared;
 use super::threads::Threads;
-use super::truth::{Counter, Truth, TruthSnapshot};
+use super::truth::{Truth, TruthSnapshot};
 use super::{Settings, tls};
 use crate::wire::Dialect;
 
@@ -61,6 +61,7 @@ pub async fn serve(
         backend,
         script,
         idle_timeout: settings.idle_timeout.or(idle_timeout(settings.dialect)),
+        writes: settings.writes,
         max_block: settings.max_block,
         threads: Threads::new(jetty.then_some(settings.request_threads)),
         tls: settings.tls.is_some(),
@@ -177,21 +178,23 @@ struct Worker {
 impl Worker {
     fn start(self, number: usize) -> io::Result<Handle> {
         let (sender, connections) = mpsc::unbounded_channel();
+        let turn = Turn::default();
+        let ending = turn.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
+            .on_thread_park(move || ending.ends())
             .build()?;
         let thread = thread::Builder::new()
             .name(format!("stand-in-{number}"))
             .spawn(move || {
                 let local = tokio::task::LocalSet::new();
-                local.block_on(&runtime, self.run(connections));
+                local.block_on(&runtime, self.run(connections, turn));
             })?;
         Ok((sender, thread))
     }
 
-    async fn run(mut self, mut connections: mpsc::UnboundedReceiver<TcpStream>) {
-        let clock = Rc::new(Clock::default());
-        let counter = self.shared.truth.worker();
+    async fn run(mut self, mut connections: mpsc::UnboundedReceiver<TcpStream>, turn: Turn) {
+        let desk = Rc::new(Desk::new(self.shared.truth.worker(), turn));
         let mut serving = JoinSet::new();
         loop {
             let stream = tokio::select! {
@@ -209,8 +212,7 @@ impl Worker {
                 return;
             };
             let shared = Arc::clone(&self.shared);
-            let clock = Rc::clone(&clock);
-            let counter = Arc::clone(&counter);
+            let desk = Rc::clone(&desk);
             let tls = self.tls.clone();
             let drops = self.drops.clone();
             serving.spawn_local(async move {
@@ -218,7 +220,8 @@ impl Worker {
                 let Ok(stream) = prepare(stream) else { return };
                 shared.script.opened(true);
                 tokio::select! {
-                    () = serve_one(stream, tls, &shared, &clock, &counter) => {}
+                    biased;
+                    () = serve_one(stream, tls, &shared, &desk) => {}
                     () = dropped(drops, &shared.truth) => {}
                 }
                 shared.script.opened(false);
@@ -238,15 +241,14 @@ async fn serve_one(
     mut stream: tokio::net::TcpStream,
     tls: Option<TlsAcceptor>,
     shared: &Shared,
-    clock: &Clock,
-    counter: &Counter,
+    desk: &Desk,
 ) {
     let Some(tls) = tls else {
-        let end = connection::run(&mut stream, shared, clock, counter).await;
+        let end = connection::run(&mut stream, shared, desk).await;
         return close(&stream, end);
     };
     if let Ok(mut stream) = tls.accept(stream).await {
-        let end = connection::run(&mut stream, shared, clock, counter).await;
+        let end = connection::run(&mut stream, shared, desk).await;
         close(stream.get_ref().0, end);
     }
 }

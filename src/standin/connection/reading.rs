@@ -3,15 +3,14 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::answer::Answer;
+use super::super::desk::KEPT_BYTES;
 use super::super::head::{Length, MAX_HEAD_BYTES};
 use super::{Connection, End};
 use crate::wire::Dialect;
 
-/// Buffers larger than this are given back after the request that needed them.
-const KEPT_BYTES: usize = 1 << 20;
 const READ_BYTES: usize = 16 << 10;
 
 /// What reading came to.
@@ -38,25 +37,21 @@ where
     /// Reads until a whole head is in `self.head`.
     pub(super) async fn read_head(&mut self) -> io::Result<Read> {
         loop {
-            let skipped = self
-                .buffer
-                .iter()
-                .take_while(|b| matches!(b, b'\r' | b'\n'))
-                .count();
-            if skipped > 0 {
-                self.consume(skipped);
-            }
-            if let Some(end) = memchr::memmem::find(&self.buffer, b"\r\n\r\n") {
-                let end = end + 4;
-                if end > MAX_HEAD_BYTES {
+            let is_end_of_line = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+            let skipped = self.inbox.unused().iter().take_while(is_end_of_line);
+            let skipped = skipped.count();
+            self.inbox.consume(skipped);
+            let unused = self.inbox.unused();
+            if let Some(length) = head_length(unused) {
+                if length > MAX_HEAD_BYTES {
                     return Ok(Read::TooLong);
                 }
                 self.head.clear();
-                self.head.extend_from_slice(&self.buffer[..end]);
-                self.consume(end);
+                self.head.extend_from_slice(&unused[..length]);
+                self.inbox.consume(length);
                 return Ok(Read::Ready);
             }
-            if self.buffer.len() > MAX_HEAD_BYTES {
+            if unused.len() > MAX_HEAD_BYTES {
                 return Ok(Read::TooLong);
             }
             let limit = self.shared.script.idle().or(self.shared.idle_timeout);
@@ -69,12 +64,13 @@ where
     pub(super) async fn read_body(&mut self, length: Length) -> io::Result<BodyRead> {
         self.chunked.reset();
         loop {
+            let unused = self.inbox.unused();
             let missing = match length {
-                Length::Fixed(length) if self.buffer.len() >= length => {
+                Length::Fixed(length) if unused.len() >= length => {
                     return Ok(BodyRead::Ready(length));
                 }
-                Length::Fixed(length) => length - self.buffer.len(),
-                Length::Chunked => match self.chunked.decode(&self.buffer) {
+                Length::Fixed(length) => length - unused.len(),
+                Length::Chunked => match self.chunked.decode(unused) {
                     Ok(Some(used)) => return Ok(BodyRead::Ready(used)),
                     Ok(None) => READ_BYTES,
                     Err(()) => return Ok(BodyRead::Broken),
@@ -98,8 +94,8 @@ where
             Length::Fixed(length) => length / 2,
             Length::Chunked | Length::Conflict => 1,
         };
-        while self.buffer.len() < half {
-            let missing = (half - self.buffer.len()).min(KEPT_BYTES);
+        while self.inbox.unused().len() < half {
+            let missing = (half - self.inbox.unused().len()).min(KEPT_BYTES);
             if self.read_more(missing, None).await? != Some(true) {
                 break;
             }
@@ -113,27 +109,14 @@ where
         wanted: usize,
         limit: Option<Duration>,
     ) -> io::Result<Option<bool>> {
-        self.buffer.reserve(wanted);
-        let read = self.stream.read_buf(&mut self.buffer);
-        let Some(limit) = limit else {
-            return Ok(Some(read.await? > 0));
-        };
-        match tokio::time::timeout(limit, read).await {
-            Ok(read) => Ok(Some(read? > 0)),
-            Err(_) => Ok(None),
-        }
-    }
-
-    pub(super) fn consume(&mut self, length: usize) {
-        self.buffer.drain(..length);
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT_BYTES {
-            self.buffer = Vec::new();
-        }
+        let read = (self.inbox).read(&mut self.stream, wanted, limit, self.desk);
+        read.await
     }
 
     pub(super) async fn refuse_head(&mut self) -> io::Result<End> {
         let line = self
-            .buffer
+            .inbox
+            .unused()
             .split(|byte| *byte == b'\r')
             .next()
             .unwrap_or_default();
@@ -152,7 +135,16 @@ where
                 Answer::text(400, &text).closing()
             }
         };
-        self.send(&refusal, None, &self.clock.date()).await?;
+        self.send(&refusal, None, &self.desk.clock.date()).await?;
         self.finish().await
     }
+}
+
+/// Length of the head at the start, if it is whole.
+fn head_length(bytes: &[u8]) -> Option<usize> {
+    const END: &[u8] = b"\r\n\r\n";
+    // Line by line: a search for the end itself takes longer to set up than a head is long.
+    memchr::memchr_iter(b'\n', bytes)
+        .map(|at| at + 1)
+        .find(|end| bytes[..*end].ends_with(END))
 }

@@ -1,13 +1,14 @@
 //! How an answer leaves: in the writes its server makes, or as faults of the sending say.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
+use super::super::Writes;
 use super::super::answer::Answer;
 use super::super::faults::{Break, Defect, Falsify, Plan};
-use super::super::framing::{LAST_CHUNK, frame, frame_as};
+use super::super::framing::{LAST_CHUNK, Wire, frame, frame_as};
 use super::super::head::Head;
 use super::{Connection, Next, is_produce};
 use crate::wire::Dialect;
@@ -39,11 +40,10 @@ where
         head: Option<&Head<'_>>,
         date: &str,
     ) -> io::Result<bool> {
-        let ends = frame(self.shared.dialect, answer, head, date, &mut self.wire);
-        for piece in self.wire.writes() {
-            self.stream.write_all(piece).await?;
-            self.stream.flush().await?;
-        }
+        let mut wire = self.desk.wire.take();
+        let ends = frame(self.shared.dialect, answer, head, date, &mut wire);
+        self.write(&mut wire).await?;
+        self.desk.keep_wire(wire);
         Ok(!ends)
     }
 
@@ -56,7 +56,7 @@ where
     ) -> io::Result<Next> {
         let stays = self.send(answer, Some(head), date).await?;
         if is_produce(head) {
-            self.counter.answered_early(answer.status);
+            self.desk.counter.answered_early(answer.status);
         }
         Ok(Next::stays(stays))
     }
@@ -81,39 +81,25 @@ where
                 answer.headers.push(("Connection", "close".to_owned()));
             }
         }
+        let mut wire = self.desk.wire.take();
         let ends = match sending.framing {
-            Some(framing) => frame_as(framing, dialect, &answer, head, date, &mut self.wire),
-            None => frame(dialect, &answer, Some(head), date, &mut self.wire),
+            Some(framing) => frame_as(framing, dialect, &answer, head, date, &mut wire),
+            None => frame(dialect, &answer, Some(head), date, &mut wire),
         };
         let cut_in_body = plan.falsify == Some(Falsify::Defect(Defect::CutInBody));
         let limit = match sending.broken {
-            Some(_) => Some(self.wire.middle()),
-            None if cut_in_body => self.wire.before(LAST_CHUNK),
+            Some(_) => Some(wire.middle()),
+            None if cut_in_body => wire.before(LAST_CHUNK),
             None => None,
         };
         if let Some(limit) = limit {
-            self.wire.truncate(limit);
+            wire.truncate(limit);
         }
-        let mut last_write = Instant::now();
-        match sending.drip {
-            Some((pause, bytes)) => {
-                for (index, piece) in self.wire.bytes.chunks(bytes).enumerate() {
-                    if index > 0 {
-                        tokio::time::sleep(pause).await;
-                    }
-                    last_write = Instant::now();
-                    self.stream.write_all(piece).await?;
-                    self.stream.flush().await?;
-                }
-            }
-            None => {
-                for piece in self.wire.writes() {
-                    last_write = Instant::now();
-                    self.stream.write_all(piece).await?;
-                    self.stream.flush().await?;
-                }
-            }
-        }
+        let last_write = match sending.drip {
+            Some((pause, bytes)) => self.drip(&wire.bytes, pause, bytes).await?,
+            None => self.write(&mut wire).await?,
+        };
+        self.desk.keep_wire(wire);
         if limit.is_some() {
             self.shared.truth.dropped();
             let reset = sending.broken == Some(Break::Reset);
@@ -128,5 +114,38 @@ where
             stays,
             last_write,
         })
+    }
+
+    /// Writes what was framed, and says when its last write began.
+    async fn write(&mut self, wire: &mut Wire) -> io::Result<Instant> {
+        let answers = self.desk.turn.answers();
+        match self.shared.writes {
+            Writes::Recorded => {}
+            Writes::Auto if answers == 1 => {}
+            Writes::Auto | Writes::One => wire.join(),
+        }
+        let mut last_write = Instant::now();
+        for (index, piece) in wire.writes().enumerate() {
+            if index > 0 {
+                last_write = Instant::now();
+            }
+            self.stream.write_all(piece).await?;
+            self.stream.flush().await?;
+        }
+        Ok(last_write)
+    }
+
+    /// Writes so many bytes at a time, with a pause in between; says when the last write began.
+    async fn drip(&mut self, all: &[u8], pause: Duration, bytes: usize) -> io::Result<Instant> {
+        let mut last_write = Instant::now();
+        for (index, piece) in all.chunks(bytes).enumerate() {
+            if index > 0 {
+                tokio::time::sleep(pause).await;
+            }
+            last_write = Instant::now();
+            self.stream.write_all(piece).await?;
+            self.stream.flush().await?;
+        }
+        Ok(last_write)
     }
 }

@@ -109,13 +109,11 @@ impl Memory {
         };
         count(&topic, &mut lock(&self.deleted));
         for partition in &topic.partitions {
-            loop {
-                match partition.drop_oldest() {
-                    0 => break,
-                    freed => self.held_bytes.fetch_sub(freed, Relaxed),
-                };
+            while let Some(dropped) = partition.drop_oldest() {
+                self.held_bytes.fetch_sub(dropped.capacity(), Relaxed);
             }
         }
+        lock(&self.spare).clear();
         Ok(true)
     }
 
