@@ -331,12 +331,13 @@ requests_said() { # tool
 
 start_server() {
     [[ -z $url ]] || { base=$url; return; }
-    local faults=()
-    [[ $answers == chunked ]] || faults=(--fault framing=length)
+    # Under load it would send answers whole, which is easier on a client than a real proxy is.
+    local manner=(--writes recorded)
+    [[ $answers == chunked ]] || manner=(--fault framing=length)
     : >"$work/server"
     # A new one for each run, so that all find it in the same state; its last line says what it stored.
     pinned "$server_core" "$krush" serve --port 0 --threads 1 --topic "$topic" \
-        ${faults[@]+"${faults[@]}"} >"$work/server" 2>&1 &
+        "${manner[@]}" >"$work/server" 2>&1 &
     server=$!
     local until=$((SECONDS + ready_secs))
     until grep -q '^http' "$work/server"; do
