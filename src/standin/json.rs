@@ -65,6 +65,46 @@ impl<'a> Raw<'a> {
     }
 }
 
+/// A text that is looked for again and again: its first bytes are compared as one word.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gap<'a> {
+    text: &'a [u8],
+    word: u128,
+    /// Covers the bytes of the word that count.
+    mask: u128,
+}
+
+impl<'a> Gap<'a> {
+    const WORD: usize = size_of::<u128>();
+
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        let length = text.len().min(Self::WORD);
+        let (mut word, mut mask) = ([0; Self::WORD], [0; Self::WORD]);
+        word[..length].copy_from_slice(&text[..length]);
+        mask[..length].fill(u8::MAX);
+        Self {
+            text,
+            word: u128::from_le_bytes(word),
+            mask: u128::from_le_bytes(mask),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether a text starts with it.
+    #[inline]
+    fn starts(&self, text: &[u8]) -> bool {
+        match text.first_chunk() {
+            Some(first) if self.text.len() <= Self::WORD => {
+                (u128::from_le_bytes(*first) ^ self.word) & self.mask == 0
+            }
+            _ => text.starts_with(self.text),
+        }
+    }
+}
+
 /// Walks a body. The caller asks for what it expects next.
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
@@ -248,7 +288,7 @@ impl<'a> Scanner<'a> {
     /// that is being walked over. `None`, and nothing is passed over, if something else is there.
     pub(crate) fn follow(
         &mut self,
-        gaps: &[&[u8]],
+        gaps: &[Gap<'_>],
         starts: &mut [usize; MOST_GAPS],
         spaces: usize,
     ) -> Option<&'a [u8]> {
@@ -257,7 +297,7 @@ impl<'a> Scanner<'a> {
         let mut follows = true;
         for (gap, start) in others.iter().zip(starts.iter_mut()) {
             *start = self.position;
-            follows = self.bytes[self.position..].starts_with(gap);
+            follows = gap.starts(&self.bytes[self.position..]);
             if !follows {
                 break;
             }
@@ -267,7 +307,7 @@ impl<'a> Scanner<'a> {
                 break;
             }
         }
-        if !follows || !self.bytes[self.position..].starts_with(last) {
+        if !follows || !last.starts(&self.bytes[self.position..]) {
             self.position = before;
             return None;
         }
@@ -277,6 +317,7 @@ impl<'a> Scanner<'a> {
         Some(self.bytes)
     }
 
+    #[inline]
     fn scalar(&mut self) -> Result<(), Malformed> {
         match self.bytes.get(self.position) {
             Some(b'"') => self.string().map(|_| ()),
@@ -346,6 +387,7 @@ impl<'a> Scanner<'a> {
         Ok(Raw { text: &rest[..end] })
     }
 
+    #[inline]
     fn number(&mut self) -> Result<(), Malformed> {
         let rest = &self.bytes[self.position..];
         let whole = digits(rest);
