@@ -109,6 +109,8 @@ impl<'a> Gap<'a> {
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     position: usize,
+    /// All of it is ASCII without control characters.
+    plain: bool,
     /// There are control characters in it, between tokens or where they may not be.
     has_control: bool,
     /// White space passed over between tokens.
@@ -121,14 +123,21 @@ pub(crate) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        let plain = is_plain(bytes);
         Self {
             bytes,
             position: 0,
-            has_control: has_control(bytes),
+            plain,
+            has_control: !plain && has_control(bytes),
             spaces: 0,
             open: Vec::new(),
             why: String::new(),
         }
+    }
+
+    /// Whether all of it is text.
+    pub(crate) fn is_utf8(&self) -> bool {
+        self.plain || std::str::from_utf8(self.bytes).is_ok()
     }
 
     /// What the text is not JSON for, in the manner of the real proxy's parser.
@@ -495,6 +504,12 @@ impl<'a> Scanner<'a> {
             )),
         }
     }
+}
+
+/// Whether all of it is ASCII from the space on: found in one pass of one step a byte.
+fn is_plain(text: &[u8]) -> bool {
+    let above_space = |byte: &u8| byte.wrapping_sub(b' ');
+    text.iter().map(above_space).fold(0, u8::max) < 0x80 - b' '
 }
 
 fn has_control(text: &[u8]) -> bool {
