@@ -35,7 +35,8 @@ pub(crate) struct Body<'a> {
 /// Reads a body of any dialect.
 pub(crate) fn read(bytes: &[u8]) -> Body<'_> {
     let mut body = Body::default();
-    if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
+    let mut scanner = Scanner::new(bytes);
+    if !scanner.is_utf8() {
         let first = bytes.first().copied().unwrap_or_default();
         body.malformed = Some(match first {
             0..0x20 => format!(
@@ -45,7 +46,6 @@ pub(crate) fn read(bytes: &[u8]) -> Body<'_> {
         });
         return body;
     }
-    let mut scanner = Scanner::new(bytes);
     if scanner.peek().is_none() {
         body.absent = true;
         return body;

@@ -1,6 +1,7 @@
 //! Renders what became of each record as each dialect's entries.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::answer::{Answer, JSON_V2, push_json_string, push_number};
 use super::backend::Entry;
@@ -60,22 +61,14 @@ fn spoken(dialect: Dialect, failure: i64, message: &str) -> i64 {
 
 fn confluent(entries: &[Entry]) -> Answer {
     let mut out = Vec::with_capacity(96 * entries.len() + 64);
-    // Most entries of an answer are of one partition.
-    let mut label = (None, Vec::new());
+    let mut line = Line::default();
     list(
         &mut out,
         b"{\"offsets\":[",
         entries,
         |out, entry| match entry {
             Entry::Stored { partition, offset } => {
-                if label.0 != Some(*partition) {
-                    label = (Some(*partition), Vec::new());
-                    push(&mut label.1, "{\"partition\":", *partition);
-                    label.1.extend_from_slice(b",\"offset\":");
-                }
-                out.extend_from_slice(&label.1);
-                push_number(out, *offset);
-                out.extend_from_slice(b",\"error_code\":null,\"error\":null}");
+                out.extend_from_slice(line.of(*partition, *offset));
             }
             Entry::Failed { code, message } => {
                 push(
@@ -93,6 +86,43 @@ fn confluent(entries: &[Entry]) -> Answer {
     let mut answer = Answer::ok(out);
     answer.status = auth_status(entries);
     answer
+}
+
+/// The text of a stored record's entry. Most follow the one before it: then only digits change.
+#[derive(Default)]
+struct Line {
+    text: Vec<u8>,
+    place: Option<(i32, i64)>,
+    digits: Range<usize>,
+}
+
+impl Line {
+    fn of(&mut self, partition: i32, offset: i64) -> &[u8] {
+        let follows = offset > 0 && self.place == Some((partition, offset - 1));
+        if !(follows && self.count_up()) {
+            self.text.clear();
+            push(&mut self.text, "{\"partition\":", partition);
+            self.text.extend_from_slice(b",\"offset\":");
+            let start = self.text.len();
+            push_number(&mut self.text, offset);
+            self.digits = start..self.text.len();
+            (self.text).extend_from_slice(b",\"error_code\":null,\"error\":null}");
+        }
+        self.place = Some((partition, offset));
+        &self.text
+    }
+
+    /// Adds one to the digits, unless that takes one digit more.
+    fn count_up(&mut self) -> bool {
+        for digit in self.text[self.digits.clone()].iter_mut().rev() {
+            if *digit < b'9' {
+                *digit += 1;
+                return true;
+            }
+            *digit = b'0';
+        }
+        false
+    }
 }
 
 /// 401 or 403 if a record failed for that reason, else 200.
@@ -287,6 +317,39 @@ mod tests {
             ),
         ] {
             assert_eq!(text(dialect, &entries), (status, body.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_entry_is_the_same_whatever_the_one_before_it() {
+        let upwards = (0..=112).map(|offset| (1, offset));
+        let jumps = [
+            (1, 100),
+            (2, 101),
+            (2, 102),
+            (2, 102),
+            (2, 7),
+            (2, 8),
+            (1, 9),
+            (1, -1),
+            (1, 0),
+        ];
+        let ends = [
+            (1, 1),
+            (0, i64::MAX - 1),
+            (0, i64::MAX),
+            (0, i64::MAX),
+            (-1, i64::MIN),
+        ];
+        let mut line = Line::default();
+        for (partition, offset) in upwards.chain(jumps).chain(ends) {
+            let wanted = format!(
+                "{{\"partition\":{partition},\"offset\":{offset},\"error_code\":null,\"error\":null}}"
+            );
+            assert_eq!(
+                str::from_utf8(line.of(partition, offset)),
+                Ok(wanted.as_str())
+            );
         }
     }
 

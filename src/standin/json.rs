@@ -65,10 +65,52 @@ impl<'a> Raw<'a> {
     }
 }
 
+/// A text that is looked for again and again: its first bytes are compared as one word.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gap<'a> {
+    text: &'a [u8],
+    word: u128,
+    /// Covers the bytes of the word that count.
+    mask: u128,
+}
+
+impl<'a> Gap<'a> {
+    const WORD: usize = size_of::<u128>();
+
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        let length = text.len().min(Self::WORD);
+        let (mut word, mut mask) = ([0; Self::WORD], [0; Self::WORD]);
+        word[..length].copy_from_slice(&text[..length]);
+        mask[..length].fill(u8::MAX);
+        Self {
+            text,
+            word: u128::from_le_bytes(word),
+            mask: u128::from_le_bytes(mask),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether a text starts with it.
+    #[inline]
+    fn starts(&self, text: &[u8]) -> bool {
+        match text.first_chunk() {
+            Some(first) if self.text.len() <= Self::WORD => {
+                (u128::from_le_bytes(*first) ^ self.word) & self.mask == 0
+            }
+            _ => text.starts_with(self.text),
+        }
+    }
+}
+
 /// Walks a body. The caller asks for what it expects next.
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     position: usize,
+    /// All of it is ASCII without control characters.
+    plain: bool,
     /// There are control characters in it, between tokens or where they may not be.
     has_control: bool,
     /// White space passed over between tokens.
@@ -81,14 +123,21 @@ pub(crate) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        let plain = is_plain(bytes);
         Self {
             bytes,
             position: 0,
-            has_control: has_control(bytes),
+            plain,
+            has_control: !plain && has_control(bytes),
             spaces: 0,
             open: Vec::new(),
             why: String::new(),
         }
+    }
+
+    /// Whether all of it is text.
+    pub(crate) fn is_utf8(&self) -> bool {
+        self.plain || std::str::from_utf8(self.bytes).is_ok()
     }
 
     /// What the text is not JSON for, in the manner of the real proxy's parser.
@@ -248,7 +297,7 @@ impl<'a> Scanner<'a> {
     /// that is being walked over. `None`, and nothing is passed over, if something else is there.
     pub(crate) fn follow(
         &mut self,
-        gaps: &[&[u8]],
+        gaps: &[Gap<'_>],
         starts: &mut [usize; MOST_GAPS],
         spaces: usize,
     ) -> Option<&'a [u8]> {
@@ -257,7 +306,7 @@ impl<'a> Scanner<'a> {
         let mut follows = true;
         for (gap, start) in others.iter().zip(starts.iter_mut()) {
             *start = self.position;
-            follows = self.bytes[self.position..].starts_with(gap);
+            follows = gap.starts(&self.bytes[self.position..]);
             if !follows {
                 break;
             }
@@ -267,7 +316,7 @@ impl<'a> Scanner<'a> {
                 break;
             }
         }
-        if !follows || !self.bytes[self.position..].starts_with(last) {
+        if !follows || !last.starts(&self.bytes[self.position..]) {
             self.position = before;
             return None;
         }
@@ -277,6 +326,7 @@ impl<'a> Scanner<'a> {
         Some(self.bytes)
     }
 
+    #[inline]
     fn scalar(&mut self) -> Result<(), Malformed> {
         match self.bytes.get(self.position) {
             Some(b'"') => self.string().map(|_| ()),
@@ -346,6 +396,7 @@ impl<'a> Scanner<'a> {
         Ok(Raw { text: &rest[..end] })
     }
 
+    #[inline]
     fn number(&mut self) -> Result<(), Malformed> {
         let rest = &self.bytes[self.position..];
         let whole = digits(rest);
@@ -453,6 +504,12 @@ impl<'a> Scanner<'a> {
             )),
         }
     }
+}
+
+/// Whether all of it is ASCII from the space on: found in one pass of one step a byte.
+fn is_plain(text: &[u8]) -> bool {
+    let above_space = |byte: &u8| byte.wrapping_sub(b' ');
+    text.iter().map(above_space).fold(0, u8::max) < 0x80 - b' '
 }
 
 fn has_control(text: &[u8]) -> bool {

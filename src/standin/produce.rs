@@ -98,8 +98,13 @@ async fn try_produce(
     let default = path_partition(call.shared, topic, path).await?;
     let raw = body.records.unwrap_or_default();
     let mut records = Vec::with_capacity(raw.len());
+    let plain = body.compact && format == Embedded::Json && dialect != Dialect::Karapace;
     for record in &raw {
-        records.push(decode(dialect, format, record, body.compact, default)?);
+        if plain && record.partition.is_none() {
+            records.push(as_it_stands(record, default));
+        } else {
+            records.push(decode(dialect, format, record, body.compact, default)?);
+        }
     }
     let mut entries = store(call, topic, records).await?;
     if dialect == Dialect::Karapace {
@@ -223,8 +228,21 @@ async fn path_partition(
     }
 }
 
-/// The bytes to store of one record.
+/// A record whose bytes are stored as they stand in the body: nothing of it can be wrong.
 #[inline]
+fn as_it_stands<'a>(raw: &RawRecord<'a>, partition: Option<i32>) -> Record<'a> {
+    let bytes = |raw: Option<Raw<'a>>| {
+        let raw = raw.filter(|raw| !raw.is_null())?;
+        Some(Cow::Borrowed(raw.text))
+    };
+    Record {
+        partition,
+        key: bytes(raw.key),
+        value: bytes(raw.value),
+    }
+}
+
+/// The bytes to store of one record.
 fn decode<'a>(
     dialect: Dialect,
     format: Embedded,
@@ -243,7 +261,6 @@ fn decode<'a>(
     })
 }
 
-#[inline]
 fn partition(dialect: Dialect, raw: Option<Raw<'_>>) -> Result<Option<i32>, Answer> {
     let Some(raw) = raw.filter(|raw| !raw.is_null()) else {
         return Ok(None);
@@ -272,7 +289,6 @@ fn partition(dialect: Dialect, raw: Option<Raw<'_>>) -> Result<Option<i32>, Answ
     }
 }
 
-#[inline]
 fn bytes(
     dialect: Dialect,
     format: Embedded,

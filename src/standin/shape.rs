@@ -3,7 +3,7 @@
 //! Text that is the same from the same place in the grammar leads to the same place, so it need not be read again.
 
 use super::body::RawRecord;
-use super::json::{MOST_GAPS, Raw, Scanner};
+use super::json::{Gap, MOST_GAPS, Raw, Scanner};
 
 /// Where so many in a row differ from the one before, it does not pay to look for what they have in common.
 const MOST_MISSES: usize = 8;
@@ -13,7 +13,7 @@ const MOST_MISSES: usize = 8;
 pub(crate) struct Shape<'a> {
     last: Option<(&'a [u8], RawRecord<'a>)>,
     /// The text before, between and behind its strings, numbers and words.
-    gaps: Vec<&'a [u8]>,
+    gaps: Vec<Gap<'a>>,
     /// Where each of them begins in the record that was last looked at.
     starts: [usize; MOST_GAPS],
     spaces: usize,
@@ -80,11 +80,11 @@ impl<'a> Shape<'a> {
         let mut scanner = Scanner::new(text);
         while let Some((start, end)) = scanner.next_scalar() {
             starts.push(from);
-            self.gaps.push(&text[from..start]);
+            self.gaps.push(Gap::new(&text[from..start]));
             from = end;
         }
         starts.push(from);
-        self.gaps.push(&text[from..]);
+        self.gaps.push(Gap::new(&text[from..]));
         if self.gaps.len() > MOST_GAPS {
             self.gaps.clear();
             return;
