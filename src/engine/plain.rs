@@ -3,6 +3,8 @@
 //!
 //! Anything else, however slightly different, is not recognised and left to the [`Lexer`](super::lexer::Lexer).
 
+use std::ops::Range;
+
 /// Partition and offset of an acked record. Kafka gives no two records the same.
 pub(super) type Place = (i64, i64);
 
@@ -52,14 +54,13 @@ pub(super) fn entries(bytes: &[u8], shape: &mut Shape) -> Entries {
     loop {
         let rest = &bytes[found.length..];
         let mut padded: Window;
-        let window = match rest.first_chunk() {
-            Some(window) => window,
-            None => {
-                // No entry has a zero byte in it: one that is cut here is not recognised.
-                padded = [0; WINDOW];
-                padded[..rest.len()].copy_from_slice(rest);
-                &padded
-            }
+        let window = if let Some(window) = rest.first_chunk() {
+            window
+        } else {
+            // No entry has a zero byte in it: one that is cut here is not recognised.
+            padded = [0; WINDOW];
+            padded[..rest.len()].copy_from_slice(rest);
+            &padded
         };
         // If the guess is right, where the next entry starts is known before this one's digits are looked at, so that the
         // processor works on several at a time: a third of the time that counting takes.
@@ -142,16 +143,22 @@ impl Shape {
     fn fits(&self, window: &Window) -> bool {
         let (entry, _) = window.as_chunks();
         // No branch before the end: word after word, or several in a vector.
-        let mut differs = 0;
-        for word in 0..USUAL_WORDS {
-            differs |= (u64::from_ne_bytes(entry[word]) ^ self.text[word]) & self.fixed[word];
-        }
+        let differs = |words: Range<usize>| {
+            let fixed = self.text[words.clone()]
+                .iter()
+                .zip(&self.fixed[words.clone()]);
+            entry[words]
+                .iter()
+                .zip(fixed)
+                .fold(0, |all, (seen, (text, fixed))| {
+                    all | (u64::from_ne_bytes(*seen) ^ text) & fixed
+                })
+        };
+        let mut all = differs(0..USUAL_WORDS);
         if self.length > USUAL_WORDS * 8 {
-            for word in USUAL_WORDS..MAX_WORDS {
-                differs |= (u64::from_ne_bytes(entry[word]) ^ self.text[word]) & self.fixed[word];
-            }
+            all |= differs(USUAL_WORDS..MAX_WORDS);
         }
-        differs == 0 && self.partition.fits(window) && self.offset.fits(window)
+        all == 0 && self.partition.fits(window) && self.offset.fits(window)
     }
 }
 

@@ -95,17 +95,18 @@ struct Saw {
 /// What a client sees of an answer that it reads for the first time; one who knows its head already sees the same.
 fn read<'a>(
     dialect: Dialect,
-    reads: impl IntoIterator<Item = &'a [u8]> + Clone,
+    reads: impl IntoIterator<Item = &'a [u8]>,
     closed: bool,
     expected: u32,
 ) -> Saw {
+    let reads: Vec<&[u8]> = reads.into_iter().collect();
     let mut known = KnownHead::default();
     let [first, again] = [(); 2].map(|()| {
         let (mut reader, mut judge) = (ResponseReader::new(), Judge::new(dialect));
         reader.begin();
         judge.begin();
         let mut left = 0;
-        for bytes in reads.clone() {
+        for bytes in &reads {
             let taken = reader
                 .read(bytes, &mut known, &mut judge)
                 .expect("recorded answers are HTTP");
