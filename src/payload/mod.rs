@@ -134,7 +134,13 @@ impl Template {
         }
     }
 
-    /// The kernel cannot send from the file after all.
+    /// Whether what never varies is in a file.
+    #[cfg(unix)]
+    pub fn keeps_fixed_bytes(&self) -> bool {
+        self.fixed.is_some()
+    }
+
+    /// The kernel cannot send from the file after all, or not cheaply.
     #[cfg(unix)]
     pub fn forget_fixed_bytes(&mut self) {
         self.fixed = None;

@@ -55,6 +55,15 @@ impl Worker<'_> {
             Err(error) => self.connect_failed(index, error),
             Ok(true) if closed => self.connect_failed(index, io::ErrorKind::ConnectionReset.into()),
             Ok(true) => {
+                #[cfg(unix)]
+                for template in [Some(&mut self.full), self.partial.as_mut()]
+                    .into_iter()
+                    .flatten()
+                {
+                    if template.keeps_fixed_bytes() && transport.is_paced() {
+                        template.forget_fixed_bytes();
+                    }
+                }
                 self.connecting -= 1;
                 let now_us = self.clock.now_us();
                 connection.made(now_us);
