@@ -362,4 +362,23 @@ mod tests {
             assert_eq!(entries(long.as_bytes(), &mut shape), found, "{text}");
         }
     }
+
+    #[test]
+    fn an_entry_that_only_looks_like_the_one_before_is_not_taken() {
+        // With few digits, and with so many that the entry has more words than usual.
+        for offset in ["7", "123456789012345678"] {
+            let good = format!(
+                "{{\"partition\":0,\"offset\":{offset},\"error_code\":null,\"error\":null}}"
+            );
+            let whole = entries(format!("{good},{good},").as_bytes(), &mut Shape::none());
+            assert_eq!((whole.count, whole.length), (2, 2 * good.len() + 2));
+            for at in 0..good.len() {
+                let mut other = good.clone().into_bytes();
+                other[at] = b'?';
+                let both = [good.as_bytes(), b",", &other, b",", &[b' '; WINDOW]].concat();
+                let found = entries(&both, &mut Shape::none());
+                assert_eq!((found.count, found.length), (1, good.len() + 1), "{at}");
+            }
+        }
+    }
 }
