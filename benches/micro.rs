@@ -26,7 +26,7 @@ fn main() {
         .main();
 }
 
-/// Stamps of one request after the other, a millisecond apart.
+/// Stamps of one request after the other, twenty in a millisecond, as with batches of 1,000 at full speed.
 #[derive(Default)]
 struct Stamps(u64);
 
@@ -35,7 +35,7 @@ impl Stamps {
         self.0 += 1;
         Stamp {
             request: self.0,
-            timestamp_ms: 1_790_000_000_000 + self.0,
+            timestamp_ms: 1_790_000_000_000 + self.0 / 20,
         }
     }
 }

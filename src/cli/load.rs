@@ -279,7 +279,7 @@ pub struct LoadArgs {
     #[arg(help_heading = "Load", value_parser = value::<u32>)]
     pub threads: Option<u32>,
 
-    /// Length of a record's payload text, such as 200B, 1kB (1000) or 64KiB [default: 117B]
+    /// Length of a record's payload text, such as 200B, 1kB (1000) or 64KiB [default: 121B]
     #[arg(
         long,
         env = "KRUSH_MESSAGE_SIZE",

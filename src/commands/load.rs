@@ -174,10 +174,10 @@ fn setup(plan: &Plan, prepared: &Prepared<Embedded>) -> Result<Setup> {
     })
 }
 
-/// A name for this run that no other run has, by chance of 1 in 2 billion.
+/// A name for this run that no other run has, by chance of 1 in 900 million.
 fn run_name() -> String {
     use rand::RngExt;
-    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    const LETTERS: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     let mut random = rand::rng();
     (0..RUN_CHARS)
         .map(|_| char::from(LETTERS[random.random_range(0..LETTERS.len())]))

@@ -1,7 +1,7 @@
 //! Request bytes, rendered once before the clock starts, with fixed-width slots patched in place for each request.
 //!
-//! A record is `{"id":"RRRRRR-WWSSSSSSIII","timestamp":1790000000000,"system":"krush","payload":"…"}`: run, engine
-//! thread (two digits), request of that thread (base 62) and index in the batch make every record unique. All records of a batch have one
+//! A record is `{"id":"RRRRRWSSSSSSII","timestamp":1790000000000,"system":"krush","payload":"…"}`: run, engine
+//! thread, request of that thread and index in the batch (numbers in base 62) make every record unique. All records of a batch have one
 //! length, so a request's bytes at any position depend only on its [`Stamp`]: a request that is half written can be
 //! rendered again from where it stopped, and no connection needs a body of its own.
 
@@ -23,7 +23,7 @@ use slots::Slots;
 pub const MAX_REQUEST_BYTES: u64 = 256 << 20;
 
 /// Characters of the run's name in an id.
-pub const RUN_CHARS: usize = 6;
+pub const RUN_CHARS: usize = 5;
 
 /// From this many bytes of a record on that never vary, two system calls and no copy are cheaper than one with it.
 #[cfg(unix)]
@@ -222,10 +222,15 @@ impl Template {
     fn stamp(&mut self, stamp: Stamp, first: u32) {
         let from = self.records_start + first as usize * self.stride;
         let length = self.stride;
+        let before = match self.stamped {
+            Some((before, from)) if from <= first => Some(before),
+            _ => None,
+        };
         self.slots.stamp(
             &mut self.bytes[from..],
             length,
             stamp,
+            before,
             first,
             self.records - first,
         );

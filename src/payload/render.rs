@@ -7,7 +7,7 @@ use rand::{Rng, RngExt, SeedableRng};
 
 use super::slots::{KEY_DIGITS, Key, REQUEST_DIGITS, Slot, Slots, TIMESTAMP_DIGITS, write_digits};
 use super::{ACCEPT, RUN_CHARS, has_key};
-use crate::plan::{Content, Payload, Plan};
+use crate::plan::{Content, ID_BASE, Payload, Plan, index_digits};
 use crate::wire::Format;
 
 /// What the head of a request says; the body's length and type are added when it is rendered.
@@ -84,14 +84,6 @@ pub struct Rendering {
 
 const BODY_END: &[u8] = b"]}";
 
-/// Characters of the index in the batch; none for a batch of one.
-fn index_width(batch_size: u32) -> u32 {
-    batch_size
-        .checked_sub(1)
-        .and_then(u32::checked_ilog10)
-        .map_or(0, |log| log + 1)
-}
-
 /// Text around a slot, in the order of a record: everything fixed and where the variable parts go.
 struct Record {
     plain: Vec<u8>,
@@ -117,7 +109,7 @@ impl Rendering {
             .chars()
             .take(RUN_CHARS)
             .collect();
-        let width = index_width(batch_size) as usize;
+        let index_digits = index_digits(batch_size) as usize;
 
         let mut body = vec![0; room];
         body.extend_from_slice(b"{\"records\":[");
@@ -130,7 +122,12 @@ impl Rendering {
             let key = has_key(payload.key).then(|| open_key(&mut body, from, binary));
             body.extend_from_slice(b"\"value\":");
             let text = payload_text(payload, &mut random);
-            let mut record = value(&run, worker, index, width, &text, binary);
+            let id = Id {
+                run: &run,
+                worker: id_digits(worker, 1),
+                index: id_digits(index, index_digits),
+            };
+            let mut record = value(&id, &text, binary);
             if binary {
                 // Padding is JSON white space, so that every record's base64 has no `=` inside a slot's group.
                 body.push(b'"');
@@ -200,12 +197,20 @@ fn open_key(body: &mut Vec<u8>, from: usize, binary: bool) -> Slot {
     }
 }
 
-fn value(run: &str, worker: u32, index: u32, width: usize, text: &str, aligned: bool) -> Record {
-    let worker_digits = {
-        let mut digits = [0; 2];
-        write_digits::<10>(&mut digits, u64::from(worker));
-        String::from_utf8_lossy(&digits).into_owned()
-    };
+/// What is fixed of a record's id.
+struct Id<'a> {
+    run: &'a str,
+    worker: String,
+    index: String,
+}
+
+fn id_digits(number: u32, width: usize) -> String {
+    let mut digits = vec![0; width];
+    write_digits::<{ ID_BASE as u64 }>(&mut digits, u64::from(number));
+    digits.into_iter().map(char::from).collect()
+}
+
+fn value(id: &Id, text: &str, aligned: bool) -> Record {
     let mut plain = b"{".to_vec();
     let slot = |plain: &mut Vec<u8>, digits: usize, behind: &str| {
         let mut slot = Slot {
@@ -221,19 +226,14 @@ fn value(run: &str, worker: u32, index: u32, width: usize, text: &str, aligned: 
         plain.extend_from_slice(behind.as_bytes());
         slot
     };
-    let mut lead = format!("\"id\":\"{run}-{worker_digits}");
+    let mut lead = format!("\"id\":\"{}{}", id.run, id.worker);
     if aligned {
         while !(plain.len() + lead.len()).is_multiple_of(3) {
             lead.insert(0, ' ');
         }
     }
     plain.extend_from_slice(lead.as_bytes());
-    let behind = if width > 0 {
-        format!("{index:0width$}\",")
-    } else {
-        "\",".to_owned()
-    };
-    let request = slot(&mut plain, REQUEST_DIGITS, &behind);
+    let request = slot(&mut plain, REQUEST_DIGITS, &format!("{}\",", id.index));
     let mut lead = "\"timestamp\":".to_owned();
     if aligned {
         while !(plain.len() + lead.len()).is_multiple_of(3) {

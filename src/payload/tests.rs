@@ -79,9 +79,9 @@ fn every_format_key_mode_and_size_is_a_valid_request() {
                 (107, Content::Text),
                 (65_536, Content::Base64),
             ] {
-                for batch in [1, 2, 10, 11] {
+                for batch in [1, 2, 10, 12] {
                     let payload = payload(format, size, content, key);
-                    let mut template = Template::new(&payload, batch, batch, "run123", 3, &heads());
+                    let mut template = Template::new(&payload, batch, batch, "run1x", 3, &heads());
                     let stamp = Stamp {
                         request: 42,
                         timestamp_ms: 1_790_000_000_123,
@@ -92,12 +92,9 @@ fn every_format_key_mode_and_size_is_a_valid_request() {
                     assert_eq!(records.len(), batch as usize);
                     for (index, (record_key, value)) in records.iter().enumerate() {
                         let id = if batch == 1 {
-                            "run123-0300000g".to_owned()
+                            "run1x300000g".to_owned()
                         } else {
-                            format!(
-                                "run123-0300000g{index:0width$}",
-                                width = (batch - 1).to_string().len()
-                            )
+                            format!("run1x300000g{}", &"0123456789AB"[index..=index])
                         };
                         assert_eq!(value["id"], id);
                         assert_eq!(value["timestamp"], 1_790_000_000_123_u64);
@@ -182,7 +179,7 @@ proptest! {
         let format = if binary { Format::Binary } else { Format::Json };
         let key = if keyed { KeyMode::Random { keys: 1_000 } } else { KeyMode::None };
         let payload = payload(format, size, Content::Text, key);
-        let fresh = || Template::new(&payload, batch, batch, "run123", 0, &heads());
+        let fresh = || Template::new(&payload, batch, batch, "run1x", 0, &heads());
         let stamp = Stamp { request: 99_999_999_999, timestamp_ms: 1_790_000_000_000 };
         let whole = fresh().bytes(1, stamp, 0).to_vec();
         let mut template = fresh();
@@ -193,7 +190,10 @@ proptest! {
             let take = (*cut).min(rest.len());
             resumed.extend_from_slice(&rest[..take]);
             at += take;
-            template.bytes(0, Stamp { request: n, timestamp_ms: 5 }, 0);
+            // Others in between, of the same moment or another, from their start or from within.
+            let timestamp_ms = if n % 2 == 0 { stamp.timestamp_ms } else { 5 };
+            let from = template.request_len(0).min(cut / 2);
+            template.bytes(0, Stamp { request: n, timestamp_ms }, from);
         }
         resumed.extend_from_slice(template.bytes(1, stamp, at));
         prop_assert_eq!(resumed, whole);
@@ -203,7 +203,7 @@ proptest! {
 #[test]
 fn a_partial_batch_has_the_ids_of_a_full_one() {
     let payload = payload(Format::Json, 5, Content::Text, KeyMode::None);
-    let mut template = Template::new(&payload, 3, 1_000, "run123", 0, &heads());
+    let mut template = Template::new(&payload, 3, 1_000, "run1x", 0, &heads());
     let bytes = template
         .bytes(
             0,
@@ -214,10 +214,7 @@ fn a_partial_batch_has_the_ids_of_a_full_one() {
             0,
         )
         .to_vec();
-    assert_eq!(
-        records(&bytes, Format::Json)[2].1["id"],
-        "run123-00000000002"
-    );
+    assert_eq!(records(&bytes, Format::Json)[2].1["id"], "run1x000000002");
 }
 
 #[test]
@@ -227,7 +224,7 @@ fn the_plan_knows_sizes_before_anything_is_rendered() {
             for batch in [1, 10, 11, 1_000] {
                 for content in [Content::Text, Content::Base64] {
                     let payload = payload(format, 301, content, key);
-                    let template = Template::new(&payload, batch, batch, "run123", 0, &heads());
+                    let template = Template::new(&payload, batch, batch, "run1x", 0, &heads());
                     let keys = if key == KeyMode::None { 0 } else { 15 };
                     let value = template.payload_bytes() / u64::from(batch) - keys;
                     let planned = crate::plan::value_bytes(&payload, batch);
@@ -258,7 +255,7 @@ fn pieces_are_the_request() {
     ] {
         for (size, taken_at_once) in [(65_536, 50_000), (65_536, 49), (100, 13)] {
             let payload = payload(format, size, Content::Text, key);
-            let mut template = Template::new(&payload, 3, 3, "run123", 3, &heads());
+            let mut template = Template::new(&payload, 3, 3, "run1x", 3, &heads());
             template.keep_fixed_bytes();
             let stamp = Stamp {
                 request: 42,

@@ -19,7 +19,10 @@ pub use layers::{Layers, Origin, Origins};
 pub use resolve::{Machine, resolve};
 pub use scenario::{PRESETS, Scenario};
 pub use settings::{EXCLUSIVE, Overrides, SAID_BY_STAGES, SETTINGS, Setting, setting};
-pub use size::{MAX_VALUE_BYTES, VALUE_TEMPLATE, body_bytes, request_body_bytes, value_bytes};
+pub use size::{
+    ID_BASE, MAX_THREADS, MAX_VALUE_BYTES, VALUE_TEMPLATE, body_bytes, index_digits,
+    request_body_bytes, value_bytes,
+};
 pub use stage::StageSetting;
 pub use target::DEFAULT_URL;
 pub use value::{FromSetting, Secret, Share, Unreadable};

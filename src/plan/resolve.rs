@@ -6,8 +6,8 @@ use super::layers::{Layers, Origins, merge};
 use super::settings::Overrides;
 use super::threshold::distinct;
 use super::{
-    KeyKind, KeyMode, Load, Output, Payload, Plan, Reference, Stop, Threshold, Topic, body_bytes,
-    pace, target,
+    KeyKind, KeyMode, Load, MAX_THREADS, Output, Payload, Plan, Reference, Stop, Threshold, Topic,
+    body_bytes, pace, target,
 };
 use crate::error::Result;
 use crate::units::{ByteSize, Rate, duration, grouped};
@@ -115,9 +115,6 @@ fn at_least_one(value: u64, key: &str, origins: &Origins) -> Result<()> {
     Ok(())
 }
 
-/// Engine threads that two digits of a record's id can name.
-const MAX_THREADS: u32 = 99;
-
 fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Load> {
     let concurrency = settings.concurrency.unwrap_or(10);
     at_least_one(u64::from(concurrency), "load.concurrency", origins)?;
@@ -134,7 +131,7 @@ fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Loa
         .unwrap_or(machine.parallelism.min(MAX_THREADS));
     at_least_one(u64::from(threads), "load.threads", origins)?;
     if threads > MAX_THREADS {
-        let hint = format!("at most {MAX_THREADS}: a record's id has two digits for its thread");
+        let hint = format!("at most {MAX_THREADS}: a record's id has one character for its thread");
         return Err(origins.error("load.threads", &format!("{threads} is too many"), &hint));
     }
     Ok(Load {
@@ -190,7 +187,7 @@ fn payload(settings: &Overrides, origins: &Origins) -> Result<Payload> {
         KeyKind::Random => KeyMode::Random { keys },
         KeyKind::Hot => KeyMode::Hot { keys, hot_ratio },
     };
-    let message_size = settings.message_size.unwrap_or(ByteSize(117));
+    let message_size = settings.message_size.unwrap_or(ByteSize(121));
     at_least_one(message_size.0, "payload.message_size", origins)?;
     Ok(Payload {
         format: settings.format.unwrap_or(Format::Json),

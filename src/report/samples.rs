@@ -217,7 +217,7 @@ fn table_of_a_good_run_on_the_stand_in() {
     insta::assert_snapshot!(shown(&good()), @r"
     krush 0.1.0  extreme  → http://127.0.0.1:40123  (krush 0.1.0 stand-in, v2 + v3)
       topic performance-test, 48 partitions, created for this run
-    100,000 records in 100 batches of 1,000, 500 connections, 283 B a record,
+    100,000 records in 100 batches of 1,000, 500 connections, 279 B a record,
       closed loop
     stand-in inside this process: figures are about this machine, not a REST Proxy
 
@@ -254,7 +254,7 @@ fn table_of_a_run_with_failures_and_lower_bounds() {
     insta::assert_snapshot!(shown(&failing()), @r"
     krush 0.1.0  extreme  → http://localhost:8082  (REST Proxy, v2 + v3)
       topic performance-test, 48 partitions
-    100,000 records in 100 batches of 1,000, 500 connections, 283 B a record,
+    100,000 records in 100 batches of 1,000, 500 connections, 279 B a record,
       open loop at 40,000 rec/s
 
                       this run      reference  ratio     goal
@@ -338,7 +338,7 @@ fn table_of_a_void_run() {
     insta::assert_snapshot!(shown(&void()), @r"
     krush 0.1.0  extreme  → http://localhost:8082  (REST Proxy, v2 + v3)
       topic performance-test, 48 partitions
-    100,000 records in 100 batches of 1,000, 500 connections, 283 B a record,
+    100,000 records in 100 batches of 1,000, 500 connections, 279 B a record,
       closed loop
 
                       this run      reference  ratio   goal
@@ -382,7 +382,7 @@ fn table_of_an_interrupted_run() {
     insta::assert_snapshot!(shown(&interrupted()), @r"
     krush 0.1.0  extreme  → http://localhost:8082  (REST Proxy, v2 + v3)
       topic performance-test, 48 partitions
-    100,000 records in 100 batches of 1,000, 500 connections, 283 B a record,
+    100,000 records in 100 batches of 1,000, 500 connections, 279 B a record,
       closed loop
 
                       this run      reference  ratio     goal
@@ -423,7 +423,7 @@ fn table_of_a_run_whose_target_was_gone() {
     insta::assert_snapshot!(shown(&gone()), @r"
     krush 0.1.0  extreme  → http://localhost:8082  (REST Proxy, v2 + v3)
       topic performance-test, partitions unknown
-    30s of batches of 1,000, 1 connection, 87,467 B a record, random keys,
+    30s of batches of 1,000, 1 connection, 87,463 B a record, random keys,
       closed loop
 
                       this run
@@ -461,7 +461,7 @@ fn table_of_several_targets() {
     krush 0.1.0  extreme
       → http://proxy-one.example:8082, http://proxy-two.example:8082
       (REST Proxy, v2 + v3)  topic performance-test, 48 partitions
-    100,000 records in 100 batches of 1,000, 500 connections, 283 B a record,
+    100,000 records in 100 batches of 1,000, 500 connections, 279 B a record,
       closed loop
 
                       this run      reference  ratio   goal
@@ -505,7 +505,7 @@ fn markdown_of_a_run_with_failures() {
     - success \< 99.9%: saw 91.9 %
 
     - target: http://localhost:8082 (REST Proxy, v2 + v3), topic performance-test, 48 partitions
-    - load: 100,000 records in 100 batches of 1,000, 500 connections, 283 B a record, open loop at 40,000 rec/s
+    - load: 100,000 records in 100 batches of 1,000, 500 connections, 279 B a record, open loop at 40,000 rec/s
     - started: 2026-11-21T10:15:02.000Z, krush 0.1.0, on linux x86_64 with 8 CPUs, Some CPU
 
     |  | this run | reference | ratio | goal |
@@ -568,7 +568,7 @@ fn markdown_of_a_good_run_on_the_stand_in() {
     **Target: stand-in inside this process: figures are about this machine, not a REST Proxy.**
 
     - target: http://127.0.0.1:40123 (krush 0.1.0 stand-in, v2 + v3), topic performance-test, 48 partitions, created for this run
-    - load: 100,000 records in 100 batches of 1,000, 500 connections, 283 B a record, closed loop
+    - load: 100,000 records in 100 batches of 1,000, 500 connections, 279 B a record, closed loop
     - started: 2026-11-21T10:15:02.000Z, krush 0.1.0, on linux x86_64 with 8 CPUs, Some CPU
 
     |  | this run | reference | ratio | goal |
@@ -664,7 +664,7 @@ fn json_of_a_good_run_on_the_stand_in() {
         "payload": {
           "format": "json",
           "message_size_bytes": 200,
-          "value_bytes": 283,
+          "value_bytes": 279,
           "content": "text",
           "key": {
             "mode": "none",

@@ -219,7 +219,7 @@ fn help_of_a_load_command_names_units_and_defaults() {
 
     Records:
           --message-size <SIZE>  Length of a record's payload text, such as 200B, 1kB (1000) or 64KiB
-                                 [default: 117B] [env: KRUSH_MESSAGE_SIZE]
+                                 [default: 121B] [env: KRUSH_MESSAGE_SIZE]
           --format <NAME>        How records are embedded in a request: json or binary [default: json]
                                  [env: KRUSH_FORMAT]
           --key <MODE>           Record keys: none, sequence, random or hot [default: none] [env:
@@ -368,7 +368,7 @@ fn dry_run_of_the_small_presets_shows_every_value_and_its_origin() {
 
     [payload]
     format = "json"                                    # scenarios/basic.toml:15
-    message_size = "119B"                              # scenarios/basic.toml:16
+    message_size = "122B"                              # scenarios/basic.toml:16
     content = "text"                                   # default
     key = "none"                                       # default
     seed = 1                                           # default
@@ -408,7 +408,7 @@ fn dry_run_of_the_small_presets_shows_every_value_and_its_origin() {
 
     [payload]
     format = "json"                                    # scenarios/optimized.toml:15
-    message_size = "117B"                              # scenarios/optimized.toml:16
+    message_size = "121B"                              # scenarios/optimized.toml:16
     content = "text"                                   # default
     key = "none"                                       # default
     seed = 1                                           # default
@@ -452,7 +452,7 @@ fn dry_run_of_the_large_presets_shows_every_value_and_its_origin() {
 
     [payload]
     format = "json"                                    # scenarios/extreme.toml:15
-    message_size = "117B"                              # scenarios/extreme.toml:16
+    message_size = "121B"                              # scenarios/extreme.toml:16
     content = "text"                                   # default
     key = "none"                                       # default
     seed = 1                                           # default
@@ -567,7 +567,7 @@ fn flags_beat_variables_beat_the_scenario() {
 
     [payload]
     format = "json"                                    # scenarios/extreme.toml:15
-    message_size = "117B"                              # scenarios/extreme.toml:16
+    message_size = "121B"                              # scenarios/extreme.toml:16
     content = "text"                                   # default
     key = "hot"                                        # --key
     keys = 10000                                       # default
@@ -800,7 +800,7 @@ fn a_body_or_a_result_that_makes_no_sense() {
     code: 2
     --- stdout
     --- stderr
-    error: --message-size: a request of 10 records would be 671,089,674 bytes, and 256 MiB is the limit
+    error: --message-size: a request of 10 records would be 671,089,644 bytes, and 256 MiB is the limit
     hint: make --batch-size or --message-size smaller
     ");
     shows!(krush(&["basic", "--output", "result.xlsx"]), @r"

@@ -222,7 +222,7 @@ fn what_weakens_a_run_is_a_warning() {
     let settings = "payload.message_size = \"2MiB\"\nload.batch_size = 1";
     let ready = ready(&mut plan(&[server.url()], settings)).expect("ready");
     insta::assert_snapshot!(ready.warnings.join("\n"), @r"
-    a record's value is 2,097,232 bytes: Kafka takes 1,048,480 by default (max.request.size, message.max.bytes) and will refuse each of them. Try a smaller --message-size.
+    a record's value is 2,097,229 bytes: Kafka takes 1,048,480 by default (max.request.size, message.max.bytes) and will refuse each of them. Try a smaller --message-size.
     topic performance-test has 3 partitions, the plan asks for 48: it existed already, and krush never alters a topic. Try another --topic.
     ");
 }
@@ -233,8 +233,8 @@ fn karapace_refuses_large_bodies_and_so_does_krush() {
     let with = |settings: &str| ready(&mut plan(&[server.url()], settings));
     let large = "load.batch_size = 1000\npayload.message_size = \"2kB\"";
     insta::assert_snapshot!(shown(with(large)), @r"
-    code 2: a request of 1,000 records is 2,104,014 bytes, and Karapace refuses bodies over 1,040,000
-    hint: use --batch-size 494, or make --message-size smaller
+    code 2: a request of 1,000 records is 2,100,014 bytes, and Karapace refuses bodies over 1,040,000
+    hint: use --batch-size 495, or make --message-size smaller
     ");
     let error = with(large).expect_err("too large");
     let hint = error.hint().and_then(|hint| hint.split([' ', ',']).nth(2));
@@ -243,7 +243,7 @@ fn karapace_refuses_large_bodies_and_so_does_krush() {
     with(&format!("load.batch_size = {small}\n{size}")).expect("as small as the hint says");
     assert!(with(&format!("load.batch_size = {}\n{size}", small + 1)).is_err());
     insta::assert_snapshot!(shown(with("load.batch_size = 1\npayload.message_size = \"1MiB\"")), @r"
-    code 2: a request of 1 record is 1,048,691 bytes, and Karapace refuses bodies over 1,040,000
+    code 2: a request of 1 record is 1,048,688 bytes, and Karapace refuses bodies over 1,040,000
     hint: make --message-size smaller
     ");
     // Judged as another server, nothing is known of its limits.
