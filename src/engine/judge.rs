@@ -92,7 +92,7 @@ pub(crate) struct Judge {
     meaning: Meaning,
     in_offsets: bool,
     entry: Entry,
-    /// Of the last plain entry.
+    /// Of the last recognised entry.
     shape: Shape,
     seen: Seen,
     /// Where the first acked record of this answer is stored, and that of the last answer that named a place.
@@ -111,7 +111,7 @@ impl Judge {
             meaning: Meaning::None,
             in_offsets: false,
             entry: Entry::default(),
-            shape: Shape::none(),
+            shape: Shape::default(),
             seen: Seen::default(),
             first: None,
             first_before: None,

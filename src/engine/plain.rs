@@ -3,8 +3,6 @@
 //!
 //! Anything else, however slightly different, is not recognised and left to the [`Lexer`](super::lexer::Lexer).
 
-use std::ops::Range;
-
 /// Partition and offset of an acked record. Kafka gives no two records the same.
 pub(super) type Place = (i64, i64);
 
@@ -14,13 +12,17 @@ const CLOSINGS: [&[u8]; 2] = [b"],\"key_schema_id\":null,\"value_schema_id\":nul
 const PARTITION: &[u8] = b"{\"partition\":";
 const OFFSET: &[u8] = b",\"offset\":";
 /// Behind the offset: Confluent's proxy names the two errors that there were not, Strimzi's does not.
-const NULLS: &[u8] = b",\"error_code\":null,\"error\":null}";
-/// Digits that fit an `i64` whatever they are.
-const MAX_DIGITS: usize = 18;
+const TAILS: [&[u8]; 2] = [b",\"error_code\":null,\"error\":null}", b"}"];
+/// Digits that fit an `i64` whatever they are, as those of an offset; Kafka has no topic with more partitions.
+const MAX_OFFSET_DIGITS: usize = 18;
+const MAX_PARTITION_DIGITS: usize = 5;
 
-/// More than the longest entry, its comma and what the last look at a number's digits may reach beyond.
-const WINDOW: usize = 128;
-type Window = [u8; WINDOW];
+/// Bytes compared at once, or twice as many where the compiler makes vectors of it.
+const WORD: usize = 8;
+/// The longest entry with each tail and the byte behind it, in whole words.
+const WINDOWS: [usize; 2] = [10 * WORD, 6 * WORD];
+/// The top bit of each byte.
+const TOPS: u64 = 0x8080_8080_8080_8080;
 
 /// Entries found one behind the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,247 +54,319 @@ pub(super) fn closing(bytes: &[u8]) -> Option<usize> {
 pub(super) fn entries(bytes: &[u8], shape: &mut Shape) -> Entries {
     let mut found = Entries::default();
     loop {
-        let rest = &bytes[found.length..];
-        let mut padded: Window;
-        let window = if let Some(window) = rest.first_chunk() {
-            window
-        } else {
-            // No entry has a zero byte in it: one that is cut here is not recognised.
-            padded = [0; WINDOW];
-            padded[..rest.len()].copy_from_slice(rest);
-            &padded
+        let stop = match (shape.tail, shape.mixed) {
+            (0, false) => shape.run::<{ WINDOWS[0] }, false>(bytes, &mut found),
+            (0, true) => shape.run::<{ WINDOWS[0] }, true>(bytes, &mut found),
+            (_, false) => shape.run::<{ WINDOWS[1] }, false>(bytes, &mut found),
+            (_, true) => shape.run::<{ WINDOWS[1] }, true>(bytes, &mut found),
         };
-        // If the guess is right, where the next entry starts is known before this one's digits are looked at, so that the
-        // processor works on several at a time: a third of the time that counting takes.
-        if !shape.fits(window) {
-            let Some(other) = Shape::of(window) else {
-                return found;
-            };
-            *shape = other;
-        }
-        if found.count == 0 {
-            found.first = Some((shape.partition.value(window), shape.offset.value(window)));
-        }
-        found.count += 1;
-        found.behind_comma = window[shape.length] == b',';
-        found.length += shape.length + usize::from(found.behind_comma);
-        if !found.behind_comma {
-            return found;
+        match stop {
+            Stop::Other if shape.is_other(&bytes[found.length..]) => {}
+            Stop::Uniform => shape.mixed = false,
+            Stop::Other | Stop::Last => break,
         }
     }
+    found.first = (found.count > 0).then(|| {
+        let (partition, digits) = number(&bytes[PARTITION.len()..]);
+        let (offset, _) = number(&bytes[PARTITION.len() + digits + OFFSET.len()..]);
+        (partition, offset)
+    });
+    found
 }
 
-/// Longest entry recognised, in words of eight bytes.
-const MAX_WORDS: usize = 10;
-/// So many of them hold an entry with up to nine digits in its numbers.
-const USUAL_WORDS: usize = 8;
-const MAX_ENTRY: usize = MAX_WORDS * 8;
+/// Why entries were not taken any further.
+enum Stop {
+    /// The last one has no comma behind it.
+    Last,
+    /// What follows does not look like the one before.
+    Other,
+    /// Partitions have equally many digits again.
+    Uniform,
+}
 
-/// What two entries have in common whose numbers have as many digits each.
-#[derive(Debug, Clone)]
+/// So many entries in a row whose partitions have equally many digits, and the next are expected to have as many too.
+const UNIFORM: u32 = 32;
+
+/// What the last entry looked like, as a guess of what the next one does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Shape {
-    /// The entry, and where its bytes are text that does not vary (all ones) or digits (zero), as all bytes behind it are.
-    text: [u64; MAX_WORDS],
-    fixed: [u64; MAX_WORDS],
-    partition: Integer,
-    offset: Integer,
-    length: usize,
+    tail: u8,
+    /// Digits behind the first.
+    more_offset_digits: u8,
+    more_partition_digits: u8,
+    /// Partitions differ in their digits from entry to entry: they are looked at.
+    mixed: bool,
 }
 
 impl Shape {
-    /// Fits no entry: its first byte is both a bracket and a digit.
-    pub(super) fn none() -> Self {
-        let mut draft = Draft::empty();
-        draft.put(b"{");
-        Self::drawn(&draft, Integer::of(0, 1), Integer::of(0, 1))
-    }
-
-    /// The shape of the entry that `window` starts with.
-    fn of(window: &Window) -> Option<Self> {
-        let mut draft = Draft::empty();
-        draft.put(PARTITION)?;
-        let partition = draft.integer(window);
-        draft.put(OFFSET)?;
-        let offset = draft.integer(window);
-        let nulls = window[draft.length..].starts_with(NULLS);
-        draft.put(if nulls { NULLS } else { b"}" })?;
-        let shape = Self::drawn(&draft, partition, offset);
-        shape.fits(window).then_some(shape)
-    }
-
-    fn drawn(draft: &Draft, partition: Integer, offset: Integer) -> Self {
-        let words = |bytes: &[u8]| {
-            let (words, _) = bytes.as_chunks();
-            std::array::from_fn(|word| u64::from_ne_bytes(words[word]))
+    /// Takes entries of this shape behind those already found. If it is right, where the next entry starts is known before
+    /// this one's bytes are looked at, so that the processor works on several at a time. Where partitions are mixed, a wrong
+    /// guess at every other entry would cost more than to count their digits first.
+    fn run<const WINDOW: usize, const MIXED: bool>(
+        &mut self,
+        bytes: &[u8],
+        found: &mut Entries,
+    ) -> Stop {
+        let (tail, offset_digits) = (self.tail as usize, self.more_offset_digits as usize);
+        let patterns = &PATTERNS[tail][offset_digits];
+        let shortest = PARTITION.len() + 1 + OFFSET.len() + 1 + offset_digits + TAILS[tail].len();
+        let mut digits = self.more_partition_digits as usize;
+        let (mut at, mut count, mut others) = (found.length, 0, 0);
+        let stop = loop {
+            let rest = &bytes[at..];
+            let mut padded: [u8; WINDOW];
+            let window = if let Some(window) = rest.first_chunk() {
+                window
+            } else {
+                // No entry has a zero byte in it: one that is cut here is not recognised.
+                padded = [0; WINDOW];
+                padded[..rest.len()].copy_from_slice(rest);
+                &padded
+            };
+            if MIXED {
+                let before = digits;
+                digits = more_partition_digits(window);
+                others |= before ^ digits;
+            }
+            let Some(pattern) = patterns.get(digits) else {
+                break Stop::Other;
+            };
+            if !pattern.fits(window) {
+                break Stop::Other;
+            }
+            count += 1;
+            let length = shortest + digits;
+            at += length;
+            if window[length] != b',' {
+                break Stop::Last;
+            }
+            at += 1;
+            if MIXED && count % UNIFORM == 0 {
+                if others == 0 {
+                    break Stop::Uniform;
+                }
+                others = 0;
+            }
         };
-        Self {
-            text: words(&draft.text),
-            fixed: words(&draft.fixed),
-            partition,
-            offset,
-            length: draft.length,
+        if count > 0 {
+            self.more_partition_digits = digits as u8;
+            found.count += count;
+            found.length = at;
+            found.behind_comma = !matches!(stop, Stop::Last);
         }
+        stop
     }
 
-    /// Whether `window` starts with an entry of this shape.
+    /// The shape of the entry that `bytes` start with, if they start with one.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let (_, partition_digits) = number(bytes.get(PARTITION.len()..)?);
+        let offset = PARTITION.len() + partition_digits + OFFSET.len();
+        let (_, offset_digits) = number(bytes.get(offset..)?);
+        let behind = &bytes[offset + offset_digits..];
+        let tail = TAILS.iter().position(|tail| behind.starts_with(tail))?;
+        let known = (1..=MAX_PARTITION_DIGITS).contains(&partition_digits)
+            && (1..=MAX_OFFSET_DIGITS).contains(&offset_digits);
+        known.then(|| Self {
+            tail: tail as u8,
+            more_offset_digits: offset_digits as u8 - 1,
+            more_partition_digits: partition_digits as u8 - 1,
+            mixed: false,
+        })
+    }
+
+    /// Guesses anew what `bytes` start with; whether that is something else.
+    fn is_other(&mut self, bytes: &[u8]) -> bool {
+        let Some(other) = Self::of(bytes) else {
+            return false;
+        };
+        let before = *self;
+        self.mixed |= self.more_partition_digits != other.more_partition_digits;
+        *self = Self {
+            mixed: self.mixed,
+            ..other
+        };
+        *self != before
+    }
+}
+
+/// The bytes an entry may consist of; behind the entry any of ASCII.
+#[derive(Clone, Copy)]
+#[repr(align(16))]
+struct Pattern {
+    /// The least that a byte may be.
+    least: [[u8; WORD]; WINDOWS[0] / WORD],
+    /// What to add to its distance from that, so that the greatest it may be becomes the last without a top bit.
+    more: [[u8; WORD]; WINDOWS[0] / WORD],
+}
+
+/// By tail, digits of the offset and digits of the partition, both behind the first.
+static PATTERNS: [[[Pattern; MAX_PARTITION_DIGITS]; MAX_OFFSET_DIGITS]; TAILS.len()] = {
+    let mut patterns =
+        [[[Pattern::ANYTHING; MAX_PARTITION_DIGITS]; MAX_OFFSET_DIGITS]; TAILS.len()];
+    let mut index = 0;
+    while index < TAILS.len() * MAX_OFFSET_DIGITS * MAX_PARTITION_DIGITS {
+        let partition = index % MAX_PARTITION_DIGITS;
+        let offset = index / MAX_PARTITION_DIGITS % MAX_OFFSET_DIGITS;
+        let tail = index / MAX_PARTITION_DIGITS / MAX_OFFSET_DIGITS;
+        patterns[tail][offset][partition] = Pattern::entry(partition + 1, offset + 1, TAILS[tail]);
+        index += 1;
+    }
+    patterns
+};
+
+impl Pattern {
+    const ANYTHING: Self = Self {
+        least: [[0; WORD]; WINDOWS[0] / WORD],
+        more: [[0; WORD]; WINDOWS[0] / WORD],
+    };
+
+    const fn entry(partition_digits: usize, offset_digits: usize, tail: &[u8]) -> Self {
+        let mut entry = Self::ANYTHING;
+        let at = entry.put_text(0, PARTITION);
+        let at = entry.put_integer(at, partition_digits);
+        let at = entry.put_text(at, OFFSET);
+        let at = entry.put_integer(at, offset_digits);
+        entry.put_text(at, tail);
+        entry
+    }
+
+    /// Returns where it ends, as the next one does.
+    const fn put_text(&mut self, at: usize, text: &[u8]) -> usize {
+        let mut index = 0;
+        while index < text.len() {
+            self.put(at + index, text[index], text[index]);
+            index += 1;
+        }
+        at + text.len()
+    }
+
+    /// A plain JSON integer has no leading zero.
+    const fn put_integer(&mut self, at: usize, digits: usize) -> usize {
+        let mut index = 0;
+        while index < digits {
+            self.put(at + index, b'0', b'9');
+            index += 1;
+        }
+        if digits > 1 {
+            self.put(at, b'1', b'9');
+        }
+        at + digits
+    }
+
+    const fn put(&mut self, at: usize, least: u8, greatest: u8) {
+        self.least[at / WORD][at % WORD] = least;
+        self.more[at / WORD][at % WORD] = 0x7F - (greatest - least);
+    }
+
+    /// Whether `window` starts with such an entry.
     #[expect(
         clippy::inline_always,
         reason = "once an entry: the call costs as much as the work"
     )]
     #[inline(always)]
-    fn fits(&self, window: &Window) -> bool {
-        let (entry, _) = window.as_chunks();
-        // No branch before the end: word after word, or several in a vector.
-        let differs = |words: Range<usize>| {
-            let fixed = self.text[words.clone()]
-                .iter()
-                .zip(&self.fixed[words.clone()]);
-            entry[words]
-                .iter()
-                .zip(fixed)
-                .fold(0, |all, (seen, (text, fixed))| {
-                    all | (u64::from_ne_bytes(*seen) ^ text) & fixed
-                })
-        };
-        let mut all = differs(0..USUAL_WORDS);
-        if self.length > USUAL_WORDS * 8 {
-            all |= differs(USUAL_WORDS..MAX_WORDS);
+    fn fits<const WINDOW: usize>(&self, window: &[u8; WINDOW]) -> bool {
+        let (words, _) = window.as_chunks::<WORD>();
+        // No branch before the end. Words are taken for eight bytes each: only a byte that does not fit borrows from the next
+        // higher one or carries into it, and its own top bit is set then.
+        let mut outside = 0;
+        for ((seen, least), more) in words.iter().zip(&self.least).zip(&self.more) {
+            let distance = u64::from_le_bytes(*seen).wrapping_sub(u64::from_le_bytes(*least));
+            outside |= distance.wrapping_add(u64::from_le_bytes(*more)) | distance;
         }
-        all == 0 && self.partition.fits(window) && self.offset.fits(window)
+        outside & TOPS == 0
     }
 }
 
-/// A shape in the making.
-struct Draft {
-    text: [u8; MAX_ENTRY],
-    fixed: [u8; MAX_ENTRY],
-    length: usize,
+/// Digits of the partition behind its first, if an entry starts here: unlike them, none of the four bytes behind the number
+/// has this bit set. Whatever else is here does not fit the pattern that is chosen by it.
+fn more_partition_digits<const WINDOW: usize>(window: &[u8; WINDOW]) -> usize {
+    const BIT: u32 = 0x1010_1010;
+    const { assert!(BIT & u32::from_ne_bytes([OFFSET[0], OFFSET[1], OFFSET[2], OFFSET[3]]) == 0) };
+    let behind_first = PARTITION.len() + 1;
+    let four = std::array::from_fn(|index| window[behind_first + index]);
+    // The product's top byte is the sum of the four.
+    ((u32::from_ne_bytes(four) & BIT).wrapping_mul(0x0101_0101) >> 28) as usize
 }
 
-impl Draft {
-    fn empty() -> Self {
-        Self {
-            text: [0; MAX_ENTRY],
-            fixed: [0; MAX_ENTRY],
-            length: 0,
-        }
-    }
-
-    /// Adds text; `None` if the entry is getting too long.
-    fn put(&mut self, text: &[u8]) -> Option<()> {
-        let place = self.length..self.length + text.len();
-        self.text.get_mut(place.clone())?.copy_from_slice(text);
-        self.fixed[place].fill(0xFF);
-        self.length += text.len();
-        Some(())
-    }
-
-    /// Adds the digits that `window` has there.
-    fn integer(&mut self, window: &Window) -> Integer {
-        let integer = Integer::of(self.length, count_digits(window, self.length));
-        self.length += integer.digits;
-        integer
-    }
-}
-
-/// Where the digits of a number are: a plain JSON integer if it has no leading zero and fits an `i64`.
-#[derive(Debug, Clone, Copy)]
-struct Integer {
-    at: usize,
-    digits: usize,
-    /// Set at the top of every byte that must be a digit, among the first eight.
-    must: u64,
-    /// Smallest first digit.
-    least: u8,
-}
-
-impl Integer {
-    fn of(at: usize, digits: usize) -> Self {
-        Self {
-            at,
-            digits,
-            must: TOPS >> (64 - 8 * digits.clamp(1, 8)),
-            least: if digits > 1 { b'1' } else { b'0' },
-        }
-    }
-
-    /// Whether it is there, if no digit follows.
-    #[expect(
-        clippy::inline_always,
-        reason = "once an entry: the call costs as much as the work"
-    )]
-    #[inline(always)]
-    fn fits(&self, window: &Window) -> bool {
-        no_digits(window, self.at) & self.must == 0
-            && window[self.at] >= self.least
-            && (self.digits <= 8 || self.rest_fits(window))
-    }
-
-    #[cold]
-    fn rest_fits(&self, window: &Window) -> bool {
-        self.digits <= MAX_DIGITS && count_digits(window, self.at) >= self.digits
-    }
-
-    fn value(&self, window: &Window) -> i64 {
-        window[self.at..self.at + self.digits]
-            .iter()
-            .fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))
-    }
-}
-
-/// Digits at `at`, as far as it matters: not many more than make an integer.
-fn count_digits(window: &Window, at: usize) -> usize {
-    let mut count = 0;
-    while count <= MAX_DIGITS {
-        let here = (no_digits(window, at + count).trailing_zeros() / 8) as usize;
-        count += here;
-        if here < 8 {
-            break;
-        }
-    }
-    count
-}
-
-const TOPS: u64 = 0x8080_8080_8080_8080;
-
-/// Looks at eight bytes at once: from the lowest on, those up to the first that is no decimal digit have their top bit clear,
-/// that one has it set. (A digit's distance from `0` is at most 9: adding 0x76 sets the top bit of every other byte, and what
-/// is carried only reaches bytes above the first of these.)
-#[expect(
-    clippy::inline_always,
-    reason = "once an entry: the call costs as much as the work"
-)]
-#[inline(always)]
-fn no_digits(window: &Window, at: usize) -> u64 {
-    let eight = window[at..at + 8]
-        .try_into()
-        .expect("the slice has this length");
-    let distance = u64::from_le_bytes(eight) ^ 0x3030_3030_3030_3030;
-    (distance.wrapping_add(0x7676_7676_7676_7676) | distance) & TOPS
+/// The number that `bytes` start with, if it fits an `i64`, and its digits.
+fn number(bytes: &[u8]) -> (i64, usize) {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold((0, 0), |(value, count): (i64, _), digit| {
+        let value = value.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+        (value, count + 1)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// More than the longest entry.
+    const WINDOW: usize = 128;
+
+    fn entry(partition: &str, offset: &str, tail: &[u8]) -> Vec<u8> {
+        let numbers = format!("{{\"partition\":{partition},\"offset\":{offset}");
+        [numbers.as_bytes(), tail].concat()
+    }
+
     #[test]
-    fn digits_end_at_the_first_byte_that_is_none() {
-        for byte in 0..=u8::MAX {
-            for at in 0..24 {
-                let mut window = [b'x'; WINDOW];
-                window[..24].copy_from_slice(b"908172630417856239184756");
-                window[at] = byte;
-                let others = window.iter().position(|byte| !byte.is_ascii_digit());
-                let seen = count_digits(&window, 0);
-                let wanted = others.unwrap();
-                assert_eq!(seen.min(MAX_DIGITS + 1), wanted.min(MAX_DIGITS + 1));
-                for count in 1..24 {
-                    let plain =
-                        count <= MAX_DIGITS.min(wanted) && (count == 1 || window[0] != b'0');
-                    let integer = Integer::of(0, count);
-                    assert_eq!(integer.fits(&window), plain, "{window:?} {count}");
+    fn integers_of_every_length_are_taken_as_long_as_they_surely_fit() {
+        for tail in TAILS {
+            for (partition, offset) in (1..8).flat_map(|p| (1..22).map(move |o| (p, o))) {
+                let (digits, more) = ("9".repeat(partition), "1230456789".repeat(3));
+                let text = [entry(&digits, &more[..offset], tail), b"]".to_vec()].concat();
+                let found = entries(&text, &mut Shape::default());
+                let fits = partition <= MAX_PARTITION_DIGITS && offset <= MAX_OFFSET_DIGITS;
+                assert_eq!(found.count, u32::from(fits), "{partition} {offset}");
+                let place = |()| (digits.parse().unwrap(), more[..offset].parse().unwrap());
+                assert_eq!(found.first, fits.then_some(()).map(place));
+            }
+        }
+    }
+
+    /// Every byte at every place of an entry, uniform and mixed: taken only where it is a digit among digits.
+    #[test]
+    fn no_other_byte_is_taken_for_a_part_of_an_entry() {
+        for (partition, offset, tail) in [
+            ("3", "7", TAILS[0]),
+            ("12", "1234567", TAILS[0]),
+            ("99999", "123456789012345678", TAILS[0]),
+            ("12", "1234567", TAILS[1]),
+        ] {
+            let good = entry(partition, offset, tail);
+            let shape = Shape::of(&good).unwrap();
+            for (at, byte) in (0..good.len()).flat_map(|at| (0..=u8::MAX).map(move |b| (at, b))) {
+                let mut other = good.clone();
+                other[at] = byte;
+                let leads = |start: usize, number: &str| at == start && number.len() > 1;
+                let offset_at = PARTITION.len() + partition.len() + OFFSET.len();
+                let digit = good[at].is_ascii_digit()
+                    && byte.is_ascii_digit()
+                    && !(byte == b'0'
+                        && (leads(PARTITION.len(), partition) || leads(offset_at, offset)));
+                // A brace behind a digit of the offset ends an entry of the other kind.
+                let ends = byte == b'}' && (offset_at + 1..=offset_at + offset.len()).contains(&at);
+                let fits = byte == good[at] || digit || ends;
+                for mixed in [false, true] {
+                    let text = [&other[..], b",", &[b' '; WINDOW]].concat();
+                    let found = entries(&text, &mut Shape { mixed, ..shape });
+                    assert_eq!(found.count, u32::from(fits), "{at} {byte} {mixed}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn partitions_may_be_mixed_and_uniform_again() {
+        for tail in TAILS {
+            let partitions =
+                (0..500_u32).map(|n| if n / 100 % 2 == 0 { 7 } else { n * 37 % 1_203 });
+            let all: Vec<_> = partitions
+                .map(|partition| entry(&partition.to_string(), "1234567", tail))
+                .collect();
+            let text = [&all.join(&b','), &b"]"[..]].concat();
+            let found = entries(&text, &mut Shape::default());
+            assert_eq!((found.count, found.length), (500, text.len() - 1));
         }
     }
 
@@ -350,7 +424,7 @@ mod tests {
             ),
             (String::new(), 0, 0, None),
         ] {
-            let mut shape = Shape::none();
+            let mut shape = Shape::default();
             let found = entries(text.as_bytes(), &mut shape);
             assert_eq!(
                 (found.count, found.length, found.first),
@@ -370,13 +444,13 @@ mod tests {
             let good = format!(
                 "{{\"partition\":0,\"offset\":{offset},\"error_code\":null,\"error\":null}}"
             );
-            let whole = entries(format!("{good},{good},").as_bytes(), &mut Shape::none());
+            let whole = entries(format!("{good},{good},").as_bytes(), &mut Shape::default());
             assert_eq!((whole.count, whole.length), (2, 2 * good.len() + 2));
             for at in 0..good.len() {
                 let mut other = good.clone().into_bytes();
                 other[at] = b'?';
                 let both = [good.as_bytes(), b",", &other, b",", &[b' '; WINDOW]].concat();
-                let found = entries(&both, &mut Shape::none());
+                let found = entries(&both, &mut Shape::default());
                 assert_eq!((found.count, found.length), (1, good.len() + 1), "{at}");
             }
         }
