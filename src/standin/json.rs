@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
+use super::records::Run;
+use super::template::Template;
+
 /// Deepest nesting and longest number the real proxy's parser takes.
 const MAX_DEPTH: usize = 1000;
 const MAX_DIGITS: usize = 1000;
@@ -168,6 +171,11 @@ impl<'a> Scanner<'a> {
         rest.get(spaces).copied()
     }
 
+    /// All of it.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Bytes not yet consumed.
     pub(crate) fn left(&self) -> usize {
         self.bytes.len() - self.position
@@ -324,6 +332,26 @@ impl<'a> Scanner<'a> {
         self.position += last.len();
         self.spaces += spaces;
         Some(self.bytes)
+    }
+
+    /// Walks over records that fit this template, with a comma between each and the next, up to the comma behind the last.
+    pub(crate) fn follow_template(
+        &mut self,
+        template: &Template<'a>,
+        spaces: usize,
+    ) -> Option<Run<'a>> {
+        let rest = &self.bytes[self.position..];
+        let (count, stride) = (template.count(rest), template.len() + 1);
+        if count == 0 {
+            return None;
+        }
+        self.position += count * stride - 1;
+        self.spaces += count * spaces;
+        Some(Run {
+            first: template.record(rest),
+            stride,
+            count,
+        })
     }
 
     #[inline]
