@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::super::backend::{Placed, topic_name_is_valid};
 use super::super::partitioner::spread;
 use super::super::whole::Whole;
-use super::{Memory, Topic};
+use super::{Data, Memory, Topic};
 
 /// One body takes up no more than this part of the bound.
 const LARGEST_PART: usize = 16;
@@ -20,7 +20,7 @@ impl Memory {
         name: &str,
         whole: Whole,
         partition: Option<i32>,
-        buffers: impl FnMut(Vec<u8>),
+        mut buffers: impl FnMut(Vec<u8>),
     ) -> Option<Vec<Placed>> {
         if !topic_name_is_valid(name) || whole.bytes() > self.limits.max_bytes / LARGEST_PART {
             return None;
@@ -43,8 +43,9 @@ impl Memory {
                 offset += i64::from(placed[*part].count);
             }
         }
-        // From now on it is held for its segments only.
-        drop(whole);
+        // From now on its segments alone hold it: if another thread has dropped them already, nobody does.
+        let freed = self.release(Data::Kept(whole, 0), &mut buffers);
+        self.held_bytes.fetch_sub(freed, Relaxed);
         let partitions = chosen
             .iter()
             .map(|part| &topic.partitions[parts[*part].0 as usize]);
