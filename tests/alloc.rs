@@ -1,17 +1,20 @@
 //! No allocation per request: the engine under a counting allocator, once with some requests and once with ten times as many.
 //!
 //! A binary of its own, for its global allocator; one test, because it counts for the whole process. The server is another
-//! process, so that what is counted is the client's.
+//! process, so that what is counted is the client's; at last the stand-in is counted in this one, under a client that
+//! allocates nothing: it does so a few times a request, however many records there are in it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod served;
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use krush::engine::{Control, Setup, TargetSetup, run};
 use krush::payload::Head;
 use krush::plan::{Arrivals, Content, KeyMode, Load, Pace, Payload, Rates, Stop};
+use krush::standin::{Embedded, Settings};
 use krush::units::{ByteSize, Rate};
 use krush::wire::{Dialect, Format};
 use served::Served;
@@ -181,4 +184,55 @@ fn a_request_allocates_nothing() {
             9 * case.requests
         );
     }
+    let each = allocated_by_the_stand_in();
+    println!(
+        "the stand-in: {each:?} allocations and bytes a request of 1,000 records, {FOR_A_LARGE_REQUEST:?} allowed"
+    );
+    assert!(
+        each.0 <= FOR_A_LARGE_REQUEST.0 && each.1 <= FOR_A_LARGE_REQUEST.1,
+        "{each:?} allocations and bytes a request of 1,000 records, {FOR_A_LARGE_REQUEST:?} allowed"
+    );
+}
+
+/// For a request of 1,000 records of which the store keeps the body: allocations, and their bytes, of which the answer takes
+/// 80,000. Lists of the records beside it would take as much again.
+const FOR_A_LARGE_REQUEST: (f64, f64) = (16.0, 100_000.0);
+
+/// How often it allocates for each of them, and how many bytes.
+fn allocated_by_the_stand_in() -> (f64, f64) {
+    const REQUESTS: u64 = 100;
+    let server = Embedded::start(Settings {
+        max_memory: ByteSize(4 << 20),
+        threads: 1,
+        ..Settings::default()
+    })
+    .unwrap();
+    let mut stream = TcpStream::connect(&server.url()["http://".len()..]).unwrap();
+    let record = format!("{{\"value\":{{\"payload\":\"{}\"}}}}", "x".repeat(150));
+    let body = format!("{{\"records\":[{}]}}", vec![record; 1_000].join(","));
+    let head = "POST /topics/t HTTP/1.1\r\nHost: h\r\nContent-Type: application/vnd.kafka.json.v2+json\r\n";
+    let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    let mut answer = vec![0; 1 << 20];
+    let mut exchange = || {
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut length = 0;
+        while !answer[..length].ends_with(b"\r\n0\r\n\r\n") {
+            let read = stream.read(&mut answer[length..]).unwrap();
+            assert!(read > 0, "the stand-in hung up");
+            length += read;
+        }
+    };
+    // Until memory is full, and buffers come back.
+    (0..REQUESTS).for_each(|_| exchange());
+    let before = dhat::HeapStats::get();
+    (0..REQUESTS).for_each(|_| exchange());
+    let after = dhat::HeapStats::get();
+    let each = |more: u64| more as f64 / REQUESTS as f64;
+    let totals = server.memory().totals();
+    assert_eq!(totals.stored, 2_000 * REQUESTS);
+    assert!(totals.dropped > 0, "memory was never full");
+    (
+        each(after.total_blocks - before.total_blocks),
+        each(after.total_bytes - before.total_bytes),
+    )
 }

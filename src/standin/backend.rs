@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::memory::Memory;
+use super::whole::Whole;
 
 /// One record of a produce request, decoded: the bytes to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,20 @@ pub struct Record<'a> {
     pub key: Option<Cow<'a, [u8]>>,
     /// Value bytes; `None`: Kafka null (a tombstone).
     pub value: Option<Cow<'a, [u8]>>,
+}
+
+/// Kafka's producer refuses a record larger than this (`max.request.size`).
+pub(crate) const MAX_RECORD_BYTES: usize = 1 << 20;
+/// A key and value of so many bytes are no larger than that, whatever is added to them.
+pub(crate) const MAX_PLAIN_RECORD_BYTES: usize = MAX_RECORD_BYTES - 128;
+
+/// Records of a request that were stored one behind the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Placed {
+    pub(crate) partition: i32,
+    /// Of the first.
+    pub(crate) offset: i64,
+    pub(crate) count: u32,
 }
 
 /// What became of one record, in request order.
@@ -137,6 +152,21 @@ impl Backend {
     /// Whether records stay in this process.
     pub(crate) fn is_memory(&self) -> bool {
         matches!(self, Self::Memory(_))
+    }
+
+    /// Stores the records of a body as they are; see [`Memory::keep`]. Kafka wants them one by one.
+    pub(crate) fn keep(
+        &self,
+        topic: &str,
+        whole: Whole,
+        partition: Option<i32>,
+        buffers: impl FnMut(Vec<u8>),
+    ) -> Option<Vec<Placed>> {
+        match self {
+            Self::Memory(memory) => memory.keep(topic, whole, partition, buffers),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(_) => None,
+        }
     }
 
     /// Names of all topics.

@@ -1,21 +1,14 @@
 //! Reads a v2 produce body into slices; what is wrong with it is left to the dialect to judge.
 
 use super::json::{Malformed, Raw, Scanner};
+use super::records::{RawRecord, Records, Run};
 use super::shape::Shape;
-
-/// One record of the body.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RawRecord<'a> {
-    pub(crate) key: Option<Raw<'a>>,
-    pub(crate) value: Option<Raw<'a>>,
-    pub(crate) partition: Option<Raw<'a>>,
-}
 
 /// A produce body as far as it could be read.
 #[derive(Debug, Default)]
 pub(crate) struct Body<'a> {
     /// Absent if there is no `records` array.
-    pub(crate) records: Option<Vec<RawRecord<'a>>>,
+    pub(crate) records: Option<Records<'a>>,
     /// There is no white space between the tokens of the records.
     pub(crate) compact: bool,
     /// A schema or schema id for values was given.
@@ -32,28 +25,39 @@ pub(crate) struct Body<'a> {
     pub(crate) mistyped: Option<String>,
 }
 
+impl Body<'_> {
+    /// Whether there is no record in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records
+            .as_ref()
+            .is_none_or(|records| records.len() == 0)
+    }
+}
+
 /// Reads a body of any dialect.
 pub(crate) fn read(bytes: &[u8]) -> Body<'_> {
-    let mut body = Body::default();
     let mut scanner = Scanner::new(bytes);
-    if !scanner.is_utf8() {
-        let first = bytes.first().copied().unwrap_or_default();
-        body.malformed = Some(match first {
-            0..0x20 => format!(
-                "Illegal character ((CTRL-CHAR, code {first})): only regular white space (\\r, \\n, \\t) is allowed between tokens"
-            ),
-            _ => "Invalid UTF-8 byte".to_owned(),
-        });
-        return body;
-    }
+    let mut body = Body::default();
     if scanner.peek().is_none() {
         body.absent = true;
-        return body;
-    }
-    if read_top(&mut scanner, &mut body).and_then(|()| scanner.end()) == Err(Malformed) {
+    } else if read_top(&mut scanner, &mut body).and_then(|()| scanner.end()) == Err(Malformed) {
         body.malformed = Some(scanner.why());
     }
-    body
+    if scanner.is_utf8() {
+        return body;
+    }
+    // Nothing of it was read then.
+    let first = bytes.first().copied().unwrap_or_default();
+    let malformed = match first {
+        0..0x20 => format!(
+            "Illegal character ((CTRL-CHAR, code {first})): only regular white space (\\r, \\n, \\t) is allowed between tokens"
+        ),
+        _ => "Invalid UTF-8 byte".to_owned(),
+    };
+    Body {
+        malformed: Some(malformed),
+        ..Body::default()
+    }
 }
 
 /// How many records a body holds, as far as it could be read.
@@ -72,16 +76,20 @@ fn read_top<'a>(scanner: &mut Scanner<'a>, body: &mut Body<'a>) -> Result<(), Ma
     }
     scanner.object(|scanner, name| match name.text {
         b"\"records\"" if scanner.peek() == Some(b'[') => {
-            let mut records = Vec::with_capacity(likely_records(scanner.left()));
+            let mut records = Records::of(scanner.bytes(), likely_runs(scanner.left()));
             let spaces = scanner.spaces();
             let mut shape = Shape::default();
             scanner.array(|scanner| {
-                let record = records.push_mut(RawRecord::default());
-                if !shape.repeats(scanner, record) {
+                let run = if let Some(run) = shape.repeats(scanner) {
+                    run
+                } else {
+                    let mut record = RawRecord::default();
                     let (start, spaces) = (scanner.start(), scanner.spaces());
-                    read_record(scanner, record, body)?;
-                    shape.learn(scanner.since(start), record, scanner.spaces() - spaces);
-                }
+                    read_record(scanner, &mut record, body)?;
+                    shape.learn(scanner.since(start), &record, scanner.spaces() - spaces);
+                    Run::of_one(record)
+                };
+                records.push(run);
                 Ok(())
             })?;
             body.compact = scanner.spaces() == spaces;
@@ -104,10 +112,10 @@ fn read_top<'a>(scanner: &mut Scanner<'a>, body: &mut Body<'a>) -> Result<(), Ma
     })
 }
 
-/// Room for so many records at first: more are made room for when they come.
-fn likely_records(bytes: usize) -> usize {
+/// Room for so many runs of records at first: more are made room for when they come.
+fn likely_runs(bytes: usize) -> usize {
     const SMALL_RECORD: usize = 128;
-    const MOST: usize = 2_048;
+    const MOST: usize = 16;
     (bytes / SMALL_RECORD).clamp(1, MOST)
 }
 
@@ -249,7 +257,7 @@ mod tests {
 
         #[test]
         fn of_records_of_one_shape_each_is_read_as_the_first_is(
-            scalars in prop::collection::vec((scalar(), scalar()), 1..6),
+            scalars in prop::collection::vec((scalar(), scalar()), 1..12),
             spaced: bool,
         ) {
             let space = if spaced { " " } else { "" };

@@ -461,16 +461,19 @@ async fn defects_conform() {
         let end = memchr::memmem::find(&sent, b"\r\n\r\n").unwrap() + 4;
         let head = Head::parse(&sent[..end]).unwrap();
         let plan = Plan::default();
+        let desk = Desk::default();
         let call = Call {
             shared: &shared,
             head: &head,
             plan: &plan,
             body: &sent[end..],
+            whole: None,
+            desk: &desk,
             account: None,
         };
         let found = route(Dialect::Confluent, &head).unwrap();
         let mut wire = Wire::default();
-        let date = Desk::default().clock.date();
+        let date = desk.clock.date();
         let own = answer(&call, &found).await;
         let last = own.clone();
         let falsify = Falsify::Defect(form);

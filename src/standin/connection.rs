@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -16,6 +17,8 @@ use super::head::{Chunked, Expect, Head, Length};
 use super::inbox::Inbox;
 use super::routes::Route;
 use super::serve::{Call, Shared, answer, is_produce, route};
+use super::truth::Account;
+use super::whole::Whole;
 use crate::wire::Dialect;
 
 mod reading;
@@ -161,7 +164,7 @@ where
             Some(Instead::Early(status)) => return self.answer_early(status, head, &date).await,
             _ => {}
         }
-        let length = match self.read_body(head.length).await? {
+        let mut length = match self.read_body(head.length).await? {
             BodyRead::Ready(length) => length,
             unread => return self.answer_unread(&unread, head, &date).await,
         };
@@ -195,14 +198,10 @@ where
             (Some(Instead::Refuse(status)), Ok(_)) => refusal(dialect, status),
             (_, Err(refused)) => refused,
             (_, Ok(found)) => {
-                let call = Call {
-                    shared: self.shared,
-                    head,
-                    plan,
-                    body: &self.body(head, length),
-                    account: account.as_ref(),
-                };
-                answer(&call, &found).await
+                let read = self.answer_to(head, plan, length, account.as_ref(), &found);
+                let (own, unused) = read.await;
+                length = unused;
+                own
             }
         };
         let kept = self.remembers.then(|| own.clone());
@@ -301,6 +300,49 @@ where
             _ => None,
         };
         inflated.map_or(Cow::Borrowed(body), Cow::Owned)
+    }
+
+    /// The answer to a request whose body was just read, and how much of that is still in the inbox.
+    async fn answer_to(
+        &mut self,
+        head: &Head<'_>,
+        plan: &Plan,
+        length: usize,
+        account: Option<&Account<'_>>,
+        route: &Route<'_>,
+    ) -> (Answer, usize) {
+        let whole = self.whole(head, length).map(Arc::new);
+        let call = Call {
+            shared: self.shared,
+            head,
+            plan,
+            body: &match &whole {
+                Some(whole) => Cow::Borrowed(&whole[whole.len() - length..]),
+                None => self.body(head, length),
+            },
+            whole: whole.as_ref(),
+            desk: self.desk,
+            account,
+        };
+        let own = answer(&call, route).await;
+        let Some(whole) = whole else {
+            return (own, length);
+        };
+        // If the store kept it, it is the store's.
+        if let Some(buffer) = Arc::into_inner(whole) {
+            self.desk.keep(buffer);
+        }
+        (own, 0)
+    }
+
+    /// The buffer that ends with the body that was just read, out of the inbox, if it is one that the store may want.
+    fn whole(&mut self, head: &Head<'_>, length: usize) -> Option<Vec<u8>> {
+        let may = self.shared.backend.is_memory()
+            && is_produce(head)
+            && matches!(head.length, Length::Fixed(_))
+            && !head.sends_gzip
+            && Whole::may_hold(length);
+        may.then(|| self.inbox.take(length)).flatten()
     }
 
     /// Sends `100 Continue`, or gives the answer that makes the body unnecessary.

@@ -39,8 +39,9 @@ impl Desk {
         self.buffers.borrow_mut().pop().unwrap_or_default()
     }
 
-    /// Takes an empty buffer back.
-    pub(crate) fn keep(&self, buffer: Vec<u8>) {
+    /// Takes a buffer back that nobody reads any more.
+    pub(crate) fn keep(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
         let mut buffers = self.buffers.borrow_mut();
         if buffer.capacity() <= KEPT_BYTES && buffers.len() < KEPT_BUFFERS {
             buffers.push(buffer);

@@ -1,12 +1,11 @@
 //! Renders what became of each record as each dialect's entries.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use super::answer::{Answer, JSON_V2, push_json_string, push_number};
-use super::backend::Entry;
-use super::body::RawRecord;
+use super::backend::{Entry, Placed};
 use super::counts::Told;
+use super::records::Records;
 use crate::wire::{Dialect, code};
 
 /// The answer to a produce request.
@@ -60,70 +59,147 @@ fn spoken(dialect: Dialect, failure: i64, message: &str) -> i64 {
 }
 
 fn confluent(entries: &[Entry]) -> Answer {
-    let mut out = Vec::with_capacity(96 * entries.len() + 64);
-    let mut line = Line::default();
-    list(
-        &mut out,
-        b"{\"offsets\":[",
-        entries,
-        |out, entry| match entry {
+    let mut out = offsets(entries.len());
+    let mut stored: Option<Placed> = None;
+    for entry in entries {
+        match entry {
             Entry::Stored { partition, offset } => {
-                out.extend_from_slice(line.of(*partition, *offset));
+                let follows = stored.as_mut().filter(|run| {
+                    run.partition == *partition
+                        && run.offset.checked_add(i64::from(run.count)) == Some(*offset)
+                });
+                if let Some(run) = follows {
+                    run.count += 1;
+                } else {
+                    let next = Placed {
+                        partition: *partition,
+                        offset: *offset,
+                        count: 1,
+                    };
+                    push_run(&mut out, stored.replace(next));
+                }
             }
             Entry::Failed { code, message } => {
+                push_run(&mut out, stored.take());
                 push(
-                    out,
+                    &mut out,
                     "{\"partition\":null,\"offset\":null,\"error_code\":",
                     *code,
                 );
                 out.extend_from_slice(b",\"error\":");
-                push_json_string(out, message);
-                out.push(b'}');
+                push_json_string(&mut out, message);
+                out.extend_from_slice(b"},");
             }
-        },
-    );
-    out.extend_from_slice(b"],\"key_schema_id\":null,\"value_schema_id\":null}");
-    let mut answer = Answer::ok(out);
+        }
+    }
+    push_run(&mut out, stored);
+    let mut answer = closed(out);
     answer.status = auth_status(entries);
     answer
 }
 
-/// The text of a stored record's entry. Most follow the one before it: then only digits change.
-#[derive(Default)]
-struct Line {
-    text: Vec<u8>,
-    place: Option<(i32, i64)>,
-    digits: Range<usize>,
+/// What stands before Confluent's entries, and room for so many.
+fn offsets(entries: usize) -> Vec<u8> {
+    const USUAL_ENTRY: usize = 80;
+    let mut out = Vec::with_capacity(USUAL_ENTRY * entries + 96);
+    out.extend_from_slice(b"{\"offsets\":[");
+    out
 }
 
-impl Line {
-    fn of(&mut self, partition: i32, offset: i64) -> &[u8] {
-        let follows = offset > 0 && self.place == Some((partition, offset - 1));
-        if !(follows && self.count_up()) {
-            self.text.clear();
-            push(&mut self.text, "{\"partition\":", partition);
-            self.text.extend_from_slice(b",\"offset\":");
-            let start = self.text.len();
-            push_number(&mut self.text, offset);
-            self.digits = start..self.text.len();
-            (self.text).extend_from_slice(b",\"error_code\":null,\"error\":null}");
-        }
-        self.place = Some((partition, offset));
-        &self.text
+/// What stands behind them.
+fn closed(mut out: Vec<u8>) -> Answer {
+    if out.last() == Some(&b',') {
+        out.pop();
     }
+    out.extend_from_slice(b"],\"key_schema_id\":null,\"value_schema_id\":null}");
+    Answer::ok(out)
+}
 
-    /// Adds one to the digits, unless that takes one digit more.
-    fn count_up(&mut self) -> bool {
-        for digit in self.text[self.digits.clone()].iter_mut().rev() {
-            if *digit < b'9' {
-                *digit += 1;
-                return true;
+/// The answer to a produce request of which all records were stored.
+pub(crate) fn placed(dialect: Dialect, runs: &[Placed]) -> Answer {
+    if dialect != Dialect::Confluent {
+        return render(dialect, &one_by_one(runs));
+    }
+    let records = runs.iter().map(|run| u64::from(run.count)).sum();
+    let mut out = offsets(records as usize);
+    for run in runs {
+        push_run(&mut out, Some(*run));
+    }
+    closed(out).telling(Told {
+        stored: records,
+        failed: Vec::new(),
+    })
+}
+
+fn one_by_one(runs: &[Placed]) -> Vec<Entry> {
+    let entries = runs.iter().flat_map(|run| {
+        (0..i64::from(run.count)).map(|index| Entry::Stored {
+            partition: run.partition,
+            offset: run.offset + index,
+        })
+    });
+    entries.collect()
+}
+
+/// Appends the entries of records that were stored one behind the other, each with a comma behind it: one is written for
+/// all that differ from it in the last digits only, which are put into copies of it.
+fn push_run(out: &mut Vec<u8>, run: Option<Placed>) {
+    const SAME: i64 = 1_000;
+    let Some(Placed {
+        partition,
+        mut offset,
+        count,
+    }) = run
+    else {
+        return;
+    };
+    let mut left = i64::from(count);
+    while left > 0 {
+        let same = if offset < SAME {
+            1
+        } else {
+            left.min(SAME - offset % SAME)
+        };
+        let start = out.len();
+        push(out, "{\"partition\":", partition);
+        push(out, ",\"offset\":", offset);
+        let digits = out.len() - start;
+        out.extend_from_slice(b",\"error_code\":null,\"error\":null},");
+        let stride = out.len() - start;
+        let end = start + stride * same as usize;
+        while out.len() < end {
+            let more = (out.len() - start).min(end - out.len());
+            out.extend_from_within(start..start + more);
+        }
+        if same > 1 {
+            let last = (offset % SAME) as usize..;
+            for (entry, digits_of) in out[start..]
+                .chunks_exact_mut(stride)
+                .zip(&LAST_DIGITS[last])
+            {
+                entry[digits - 3..digits].copy_from_slice(digits_of);
             }
-            *digit = b'0';
         }
-        false
+        left -= same;
+        // Behind the greatest there is no other.
+        offset = offset.wrapping_add(same);
     }
 }
+
+/// 000 to 999.
+static LAST_DIGITS: [[u8; 3]; 1_000] = {
+    let mut all = [[0; 3]; 1_000];
+    let mut number = 0;
+    while number < all.len() {
+        all[number] = [
+            b'0' + (number / 100) as u8,
+            b'0' + (number / 10 % 10) as u8,
+            b'0' + (number % 10) as u8,
+        ];
+        number += 1;
+    }
+    all
+};
 
 /// 401 or 403 if a record failed for that reason, else 200.
 fn auth_status(entries: &[Entry]) -> u16 {
@@ -226,7 +302,7 @@ fn redpanda(entries: &[Entry]) -> Answer {
 }
 
 /// Karapace answers offset -1 for values Python takes for false, although it stores them.
-pub(crate) fn hide_falsy_offsets(records: &[RawRecord<'_>], entries: &mut [Entry]) {
+pub(crate) fn hide_falsy_offsets(records: &Records<'_>, entries: &mut [Entry]) {
     for (record, entry) in records.iter().zip(entries) {
         let falsy = record.value.is_none_or(|value| {
             matches!(
@@ -322,7 +398,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_the_same_whatever_the_one_before_it() {
-        let upwards = (0..=112).map(|offset| (1, offset));
+        let upwards = (0..=2_112).map(|offset| (1, offset));
         let jumps = [
             (1, 100),
             (2, 101),
@@ -341,15 +417,39 @@ mod tests {
             (0, i64::MAX),
             (-1, i64::MIN),
         ];
-        let mut line = Line::default();
-        for (partition, offset) in upwards.chain(jumps).chain(ends) {
-            let wanted = format!(
-                "{{\"partition\":{partition},\"offset\":{offset},\"error_code\":null,\"error\":null}}"
-            );
-            assert_eq!(
-                str::from_utf8(line.of(partition, offset)),
-                Ok(wanted.as_str())
-            );
+        let places: Vec<(i32, i64)> = upwards.chain(jumps).chain(ends).collect();
+        let entries = places
+            .iter()
+            .map(|&(partition, offset)| Entry::Stored { partition, offset });
+        let wanted = places.iter().map(|(partition, offset)| {
+            format!("{{\"partition\":{partition},\"offset\":{offset},\"error_code\":null,\"error\":null}}")
+        });
+        let wanted: Vec<String> = wanted.collect();
+        let (_, found) = text(Dialect::Confluent, &entries.collect::<Vec<_>>());
+        let wanted = wanted.join(",");
+        let wanted =
+            format!("{{\"offsets\":[{wanted}],\"key_schema_id\":null,\"value_schema_id\":null}}");
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn runs_are_answered_as_their_entries_are() {
+        let run = |partition, offset, count| Placed {
+            partition,
+            offset,
+            count,
+        };
+        let runs = [
+            run(3, 990, 2_020),
+            run(0, 0, 1),
+            run(3, 3_010, 5),
+            run(1, i64::MAX - 2, 2),
+        ];
+        for dialect in Dialect::ALL {
+            let whole = placed(dialect, &runs);
+            let single = render(dialect, &one_by_one(&runs));
+            assert_eq!(whole.body, single.body, "{dialect:?}");
+            assert_eq!(whole.told, single.told);
         }
     }
 

@@ -39,6 +39,15 @@ impl Inbox {
         }
     }
 
+    /// Hands the buffer out if the unused bytes are so many, and end it.
+    pub(crate) fn take(&mut self, length: usize) -> Option<Vec<u8>> {
+        if self.unused().len() != length {
+            return None;
+        }
+        self.from = 0;
+        Some(std::mem::take(&mut self.bytes))
+    }
+
     /// Reads once. `Some(false)`: the peer closed; `None`: it stayed silent for longer than the limit.
     pub(crate) async fn read(
         &mut self,
@@ -58,7 +67,7 @@ impl Inbox {
             }
             if bytes.capacity() - bytes.len() < wanted {
                 bytes.drain(..std::mem::take(from));
-                bytes.reserve(wanted + HEAD_ROOM);
+                bytes.reserve_exact(wanted + HEAD_ROOM);
             }
             let polled = pin!(stream.read_buf(bytes)).poll(context);
             if polled.is_pending() && bytes.is_empty() {

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
+use super::records::Run;
+use super::template::Template;
+
 /// Deepest nesting and longest number the real proxy's parser takes.
 const MAX_DEPTH: usize = 1000;
 const MAX_DIGITS: usize = 1000;
@@ -109,10 +112,10 @@ impl<'a> Gap<'a> {
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     position: usize,
-    /// All of it is ASCII without control characters.
-    plain: bool,
-    /// There are control characters in it, between tokens or where they may not be.
-    has_control: bool,
+    /// Up to here it is known whether it is text.
+    checked: usize,
+    /// So far it is.
+    is_text: bool,
     /// White space passed over between tokens.
     spaces: usize,
     /// What closes the arrays and objects that are open in the value being read.
@@ -123,26 +126,33 @@ pub(crate) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        let plain = is_plain(bytes);
         Self {
             bytes,
             position: 0,
-            plain,
-            has_control: !plain && has_control(bytes),
+            checked: 0,
+            is_text: true,
             spaces: 0,
             open: Vec::new(),
             why: String::new(),
         }
     }
 
-    /// Whether all of it is text.
-    pub(crate) fn is_utf8(&self) -> bool {
-        self.plain || std::str::from_utf8(self.bytes).is_ok()
+    /// Whether all of it is text, however far it was read.
+    pub(crate) fn is_utf8(&mut self) -> bool {
+        self.check_text(self.bytes.len());
+        self.is_text
+    }
+
+    /// Sees whether it is text from where that is not known on up to here, between two characters.
+    fn check_text(&mut self, end: usize) {
+        let part = &self.bytes[self.checked..end];
+        self.is_text &= part.is_ascii() || std::str::from_utf8(part).is_ok();
+        self.checked = end;
     }
 
     /// What the text is not JSON for, in the manner of the real proxy's parser.
-    pub(crate) fn why(self) -> String {
-        self.why
+    pub(crate) fn why(&mut self) -> String {
+        std::mem::take(&mut self.why)
     }
 
     /// White space passed over between tokens so far.
@@ -166,6 +176,11 @@ impl<'a> Scanner<'a> {
         self.position += spaces;
         self.spaces += spaces;
         rest.get(spaces).copied()
+    }
+
+    /// All of it.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// Bytes not yet consumed.
@@ -326,6 +341,29 @@ impl<'a> Scanner<'a> {
         Some(self.bytes)
     }
 
+    /// Walks over records that fit this template, with a comma between each and the next, up to the comma behind the last.
+    pub(crate) fn follow_template(
+        &mut self,
+        template: &Template<'a>,
+        spaces: usize,
+    ) -> Option<Run<'a>> {
+        let rest = &self.bytes[self.position..];
+        let (count, stride) = (template.count(rest), template.len() + 1);
+        if count == 0 {
+            return None;
+        }
+        // What fits a text is one.
+        self.check_text(self.position);
+        self.position += count * stride - 1;
+        self.checked = self.position;
+        self.spaces += count * spaces;
+        Some(Run {
+            first: template.record(rest),
+            stride,
+            count,
+        })
+    }
+
     #[inline]
     fn scalar(&mut self) -> Result<(), Malformed> {
         match self.bytes.get(self.position) {
@@ -388,7 +426,7 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<Raw<'a>, Malformed> {
         let rest = &self.bytes[self.position..];
         // Most have nothing in them that needs a second look.
-        let end = match plain_length(&rest[1..], self.has_control) {
+        let end = match plain_length(&rest[1..]) {
             Some(length) if rest[1 + length] == b'"' => length + 2,
             _ => self.checked_string_end(rest)?,
         };
@@ -506,12 +544,6 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Whether all of it is ASCII from the space on: found in one pass of one step a byte.
-fn is_plain(text: &[u8]) -> bool {
-    let above_space = |byte: &u8| byte.wrapping_sub(b' ');
-    text.iter().map(above_space).fold(0, u8::max) < 0x80 - b' '
-}
-
 fn has_control(text: &[u8]) -> bool {
     text.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20
 }
@@ -525,8 +557,9 @@ const EACH: u64 = 0x0101_0101_0101_0101;
 /// The highest bit of each.
 const HIGH: u64 = 0x80 * EACH;
 
-/// Length of the text before the first byte that ends a string literal, escapes the next one or may not stand in it.
-fn plain_length(text: &[u8], has_control: bool) -> Option<usize> {
+/// Length of the text before the first byte that ends a string literal, escapes the next one or may not stand in it; `None`
+/// if there is no such byte, or if one that may not stand in it is not among the first.
+fn plain_length(text: &[u8]) -> Option<usize> {
     const SHORT: usize = 16;
     // The high bit of each byte that is zero, and perhaps of others above the first such one.
     let zeros = |word: u64| word.wrapping_sub(EACH) & !word;
@@ -541,8 +574,9 @@ fn plain_length(text: &[u8], has_control: bool) -> Option<usize> {
             return Some(at + (found.trailing_zeros() / 8) as usize);
         }
         at += 8;
-        if at == SHORT && !has_control {
-            return memchr2(b'"', b'\\', &text[at..]).map(|more| at + more);
+        if at == SHORT {
+            let more = memchr2(b'"', b'\\', &text[at..])?;
+            return (!has_control(&text[at..at + more])).then_some(at + more);
         }
     }
     let is_special = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\');

@@ -8,19 +8,20 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::backend::{ApiError, Entry, Record, topic_name_is_valid};
-use super::partition::{Partition, Stored};
+use super::backend::{
+    ApiError, Entry, MAX_PLAIN_RECORD_BYTES, MAX_RECORD_BYTES, Record, topic_name_is_valid,
+};
+use super::partition::{Data, Partition, Stored};
 use super::partitioner::{assign, group, serialized_bytes};
 use super::topic_configs;
 use crate::wire::code;
 
-/// Kafka's producer refuses a record larger than this (`max.request.size`).
-const MAX_RECORD_BYTES: usize = 1 << 20;
 const LARGEST_SEGMENT: usize = 256 << 10;
 /// Segments that are kept for the next ones when they are dropped: fresh memory costs a page fault for each of its pages.
 const SPARE_SEGMENTS: usize = 8;
 
 mod admin;
+mod keep;
 
 /// What the store was asked to hold; see [`super::Settings`] for the flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,11 +134,7 @@ impl Memory {
             };
             return Ok(records.iter().map(|_| failed()).collect());
         }
-        let known = match self.find(name) {
-            None if self.limits.auto_create => Some(self.add(name, None, BTreeMap::new())),
-            known => known,
-        };
-        if let Some(topic) = known
+        if let Some(topic) = self.find_or_add(name)
             && records.iter().all(|record| topic.takes(record))
         {
             let mut entries = Vec::with_capacity(records.len());
@@ -240,43 +237,77 @@ impl Memory {
         placed: impl FnMut(Entry),
     ) {
         let grown = partition.append(records, |needed| self.segment(needed), placed);
-        if grown.segments > 0 {
-            self.admit(partition, grown.segments, grown.bytes);
+        if grown > 0 {
+            self.admit(std::iter::repeat_n(partition, grown), drop);
         }
     }
 
-    /// Room for records: a spare segment if it is large enough.
+    /// Room for records, counted in: a spare segment if it is large enough.
     fn segment(&self, needed: usize) -> Vec<u8> {
         let spare = (needed <= self.segment_bytes).then(|| lock(&self.spare).pop());
         let fresh = || Vec::with_capacity(needed.max(self.segment_bytes));
-        spare.flatten().unwrap_or_else(fresh)
+        let segment = spare.flatten().unwrap_or_else(fresh);
+        self.held_bytes.fetch_add(segment.capacity(), Relaxed);
+        segment
     }
 
-    /// Counts new segments in and drops the oldest ones until the bound holds. One segment is always kept.
-    fn admit(&self, partition: &Arc<Partition>, segments: usize, bytes: usize) {
+    /// Takes note of new segments of these partitions and drops the oldest ones until the bound holds. One segment is always
+    /// kept; the buffers of bodies that go are handed out.
+    fn admit<'p>(
+        &self,
+        partitions: impl Iterator<Item = &'p Arc<Partition>>,
+        mut buffers: impl FnMut(Vec<u8>),
+    ) {
         let for_records =
             (self.limits.max_bytes).saturating_sub(SPARE_SEGMENTS * self.segment_bytes);
-        let mut held = self.held_bytes.fetch_add(bytes, Relaxed) + bytes;
+        let mut held = self.held_bytes.load(Relaxed);
         let mut order = lock(&self.order);
-        order.extend(std::iter::repeat_n(Arc::clone(partition), segments));
+        order.extend(partitions.cloned());
         while held > for_records && order.len() > 1 {
             let Some(oldest) = order.pop_front() else {
                 break;
             };
-            let Some(mut dropped) = oldest.drop_oldest() else {
+            let Some(dropped) = oldest.drop_oldest() else {
                 continue;
             };
-            held = self.held_bytes.fetch_sub(dropped.capacity(), Relaxed) - dropped.capacity();
-            let mut spare = lock(&self.spare);
-            if dropped.capacity() == self.segment_bytes && spare.len() < SPARE_SEGMENTS {
-                dropped.clear();
-                spare.push(dropped);
+            let freed = self.release(dropped, &mut buffers);
+            held = self.held_bytes.fetch_sub(freed, Relaxed) - freed;
+        }
+    }
+
+    /// Keeps what a segment took up for the next ones, or hands the buffer of a body out: how many bytes are held less.
+    fn release(&self, dropped: Data, buffers: &mut impl FnMut(Vec<u8>)) -> usize {
+        match dropped {
+            Data::Copied(mut data) => {
+                let freed = data.capacity();
+                let mut spare = lock(&self.spare);
+                if freed == self.segment_bytes && spare.len() < SPARE_SEGMENTS {
+                    data.clear();
+                    spare.push(data);
+                }
+                freed
+            }
+            Data::Kept(whole, _) => {
+                let Some(whole) = Arc::into_inner(whole) else {
+                    return 0;
+                };
+                let freed = whole.bytes();
+                whole.into_buffer().into_iter().for_each(buffers);
+                freed
             }
         }
     }
 
     fn find(&self, name: &str) -> Option<Arc<Topic>> {
         read(&self.topics).get(name).cloned()
+    }
+
+    /// The topic, made if it may be.
+    fn find_or_add(&self, name: &str) -> Option<Arc<Topic>> {
+        match self.find(name) {
+            None if self.limits.auto_create => Some(self.add(name, None, BTreeMap::new())),
+            known => known,
+        }
     }
 
     fn add(
@@ -319,10 +350,9 @@ impl Topic {
 
 /// Whether a record is no larger than Kafka's producer takes.
 fn fits(record: &Record<'_>) -> bool {
-    const MOST_OVERHEAD: usize = 128;
     let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
     let payload = length(record.key.as_deref()) + length(record.value.as_deref());
-    payload <= MAX_RECORD_BYTES - MOST_OVERHEAD || serialized_bytes(record) <= MAX_RECORD_BYTES
+    payload <= MAX_PLAIN_RECORD_BYTES || serialized_bytes(record) <= MAX_RECORD_BYTES
 }
 
 fn count(topic: &Topic, totals: &mut Totals) {

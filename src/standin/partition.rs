@@ -1,9 +1,11 @@
 //! One partition of the memory backend: an append-only log in bounded segments, oldest dropped first.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::backend::{Entry, Record};
+use super::whole::Whole;
 
 /// Length that stands for a Kafka null in a segment.
 const NULL: u32 = u32::MAX;
@@ -21,12 +23,20 @@ pub struct Stored {
     pub value: Option<Vec<u8>>,
 }
 
-/// Records back to back: key length, value length (little endian, [`NULL`] for null), key, value.
 #[derive(Debug)]
 struct Segment {
     base_offset: i64,
     records: i64,
-    data: Vec<u8>,
+    data: Data,
+}
+
+/// Where the records of a segment are.
+#[derive(Debug)]
+pub(crate) enum Data {
+    /// Back to back: key length, value length (little endian, [`NULL`] for null), key, value.
+    Copied(Vec<u8>),
+    /// In the body they came in, from this one on.
+    Kept(Arc<Whole>, u32),
 }
 
 #[derive(Debug, Default)]
@@ -43,14 +53,6 @@ pub(crate) struct Partition {
     log: Mutex<Log>,
 }
 
-/// What an append added: the capacities of new segments, to be admitted into the memory bound.
-pub(crate) struct Grown {
-    /// New segments.
-    pub(crate) segments: usize,
-    /// Bytes allocated for them.
-    pub(crate) bytes: usize,
-}
-
 impl Partition {
     pub(crate) fn new(number: i32) -> Self {
         Self {
@@ -63,36 +65,43 @@ impl Partition {
         self.number
     }
 
-    /// Appends records in order and tells where each one lies. `segment` makes room for at least as many bytes as it is asked for.
+    /// Appends records in order and tells where each one lies. `segment` makes room for at least as many bytes as it is asked for;
+    /// how often it was asked comes back.
     pub(crate) fn append<'r>(
         &self,
         records: impl Iterator<Item = &'r Record<'r>>,
         segment: impl Fn(usize) -> Vec<u8>,
         mut placed: impl FnMut(Entry),
-    ) -> Grown {
-        let mut grown = Grown {
-            segments: 0,
-            bytes: 0,
-        };
+    ) -> usize {
+        let mut grown = 0;
         let mut log = self.lock();
         let Log { end, segments, .. } = &mut *log;
         for record in records {
             let needed = 8 + length(record.key.as_deref()) + length(record.value.as_deref());
             let last = match segments.back_mut() {
-                Some(last) if last.data.len() + needed <= last.data.capacity() => last,
+                Some(Segment {
+                    data: Data::Copied(data),
+                    records,
+                    ..
+                }) if data.len() + needed <= data.capacity() => {
+                    *records += 1;
+                    data
+                }
                 _ => {
                     let data = segment(needed);
-                    grown.segments += 1;
-                    grown.bytes += data.capacity();
-                    segments.push_back_mut(Segment {
+                    grown += 1;
+                    let new = segments.push_back_mut(Segment {
                         base_offset: *end,
-                        records: 0,
-                        data,
-                    })
+                        records: 1,
+                        data: Data::Copied(data),
+                    });
+                    let Data::Copied(data) = &mut new.data else {
+                        unreachable!("it was just made so");
+                    };
+                    data
                 }
             };
-            last.records += 1;
-            put(&mut last.data, record);
+            put(last, record);
             placed(Entry::Stored {
                 partition: self.number,
                 offset: *end,
@@ -102,8 +111,43 @@ impl Partition {
         grown
     }
 
+    /// Appends these parts of a whole body, each as a segment of its own: the offset of the first record, and how many bytes
+    /// it gave back for that.
+    pub(crate) fn keep<'r>(
+        &self,
+        whole: &Arc<Whole>,
+        parts: impl Iterator<Item = &'r Range<u32>>,
+    ) -> (i64, usize) {
+        let mut log = self.lock();
+        let Log { end, segments, .. } = &mut *log;
+        let mut spared = 0;
+        if let Some(Segment {
+            data: Data::Copied(data),
+            ..
+        }) = segments.back_mut()
+        {
+            // Nothing more will be put there.
+            let before = data.capacity();
+            if data.len() < before / 2 {
+                data.shrink_to_fit();
+                spared = before - data.capacity();
+            }
+        }
+        let first = *end;
+        for part in parts {
+            let records = i64::from(part.end - part.start);
+            segments.push_back(Segment {
+                base_offset: *end,
+                records,
+                data: Data::Kept(Arc::clone(whole), part.start),
+            });
+            *end += records;
+        }
+        (first, spared)
+    }
+
     /// Drops the oldest segment and hands out what it took up.
-    pub(crate) fn drop_oldest(&self) -> Option<Vec<u8>> {
+    pub(crate) fn drop_oldest(&self) -> Option<Data> {
         let mut log = self.lock();
         let segment = log.segments.pop_front()?;
         log.begin = segment.base_offset + segment.records;
@@ -120,18 +164,31 @@ impl Partition {
     pub(crate) fn read(&self, into: &mut Vec<Stored>) {
         let log = self.lock();
         for segment in &log.segments {
-            let mut rest = segment.data.as_slice();
-            for offset in segment.base_offset..segment.base_offset + segment.records {
-                let key_length = take_length(&mut rest);
-                let value_length = take_length(&mut rest);
-                let key = take(&mut rest, key_length);
-                let value = take(&mut rest, value_length);
-                into.push(Stored {
-                    partition: self.number,
-                    offset,
-                    key,
-                    value,
-                });
+            let offsets = segment.base_offset..segment.base_offset + segment.records;
+            let stored = |offset, key, value| Stored {
+                partition: self.number,
+                offset,
+                key,
+                value,
+            };
+            match &segment.data {
+                Data::Copied(data) => {
+                    let mut rest = data.as_slice();
+                    into.extend(offsets.map(|offset| {
+                        let key_length = take_length(&mut rest);
+                        let value_length = take_length(&mut rest);
+                        let key = take(&mut rest, key_length);
+                        stored(offset, key, take(&mut rest, value_length))
+                    }));
+                }
+                Data::Kept(whole, first) => {
+                    let values = whole.from(*first).map(|value| value.map(<[u8]>::to_vec));
+                    into.extend(
+                        offsets
+                            .zip(values)
+                            .map(|(offset, value)| stored(offset, None, value)),
+                    );
+                }
             }
         }
     }
@@ -140,10 +197,10 @@ impl Partition {
     #[cfg(test)]
     pub(crate) fn places(&self) -> Vec<usize> {
         let log = self.lock();
-        let places = log
-            .segments
-            .iter()
-            .map(|segment| segment.data.as_ptr().addr());
+        let places = log.segments.iter().map(|segment| match &segment.data {
+            Data::Copied(data) => data.as_ptr().addr(),
+            Data::Kept(whole, _) => Arc::as_ptr(whole).addr(),
+        });
         places.collect()
     }
 

@@ -1,11 +1,15 @@
 //! Which partition a record goes to, as Kafka's producer decides it.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::backend::Record;
 
 /// Records without a key stay on a partition for about this many bytes (`batch.size` of the sticky partitioner).
 const STICKY_BYTES_LOG2: u32 = 14;
+
+/// What a record takes up in a batch beside its key and value, about.
+const LENGTHS_AND_DELTAS: usize = 8;
 
 /// The partition of each record: the one asked for, by key, or sticky: records without a key stay on one for about
 /// 16 KiB, however they are spread over requests. `keyless_bytes` carries the position from one request to the next.
@@ -25,6 +29,30 @@ pub(crate) fn assign(records: &[Record<'_>], count: u32, keyless_bytes: &AtomicU
     records.iter().map(target).collect()
 }
 
+/// The same for records that all have neither a key nor a partition, of which only the length of each value counts: which
+/// of them go where, in order.
+pub(crate) fn spread(
+    lengths: impl Iterator<Item = usize> + Clone,
+    count: u32,
+    keyless_bytes: &AtomicU64,
+) -> Vec<(u32, Range<u32>)> {
+    let bytes = |length: usize| (LENGTHS_AND_DELTAS + length) as u64;
+    let all: u64 = lengths.clone().map(bytes).sum();
+    let mut position = keyless_bytes.fetch_add(all, Relaxed);
+    let mut parts: Vec<(u32, Range<u32>)> = Vec::new();
+    let mut batch = None;
+    for (index, length) in (0..).zip(lengths) {
+        let now = position >> STICKY_BYTES_LOG2;
+        position += bytes(length);
+        match parts.last_mut() {
+            Some((_, part)) if batch == Some(now) => part.end = index + 1,
+            _ => parts.push(((now % u64::from(count)) as u32, index..index + 1)),
+        }
+        batch = Some(now);
+    }
+    parts
+}
+
 /// Indices by partition, each list in request order, so that every partition is locked once.
 pub(crate) fn group(targets: &[u32], partitions: usize) -> Vec<(usize, Vec<u32>)> {
     let mut groups: Vec<Vec<u32>> = vec![Vec::new(); partitions];
@@ -40,7 +68,6 @@ pub(crate) fn group(targets: &[u32], partitions: usize) -> Vec<(usize, Vec<u32>)
 
 /// About what a record takes up in a batch with others.
 fn sticky_bytes(record: &Record<'_>) -> u64 {
-    const LENGTHS_AND_DELTAS: usize = 8;
     let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
     (LENGTHS_AND_DELTAS + length(record.key.as_deref()) + length(record.value.as_deref())) as u64
 }

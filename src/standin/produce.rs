@@ -8,13 +8,14 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::answer::{Answer, JSON, JSON_V2, Voice};
 use super::backend::Record;
-use super::body::{self, Body, RawRecord};
+use super::body::{self, Body};
 use super::entries;
 use super::faults::Falsify;
 use super::head::Head;
 use super::json::Raw;
+use super::records::{RawRecord, Records};
 use super::serve::{Call, Shared};
-use super::store::store;
+use super::store::{keep, store};
 use super::strimzi;
 use crate::wire::{Dialect, code};
 
@@ -79,7 +80,7 @@ fn named(content_type: &str) -> Option<Embedded> {
 pub(crate) async fn produce(call: &Call<'_>, topic: &str, path: Option<&str>) -> Answer {
     let body = body::read(call.body);
     if let Some(account) = call.account {
-        account.received(body.records.as_ref().map_or(0, Vec::len));
+        account.received(body.records.as_ref().map_or(0, Records::len));
     }
     match try_produce(call, topic, path, body).await {
         Ok(answer) | Err(answer) => answer,
@@ -97,26 +98,46 @@ async fn try_produce(
     check(call, &body, format)?;
     let default = path_partition(call.shared, topic, path).await?;
     let raw = body.records.unwrap_or_default();
-    let mut records = Vec::with_capacity(raw.len());
     let plain = body.compact && format == Embedded::Json && dialect != Dialect::Karapace;
-    for record in &raw {
-        if plain && record.partition.is_none() {
-            records.push(as_it_stands(record, default));
+    let added = match call.plan.falsify {
+        Some(Falsify::Entries(extra)) => Some(extra),
+        _ => None,
+    };
+    let silent = dialect == Dialect::Strimzi && call.head.has_query("async=true");
+    if plain
+        && added.is_none()
+        && let Some(placed) = keep(call, topic, &raw, default)
+    {
+        return Ok(if silent {
+            accepted()
         } else {
-            records.push(decode(dialect, format, record, body.compact, default)?);
+            entries::placed(dialect, &placed)
+        });
+    }
+    let mut records = Vec::with_capacity(raw.len());
+    for record in raw.iter() {
+        if plain && record.partition.is_none() {
+            records.push(as_it_stands(&record, default));
+        } else {
+            records.push(decode(dialect, format, &record, body.compact, default)?);
         }
     }
     let mut entries = store(call, topic, records).await?;
     if dialect == Dialect::Karapace {
         entries::hide_falsy_offsets(&raw, &mut entries);
     }
-    if dialect == Dialect::Strimzi && call.head.has_query("async=true") {
-        return Ok(Answer::new(204, None, Vec::new()));
+    if silent {
+        return Ok(accepted());
     }
-    if let Some(Falsify::Entries(extra)) = call.plan.falsify {
+    if let Some(extra) = added {
         entries::add(&mut entries, extra);
     }
     Ok(entries::render(dialect, &entries))
+}
+
+/// Strimzi's answer to who wants none.
+fn accepted() -> Answer {
+    Answer::new(204, None, Vec::new())
 }
 
 /// Whether this dialect accepts the shape of a body.
@@ -152,8 +173,7 @@ fn confluent_accepts(body: &Body<'_>, format: Embedded) -> Result<(), Answer> {
         let message = format!("{method}.request must not be null (was null)");
         return Err(Answer::error(422, 422, &message));
     }
-    let records = body.records.as_deref().unwrap_or_default();
-    if records.is_empty() {
+    if body.is_empty() {
         let message = format!("{method}.request.records must not be empty (was [])");
         return Err(Answer::error(422, 422, &message));
     }
@@ -175,8 +195,7 @@ fn karapace_accepts(body: &Body<'_>) -> Result<(), Answer> {
     if body.malformed.is_some() {
         return Err(Answer::text(400, "Invalid request JSON body"));
     }
-    let records = body.records.as_deref().unwrap_or_default();
-    if records.is_empty() || body.unknown.is_some() || body.mistyped.is_some() {
+    if body.is_empty() || body.unknown.is_some() || body.mistyped.is_some() {
         let answer = Answer::error(422, 422, "Invalid request format");
         return Err(answer.typed(Some(JSON_V2)));
     }

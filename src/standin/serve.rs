@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::{Answer, JSON};
 use super::backend::Backend;
+use super::desk::Desk;
 use super::faults::{Plan, Script};
 use super::head::{Head, Length};
 use super::produce::{self, embedded};
@@ -37,6 +38,9 @@ pub(crate) struct Call<'a> {
     pub(crate) head: &'a Head<'a>,
     pub(crate) plan: &'a Plan,
     pub(crate) body: &'a [u8],
+    /// The buffer that the body is the end of, if it may be kept.
+    pub(crate) whole: Option<&'a Arc<Vec<u8>>>,
+    pub(crate) desk: &'a Desk,
     /// Of a produce request.
     pub(crate) account: Option<&'a Account<'a>>,
 }

@@ -2,11 +2,14 @@
 //!
 //! Text that is the same from the same place in the grammar leads to the same place, so it need not be read again.
 
-use super::body::RawRecord;
 use super::json::{Gap, MOST_GAPS, Raw, Scanner};
+use super::records::{RawRecord, Run, place};
+use super::template::Template;
 
 /// Where so many in a row differ from the one before, it does not pay to look for what they have in common.
 const MOST_MISSES: usize = 8;
+/// As many templates are made in one body.
+const MOST_TEMPLATES: usize = 16;
 
 /// The last record, and what it is made of once a second one comes.
 #[derive(Debug, Default)]
@@ -22,6 +25,12 @@ pub(crate) struct Shape<'a> {
     partition: Option<Span>,
     /// Records that had not the shape of the one before.
     misses: usize,
+    /// For those that are as long as the last one, too.
+    template: Option<Template<'a>>,
+    /// How long the last record was that was no template's.
+    length: usize,
+    /// Templates made.
+    templates: usize,
 }
 
 /// First and last byte of a field.
@@ -39,38 +48,55 @@ impl<'a> Shape<'a> {
     pub(crate) fn learn(&mut self, text: &'a [u8], record: &RawRecord<'a>, spaces: usize) {
         self.misses += 1;
         self.gaps.clear();
+        self.template = None;
         self.last = (self.misses <= MOST_MISSES).then_some((text, *record));
         self.spaces = spaces;
     }
 
-    /// Reads the next record, if it has this shape; if not, nothing is read.
-    pub(crate) fn repeats(
-        &mut self,
-        scanner: &mut Scanner<'a>,
-        record: &mut RawRecord<'a>,
-    ) -> bool {
+    /// Reads the next records, if they have this shape; if not, nothing is read.
+    pub(crate) fn repeats(&mut self, scanner: &mut Scanner<'a>) -> Option<Run<'a>> {
         if let Some((text, last)) = self.last.take() {
             self.take_apart(text, &last);
+            self.renew(text, &last);
         }
         if self.gaps.is_empty() {
-            return false;
+            return None;
         }
-        let Some(bytes) = scanner.follow(&self.gaps, &mut self.starts, self.spaces) else {
-            return false;
-        };
+        let start = scanner.start();
+        if let Some(template) = &self.template
+            && let Some(run) = scanner.follow_template(template, self.spaces)
+        {
+            self.misses = 0;
+            return Some(run);
+        }
+        let bytes = scanner.follow(&self.gaps, &mut self.starts, self.spaces)?;
         let place = |mark: &Mark| self.starts[mark.gap] + mark.offset;
         let field = |span: &Option<Span>| {
             let (start, end) = span.as_ref()?;
             let text = &bytes[place(start)..place(end)];
             Some(Raw { text })
         };
-        self.misses = 0;
-        *record = RawRecord {
+        let record = RawRecord {
             key: field(&self.key),
             value: field(&self.value),
             partition: field(&self.partition),
         };
-        true
+        self.misses = 0;
+        let text = scanner.since(start);
+        if text.len() == self.length {
+            self.renew(text, &record);
+        }
+        self.length = text.len();
+        Some(Run::of_one(record))
+    }
+
+    /// Makes a template of a record, unless there is one for its length.
+    fn renew(&mut self, text: &'a [u8], record: &RawRecord<'a>) {
+        let is_there = |template: &Template<'a>| template.len() == text.len();
+        if self.templates < MOST_TEMPLATES && !self.template.as_ref().is_some_and(is_there) {
+            self.templates += 1;
+            self.template = Template::new(text, record);
+        }
     }
 
     /// Finds the gaps of a record that is known to be right.
@@ -98,7 +124,7 @@ impl<'a> Shape<'a> {
         };
         let span = |field: Option<Raw<'a>>| {
             let field = field?.text;
-            let start = field.as_ptr().addr() - text.as_ptr().addr();
+            let start = place(text, field);
             Some((mark(start)?, mark(start + field.len())?))
         };
         (self.key, self.value, self.partition) =

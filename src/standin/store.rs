@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, btree_map};
 
 use super::answer::Answer;
-use super::backend::{Entry, Record, topic_name_is_valid};
+use super::backend::{Entry, Placed, Record, topic_name_is_valid};
 use super::faults::RecordFault;
+use super::records::Records;
 use super::serve::{Call, Shared};
+use super::whole::Whole;
 use crate::wire::{Dialect, code};
 
 /// How long Kafka's producer keeps a batch before it gives it up: `delivery.timeout.ms`.
@@ -98,6 +100,27 @@ pub(crate) async fn store(
     store_again(call, topic, copies, &entries).await?;
     expire(topic, &expired, &mut entries);
     Ok(entries)
+}
+
+/// Lets the store keep the whole body, if it is one of records without keys and partitions of which no fault picks any:
+/// where they went, in order.
+pub(crate) fn keep(
+    call: &Call<'_>,
+    topic: &str,
+    records: &Records<'_>,
+    partition: Option<i32>,
+) -> Option<Vec<Placed>> {
+    let plan = call.plan;
+    if plan.half || plan.blocks || !plan.records.is_empty() {
+        return None;
+    }
+    let whole = Whole::of(call.whole?, records)?;
+    let buffers = |buffer| call.desk.keep(buffer);
+    let placed = (call.shared.backend).keep(topic, whole, partition, buffers)?;
+    if let Some(account) = call.account {
+        account.stored(records.len());
+    }
+    Some(placed)
 }
 
 fn failed(code: i64, message: String) -> Entry {

@@ -49,7 +49,7 @@ pub(crate) fn accepts(body: &Body<'_>, format: Embedded) -> Result<(), Answer> {
         let message = "Cannot invoke \"com.fasterxml.jackson.databind.node.ArrayNode.iterator()\" because \"jsonArray\" is null";
         return Err(Answer::error(422, 422, message));
     };
-    for record in records {
+    for record in records.iter() {
         let Some(value) = record.value else {
             let missing = "Instance does not have required property \"value\"".to_owned();
             return Err(record_error(vec![missing]));

@@ -531,3 +531,68 @@ fn redpanda_answers_one_entry_a_partition_batch() {
         assert_eq!(reply.status, status, "{method} {path}");
     }
 }
+
+/// A request of 1,000 records of about 200 bytes, the n-th of which starts with this number.
+fn large(first: usize) -> String {
+    let payload = "x".repeat(150);
+    let record = |n: usize| format!("{{\"value\":{{\"n\":{n},\"payload\":\"{payload}\"}}}}");
+    let all: Vec<String> = (first..first + 1_000).map(record).collect();
+    format!("{{\"records\":[{}]}}", all.join(","))
+}
+
+#[test]
+fn large_requests_are_answered_and_held_record_by_record() {
+    let mut server = with_faults(&[]);
+    let mut stream = connect(&server);
+    let post = |body: &str| request("POST", "/topics/t", body);
+    let check = |reply: Reply, first: i64| {
+        assert_eq!(reply.status, 200);
+        let body: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+        let entries = body["offsets"].as_array().unwrap();
+        assert_eq!(entries.len(), 1_000);
+        for (offset, entry) in (first..).zip(entries) {
+            let wanted = serde_json::json!({"partition": 0, "offset": offset, "error_code": null, "error": null});
+            assert_eq!(*entry, wanted);
+        }
+    };
+    check(send(&mut stream, &post(&large(0))).unwrap(), 0);
+    // What follows at once: one buffer then holds more than the body.
+    let two = post(&large(1_000)) + &post(&large(2_000));
+    check(send(&mut stream, &two).unwrap(), 1_000);
+    check(read_reply(&mut stream).unwrap(), 2_000);
+    for (from, to) in [
+        (
+            "x\"}},{\"value\":{\"n\":3500,",
+            "\"}},{\"value\":{\"n\":3500,\"",
+        ),
+        ("3500", "0500"),
+        (
+            "x\"}},{\"value\":{\"n\":3500",
+            "\n\"}},{\"value\":{\"n\":3500",
+        ),
+        (
+            "x\"}},{\"value\":{\"n\":3500",
+            "\\\"}},{\"value\":{\"n\":3500",
+        ),
+        ("{\"value\":{\"n\":3500", "{\"valve\":{\"n\":3500"),
+    ] {
+        let wrong = large(3_000).replacen(from, to, 1);
+        let reply = send(&mut stream, &post(&wrong)).unwrap();
+        assert!(
+            matches!(reply.status, 400 | 422),
+            "{to:?}: {}",
+            reply.status
+        );
+    }
+    check(send(&mut stream, &post(&large(3_000))).unwrap(), 3_000);
+    let held = server.memory().records("t");
+    assert_eq!(held.len(), 4_000);
+    for (n, record) in (0..).zip(held) {
+        let value: serde_json::Value = serde_json::from_slice(&record.value.unwrap()).unwrap();
+        assert_eq!((value["n"].as_i64(), record.offset), (Some(n), n));
+    }
+    server.stop().unwrap();
+    let counts = server.truth().counts;
+    assert_eq!(counts.imbalance(), None);
+    assert_eq!((counts.records_stored, counts.told_stored), (4_000, 4_000));
+}

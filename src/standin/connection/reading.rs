@@ -72,7 +72,8 @@ where
                 Length::Fixed(length) => length - unused.len(),
                 Length::Chunked => match self.chunked.decode(unused) {
                     Ok(Some(used)) => return Ok(BodyRead::Ready(used)),
-                    Ok(None) => READ_BYTES,
+                    // How much there will be nobody says.
+                    Ok(None) => unused.len().max(READ_BYTES),
                     Err(()) => return Ok(BodyRead::Broken),
                 },
                 Length::Conflict => return Ok(BodyRead::Broken),
@@ -80,7 +81,9 @@ where
             // Strimzi and Karapace wait for a body as long as it takes.
             let confluent = self.shared.dialect == Dialect::Confluent;
             let limit = self.shared.idle_timeout.filter(|_| confluent);
-            match self.read_more(missing.min(KEPT_BYTES), limit).await? {
+            // No more room than as much again as is there, for what may never come.
+            let most = unused.len().max(KEPT_BYTES);
+            match self.read_more(missing.min(most), limit).await? {
                 Some(true) => {}
                 Some(false) => return Ok(BodyRead::Ended),
                 None => return Ok(BodyRead::Silent),

@@ -110,7 +110,8 @@ impl Memory {
         count(&topic, &mut lock(&self.deleted));
         for partition in &topic.partitions {
             while let Some(dropped) = partition.drop_oldest() {
-                self.held_bytes.fetch_sub(dropped.capacity(), Relaxed);
+                let freed = self.release(dropped, &mut drop);
+                self.held_bytes.fetch_sub(freed, Relaxed);
             }
         }
         lock(&self.spare).clear();
