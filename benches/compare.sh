@@ -167,11 +167,7 @@ choose_tools() {
     for each in "${tools[@]}"; do
         program=$(program_of "$each")
         if command -v "$program" >/dev/null; then
-            if [[ $each == ab && -z $url && $answers == length ]]; then
-                say "ab is left out: it speaks HTTP/1.0, and waits for an end of the answer that this one does not have"
-            else
-                found+=("$each")
-            fi
+            found+=("$each")
             continue
         fi
         [[ $told != *" $program "* ]] || continue

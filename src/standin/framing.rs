@@ -153,7 +153,8 @@ pub(crate) fn frame_as(
     }
     let (before, behind) = answer.around();
     let body = [before, &answer.body, behind].concat();
-    let ends = answer.close || head.close || framing == Framing::Close;
+    // As Jetty ends it with an answer to HTTP/1.0, whatever that asked for.
+    let ends = answer.close || head.close || head.minor == 0 || framing == Framing::Close;
     match framing {
         Framing::Chunked => wire.line("Transfer-Encoding", "chunked"),
         Framing::Length => wire.length("Content-Length", body.len()),

@@ -222,6 +222,19 @@ fn framing_is_as_scripted_whatever_the_dialect() {
 }
 
 #[test]
+fn an_old_client_is_told_by_the_end_of_the_connection_however_it_is_framed() {
+    for framing in ["length", "close"] {
+        let server = with_faults(&[&format!("framing={framing}")]);
+        let mut stream = connect(&server);
+        let question = "GET /topics HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n";
+        stream.get_mut().write_all(question.as_bytes()).unwrap();
+        let (text, end) = rest(&mut stream);
+        assert_eq!(end, Ending::Closed, "{framing}: {text}");
+        assert!(text.ends_with(']'), "{framing}: {text}");
+    }
+}
+
+#[test]
 fn every_dialect_says_that_it_closes_and_closes() {
     for dialect in [Dialect::Strimzi, Dialect::Redpanda] {
         let server = start(Settings {
