@@ -221,15 +221,21 @@ pinned() { # core, command...
 # Records a request, letters of payload in each, connections.
 shape_of() {
     case $1 in
-        W1) echo "1 100 64" ;;
-        W2) echo "1000 133 50" ;;
-        W2c500) echo "1000 133 500" ;;
+        W1) echo "1 80 64" ;;
+        W2) echo "1000 110 50" ;;
+        W2c500) echo "1000 110 500" ;;
         W3) echo "10 87384 50" ;;
     esac
 }
 
+# Digits that make an id as long as krush's are in a batch of so many.
+id_digits() {
+    if (($1 == 1)); then echo 11; elif (($1 <= 62)); then echo 12; else echo 13; fi
+}
+
+# The records of the others are as long as krush's, and have the same fields.
 make_body() { # records, letters, file
-    [[ -e $3 ]] || awk -v records="$1" -v letters="$2" 'BEGIN {
+    [[ -e $3 ]] || awk -v records="$1" -v letters="$2" -v digits="$(id_digits "$1")" 'BEGIN {
         srand(7)
         abc = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
         for (i = 0; i < 997; i++) block = block substr(abc, int(rand() * 62) + 1, 1)
@@ -237,7 +243,7 @@ make_body() { # records, letters, file
         text = substr(text, 1, letters)
         printf "{\"records\":["
         for (i = 0; i < records; i++)
-            printf "%s{\"value\":{\"id\":%d,\"timestamp\":1790000000000,\"payload\":\"%s\"}}", i ? "," : "", 1000000000 + i, text
+            printf "%s{\"value\":{\"id\":\"a%0" digits "d\",\"timestamp\":1790000000000,\"system\":\"krush\",\"payload\":\"%s\"}}", i ? "," : "", i, text
         printf "]}"
     }' >"$3"
 }
@@ -252,11 +258,11 @@ LUA
     cat >"$work/wrk-fresh.lua" <<LUA
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "$content_type"
-local records, text, id, lines = $1, string.rep("A", $2), 1000000000, {}
+local records, text, id, lines = $1, string.rep("A", $2), 0, {}
 function request()
-  local behind = ',"timestamp":' .. os.time() .. '000,"payload":"' .. text .. '"}}'
+  local behind = '","timestamp":' .. os.time() .. '000,"system":"krush","payload":"' .. text .. '"}}'
   for i = 1, records do
-    lines[i] = '{"value":{"id":' .. id .. behind
+    lines[i] = '{"value":{"id":"a' .. string.format("%0$(id_digits "$1")d", id) .. behind
     id = id + 1
   end
   return wrk.format(nil, nil, nil, '{"records":[' .. table.concat(lines, ",") .. "]}")
