@@ -190,10 +190,10 @@ proptest! {
             let take = (*cut).min(rest.len());
             resumed.extend_from_slice(&rest[..take]);
             at += take;
-            // Others in between, of the same moment or another, from their start or from within.
-            let timestamp_ms = if n % 2 == 0 { stamp.timestamp_ms } else { 5 };
-            let from = template.request_len(0).min(cut / 2);
-            template.bytes(0, Stamp { request: n, timestamp_ms }, from);
+            // Others in between: one of another moment, and one of the same of which only the rest is wanted.
+            let within = template.request_len(0).min(2_000 - cut);
+            template.bytes(0, Stamp { request: n, timestamp_ms: 5 }, 0);
+            template.bytes(0, Stamp { request: n, ..stamp }, within);
         }
         resumed.extend_from_slice(template.bytes(1, stamp, at));
         prop_assert_eq!(resumed, whole);
