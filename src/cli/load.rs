@@ -274,7 +274,7 @@ pub struct LoadArgs {
     #[arg(help_heading = "Load", value_parser = value::<Duration>)]
     pub drain: Option<Duration>,
 
-    /// Engine threads, never more than connections [default: one a core, fewer for a low --rate]
+    /// Engine threads, at most 62 and never more than connections [default: one a core, fewer for a low --rate]
     #[arg(long, env = "KRUSH_THREADS", hide_env_values = true, value_name = "N")]
     #[arg(help_heading = "Load", value_parser = value::<u32>)]
     pub threads: Option<u32>,

@@ -341,6 +341,9 @@ mod tests {
         let spike = "load.batch_size = 1\nload.rate = \"1k/s\"\nload.spike = \"35k/s@1s+1s\"";
         assert_eq!(threads(spike), 4);
         assert_eq!(threads("load.rate = \"1k/s\"\nload.threads = 4"), 4);
+        assert_eq!(threads("load.threads = 62"), 62);
+        let refused = resolved("load.duration = \"9s\"\nload.threads = 63", "", "").unwrap_err();
+        assert!(refused.to_string().contains("63 is too many"), "{refused}");
     }
 
     #[test]

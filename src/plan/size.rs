@@ -72,6 +72,21 @@ mod tests {
     use crate::plan::{Layers, Machine, Overrides, Scenario, resolve};
 
     #[test]
+    fn an_id_has_room_for_every_index_of_its_batch() {
+        for (batch_size, digits) in [
+            (0, 0),
+            (1, 0),
+            (2, 1),
+            (62, 1),
+            (63, 2),
+            (3_844, 2),
+            (3_845, 3),
+        ] {
+            assert_eq!(index_digits(batch_size), digits, "{batch_size}");
+        }
+    }
+
+    #[test]
     fn presets_have_the_record_sizes_their_files_promise() {
         for (preset, value, body_at_most) in [
             ("basic", 200, 2_300),

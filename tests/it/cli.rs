@@ -214,8 +214,8 @@ fn help_of_a_load_command_names_units_and_defaults() {
                              KRUSH_TIMEOUT]
           --drain <TIME>     How long requests in flight may take after the load ended [default: as
                              --timeout] [env: KRUSH_DRAIN]
-          --threads <N>      Engine threads, never more than connections [default: one a core, fewer for
-                             a low --rate] [env: KRUSH_THREADS]
+          --threads <N>      Engine threads, at most 62 and never more than connections [default: one a
+                             core, fewer for a low --rate] [env: KRUSH_THREADS]
 
     Records:
           --message-size <SIZE>  Length of a record's payload text, such as 200B, 1kB (1000) or 64KiB
