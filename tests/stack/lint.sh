@@ -323,7 +323,7 @@ group_workflows() {
 group_pages() {
     check "relative links in *.md lead somewhere, their anchors too" facts links
     check "DOCKER-COMMANDS.md names every service, profile and setting, with its default" facts commands
-    check "docs/tuning.md names every variable of the tuning profiles" facts tuning
+    check "docs/tuning.md shows every variable of the tuning profiles, with its value in each" facts tuning
     check "docs/tuning.md shows the figures of results/reference/confluent-8.0.5-tuning.json" facts measured
     with yamllint python3 "YAML in *.md parses" facts yaml_blocks "$scratch"
     local block
@@ -537,8 +537,11 @@ def commands():
 
 def tuning():
     page = read("docs/tuning.md")
+    values = {which: dict(profile(which)) for which in PROFILES}
     for name, _ in profile("throughput"):
-        expect(f"`{name}`" in page, f"{name} is not named")
+        cells = " | ".join(f"`{values[which][name]}`" for which in PROFILES)
+        row = rf"^\| `{name}` \| [^|]+ \| {re.escape(cells)} \|$"
+        expect(re.search(row, page, re.M), f"no row: | `{name}` | DEFAULT | {cells} |")
 
 
 def figure(value, rounded=1):
