@@ -325,7 +325,7 @@ group_pages() {
     check "DOCKER-COMMANDS.md names every service, profile and setting, with its default" facts commands
     check "docs/tuning.md shows every variable of the tuning profiles, with its value in each" facts tuning
     check "docs/tuning.md shows the figures of results/reference/confluent-8.0.5-tuning.json" facts measured
-    with yamllint python3 "YAML in *.md parses" facts yaml_blocks "$scratch"
+    with yamllint python3 "YAML in *.md parses" facts blocks "$scratch"
     local block
     for block in "$scratch"/*gitlab-ci.yml; do
         [[ -f $block ]] || continue
@@ -336,6 +336,10 @@ group_pages() {
         [[ -f $block ]] || continue
         with actionlint go "actionlint takes the workflow in ${block##*/}" actions_linted "$block"
         with zizmor python3 "zizmor takes the workflow in ${block##*/}" audited "$block"
+    done
+    for block in "$scratch"/*script.sh; do
+        [[ -f $block ]] || continue
+        with shellcheck python3 "shellcheck the script in ${block##*/}" "$tools/bin/shellcheck" "$block"
     done
     for block in "$scratch"/*override.yml; do
         [[ -f $block ]] || continue
@@ -578,8 +582,8 @@ def measured():
         row(*cells)
 
 
-def yaml_blocks():
-    """Each block parses; those with a file's name in their first line are written out to be checked further."""
+def blocks():
+    """YAML parses; that with a file's name in its first line, and scripts, are written out to be checked further."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -588,8 +592,11 @@ def yaml_blocks():
     Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
     kinds = {".gitlab-ci.yml": "gitlab-ci.yml", ".github/workflows/": "workflow.yml", "docker-compose.override.yml": "override.yml"}
     for path in tracked("*.md"):
-        blocks = re.findall(r"^( *)```ya?ml\n(.*?)^ *```$", read(path), re.M | re.S)
-        for number, (indent, block) in enumerate(blocks, 1):
+        for number, block in enumerate(re.findall(r"^```bash\n(#!.*?)^```$", read(path), re.M | re.S), 1):
+            with open(os.path.join(arguments[0], f"{path.replace('/', '-')}-{number}-script.sh"), "w", encoding="utf-8") as file:
+                file.write(block)
+        found = re.findall(r"^( *)```ya?ml\n(.*?)^ *```$", read(path), re.M | re.S)
+        for number, (indent, block) in enumerate(found, 1):
             block = re.sub(f"^{indent}", "", block, flags=re.M)
             try:
                 list(yaml.load_all(block, Loader))
@@ -613,7 +620,7 @@ questions = {
     "commands": commands,
     "tuning": tuning,
     "measured": measured,
-    "yaml_blocks": yaml_blocks,
+    "blocks": blocks,
 }
 try:
     questions[question]()
