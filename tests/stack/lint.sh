@@ -74,9 +74,10 @@ skip() {
 without() {
     if [[ ${CI-} == true ]] && can "$3"; then
         failed=$((failed + 1))
-        say "FAILED   $1: $2 could not be installed, see target/stack/install.log"
+        say "FAILED   $1: $2 could not be installed; the end of target/stack/install.log:"
+        tail -n 5 target/stack/install.log | shown
     else
-        skip "$1" "no $2 here, and no way to install it ($3)"
+        skip "$1" "there is no $2 here, and it could not be installed ($3)"
     fi
 }
 
