@@ -215,35 +215,33 @@ reaches_a_container() {
     compose 2 "$1" "testing cluster" config --format json | facts reaches "$1"
 }
 
+# with_compose WHICH NAME COMMAND..: a check that needs this one.
+with_compose() {
+    local which=$1 name=$2
+    shift 2
+    if [[ $which == 2 && ! -x $compose2 ]]; then
+        without "$name" "Compose $compose_version" go
+    elif [[ $which == 1 ]] && ! compose1_works; then
+        without "$name" "docker-compose 1.29" apt-get
+    else
+        check "$name" "$@"
+    fi
+}
+
 group_compose() {
-    local env_file which name
+    local env_file which
     for which in 2 1; do
         for env_file in "$scratch/nothing" .env.example docker/profiles/*.env; do
-            name="Compose v$which takes docker-compose.yml with ${env_file/#$scratch\/nothing/nothing set}"
-            if [[ $which == 2 && ! -x $compose2 ]]; then
-                without "$name" "Compose $compose_version" go
-            elif [[ $which == 1 ]] && ! compose1_works; then
-                without "$name" "docker-compose 1.29" apt-get
-            else
-                check "$name" valid "$which" "$env_file"
-            fi
+            with_compose "$which" "Compose v$which takes docker-compose.yml with ${env_file/#$scratch\/nothing/nothing set}" \
+                valid "$which" "$env_file"
         done
     done
     for env_file in .env.example docker/profiles/throughput.env; do
-        name="$env_file holds the defaults of docker-compose.yml, no more and no less"
-        if [[ -x $compose2 ]]; then
-            check "$name" same_as_nothing_set "$env_file"
-        else
-            without "$name" "Compose $compose_version" go
-        fi
+        with_compose 2 "$env_file holds the defaults of docker-compose.yml, no more and no less" \
+            same_as_nothing_set "$env_file"
     done
     for env_file in docker/profiles/*.env; do
-        name="each value of $env_file reaches a container"
-        if [[ -x $compose2 ]]; then
-            check "$name" reaches_a_container "$env_file"
-        else
-            without "$name" "Compose $compose_version" go
-        fi
+        with_compose 2 "each value of $env_file reaches a container" reaches_a_container "$env_file"
     done
     with compose-lint python3 "compose-lint: nothing of high severity in docker-compose.yml" \
         "$tools/bin/compose-lint" docker-compose.yml
@@ -347,14 +345,13 @@ group_pages() {
         [[ -f $block ]] || continue
         with shellcheck python3 "shellcheck the script in ${block##*/}" "$tools/bin/shellcheck" "$block"
     done
+    local which
     for block in "$scratch"/*override.yml; do
         [[ -f $block ]] || continue
-        if [[ -x $compose2 ]]; then
-            check "Compose takes the override in ${block##*/}" silently \
-                compose 2 "$scratch/nothing" "testing cluster" -f docker-compose.yml -f "$block" config --quiet
-        else
-            without "Compose takes the override in ${block##*/}" "Compose $compose_version" go
-        fi
+        for which in 2 1; do
+            with_compose "$which" "Compose v$which takes the override in ${block##*/}" silently \
+                compose "$which" "$scratch/nothing" "testing cluster" -f docker-compose.yml -f "$block" config --quiet
+        done
     done
 }
 
@@ -660,7 +657,7 @@ install_python_tools
 if wants scripts; then install_go_tool "$shfmt"; fi
 if wants workflows || wants pages; then install_go_tool "$actionlint"; fi
 if wants compose || wants pages; then install_compose2; fi
-if wants compose; then install_compose1; fi
+if wants compose || wants pages; then install_compose1; fi
 
 for group in "${groups[@]}"; do
     "group_$group"
