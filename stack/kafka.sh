@@ -70,9 +70,10 @@ kafka_configure() {
     sed -e "s|@CLIENT@|$1|" -e "s|@CONTROLLER@|$2|" -e "s|@DATA@|$3|" "$kafka_files/server.properties" >"$4"
 }
 
-# kafka_format FILE: makes the data folder of that server.properties, if it is not there yet.
+# kafka_format FILE: makes the data folder of that server.properties. One that is there keeps its cluster id, and records.
 kafka_format() {
     local id
+    [[ ! -e $(sed -n 's/^log.dirs=//p' "$1")/meta.properties ]] || return 0
     id=$(kafka_tool kafka.tools.StorageTool random-uuid) &&
         kafka_tool kafka.tools.StorageTool format --ignore-formatted --cluster-id "$id" --config "$1"
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cli;
+mod evolution;
 mod faults;
 mod instructions;
 #[cfg(feature = "kafka")]
@@ -12,6 +13,8 @@ mod pages;
 mod selftest;
 #[path = "../served.rs"]
 mod served;
+#[cfg(all(feature = "kafka", unix))]
+mod stack;
 mod standin;
 
 use served::krush;
