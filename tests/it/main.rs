@@ -1,7 +1,9 @@
 //! One integration binary; a module a topic.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod ci;
 mod cli;
+mod completions;
 mod evolution;
 mod faults;
 mod instructions;

@@ -123,7 +123,7 @@ impl Stack {
         }
         command
             .args(words.split_whitespace())
-            .env("KRUSH", "/tmp/w/krush-shim-dbg")
+            .env("KRUSH", env!("CARGO_BIN_EXE_krush"))
             .env("STACK_REST_PORT", self.rest_port.to_string())
             .env("STACK_BROKER_PORT", self.broker_port.to_string())
             .env("STACK_CONTROLLER_PORT", self.controller_port.to_string())
