@@ -257,8 +257,9 @@ set "kt_code=0"
 for %%T in (%kt_names%) do call :monitor_line %%T
 if not "%kt_code%"=="0" exit /b %kt_code%
 if not defined kt_seen goto monitor_next
+if not defined kt_samples goto monitor_next
 set /a "kt_number+=1"
-if defined kt_samples if %kt_number% geq %kt_samples% exit /b 0
+if %kt_number% geq %kt_samples% exit /b 0
 :monitor_next
 set "kt_seen=1"
 call :sleep
@@ -409,10 +410,13 @@ if exist ".stack\state" for /f "usebackq tokens=1* delims==" %%A in (".stack\sta
     if "%%A"=="profile" set "kt_stored_profile=%%B"
     if "%%A"=="cluster" if "%%B"=="1" set "kt_stored_cluster=1"
 )
-if "%kt_mode%"=="local" (
-    >&2 echo kafka-test.bat: the stack of --local was started here: ./kafka-test.sh in WSL stops and cleans it
-    exit /b 2
-)
+if not "%kt_mode%"=="local" goto settle_options
+rem What was started in WSL can be tested from here, at the same address, but no more.
+if /i "%kt_command:~0,5%"=="test-" goto settle_options
+if /i "%kt_command%"=="performance-test" goto settle_options
+>&2 echo kafka-test.bat: the stack of --local was started here: ./kafka-test.sh in WSL stops and cleans it
+exit /b 2
+:settle_options
 if defined kt_profile set "STACK_PROFILE=%kt_profile%"
 if defined kt_wait set "STACK_START_TIMEOUT=%kt_wait%"
 if /i "%kt_command%"=="start" goto settle_files
@@ -573,14 +577,12 @@ set "kt_over=0"
 set "kt_told=0"
 call :clock
 for %%S in (%kt_services%) do set "kt_shown_%%S="
-set "kt_stage=%kt_stage_1%"
-call :start_stage
+set "kt_stage="
+call :start_stage %kt_stage_1%
 if not "%errorlevel%"=="0" exit /b 15
-set "kt_stage=%kt_stage_1% %kt_stage_2%"
-call :start_stage
+call :start_stage %kt_stage_2%
 if not "%errorlevel%"=="0" exit /b 15
-set "kt_stage=%kt_services%"
-call :start_stage
+call :start_stage %kt_stage_3%
 if not "%errorlevel%"=="0" exit /b 15
 >&2 echo ready: %kt_server_name%, at %kt_stack_url%
 if defined kt_cluster goto start_cluster_ports
@@ -590,9 +592,10 @@ exit /b 0
 >&2 echo   HAProxy's statistics at http://localhost:%STACK_CLUSTER_STATS_PORT%
 exit /b 0
 
-rem kt_stage: the services of this stage and of those before it.
+rem SERVICE ..; kt_stage becomes the services of this stage and of those before it, of which all must stay healthy.
 :start_stage
-%kt_all% up -d --no-deps %kt_stage% 1>&2
+set "kt_stage=%kt_stage% %*"
+%kt_all% up -d --no-deps %* 1>&2
 if not "%errorlevel%"=="0" (
     call :poll
     set "kt_failed="
@@ -646,7 +649,9 @@ set "kt_first=%~1"
 call set "kt_first_id=%%kt_id_%~1%%"
 exit /b 0
 
-rem Asks Docker for all containers of this project: kt_state_SERVICE, kt_id_SERVICE, kt_image_SERVICE.
+rem Asks Docker for all containers of this project: kt_state_SERVICE, kt_id_SERVICE, kt_image_SERVICE. All names in the
+rem template must be fields of Docker's own types (.ID, not .Id): else it falls back to the JSON, where a container without
+rem a health check has no Health, and that is an error.
 :poll
 for %%S in (%kt_services%) do (
     set "kt_state_%%S=absent"
@@ -656,7 +661,7 @@ for %%S in (%kt_services%) do (
 set "kt_ids="
 for /f %%I in ('%kt_all% ps -a -q 2^>nul') do call :add_id %%I
 if not defined kt_ids exit /b 0
-for /f "tokens=1-6" %%A in ('%kt_docker% inspect --format "{{index .Config.Labels `com.docker.compose.service`}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}} {{.State.ExitCode}} {{.Id}} {{.Config.Image}}" %kt_ids% 2^>nul') do call :note_state %%A %%B %%C %%D %%E %%F
+for /f "tokens=1-6" %%A in ('%kt_docker% inspect --format "{{index .Config.Labels `com.docker.compose.service`}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}} {{.State.ExitCode}} {{.ID}} {{.Config.Image}}" %kt_ids% 2^>nul') do call :note_state %%A %%B %%C %%D %%E %%F
 exit /b 0
 
 :add_id
@@ -1036,6 +1041,7 @@ if defined kt_verdict if "%kt_verdict:~-1%"=="," set "kt_verdict=%kt_verdict:~0,
 if not defined kt_verdict goto no_report
 rem Figures with a fraction are cut, so that 99.9998 % is never printed as 100 %.
 set "kt_text=-"
+set "kt_digits="
 for /f "delims=.," %%N in ("%kt_records%") do set "kt_digits=%%N"
 call :is_count "%kt_digits%"
 if "%errorlevel%"=="0" call :grouped 0 %kt_digits%
