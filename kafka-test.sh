@@ -77,7 +77,7 @@ parse_stack_options() {
 }
 
 # stored NAME: what the last start noted.
-stored() { tr -d '\r' <"$state_file" 2>/dev/null | sed -n "s/^$1=//p" || :; }
+stored() { tr -d '\r' 2>/dev/null <"$state_file" | sed -n "s/^$1=//p" || :; }
 
 # settle COMMAND: everything that can be set: options, then the environment, then .env, then the tuning profile, then
 # defaults. A start chooses the profile anew; the other commands are about the stack as it was started.
