@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{Report, json, markdown};
+use super::{Report, json, junit, markdown};
 use crate::error::{Error, Result};
 
 /// Where results go if no file is named.
@@ -62,6 +62,7 @@ fn output_error(path: &Path, source: io::Error) -> Error {
 enum Format {
     Json,
     Markdown,
+    JUnit,
 }
 
 impl Format {
@@ -70,12 +71,13 @@ impl Format {
         match extension.map(str::to_ascii_lowercase).as_deref() {
             Some("json") => Ok(Self::Json),
             Some("md") => Ok(Self::Markdown),
+            Some("xml") => Ok(Self::JUnit),
             _ => Err(Error::Usage {
                 message: format!(
                     "--output: no format goes by the ending of `{}`",
                     path.display()
                 ),
-                hint: Some("end the name in .json or .md".to_owned()),
+                hint: Some("end the name in .json, .md or .xml".to_owned()),
             }),
         }
     }
@@ -84,6 +86,7 @@ impl Format {
         match self {
             Self::Json => json(report),
             Self::Markdown => markdown(report),
+            Self::JUnit => junit(report),
         }
     }
 }
@@ -197,14 +200,15 @@ mod tests {
     #[test]
     fn the_format_goes_by_the_ending_and_old_files_are_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let files = ["a.json", "b.MD"].map(|name| folder.path().join(name));
+        let files = ["a.json", "b.MD", "c.xml"].map(|name| folder.path().join(name));
         fs::write(&files[0], "old").unwrap();
         check_outputs(&files).unwrap();
         assert_eq!(fs::read_to_string(&files[0]).unwrap(), "old");
         assert_eq!(write(&report(), &files).unwrap(), files);
         assert_eq!(fs::read_to_string(&files[0]).unwrap(), json(&report()));
         assert_eq!(fs::read_to_string(&files[1]).unwrap(), markdown(&report()));
-        assert_eq!(names(folder.path()), ["a.json", "b.MD"]);
+        assert_eq!(fs::read_to_string(&files[2]).unwrap(), junit(&report()));
+        assert_eq!(names(folder.path()), ["a.json", "b.MD", "c.xml"]);
     }
 
     #[test]
@@ -232,7 +236,7 @@ mod tests {
         ];
         assert!(good.exists(), "the other files are written all the same");
         insta::assert_snapshot!(lines.join("\n"), @r"
-        2 --output: no format goes by the ending of `FOLDER/run.xlsx` [end the name in .json or .md]
+        2 --output: no format goes by the ending of `FOLDER/run.xlsx` [end the name in .json, .md or .xml]
         2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [make the folder writable, or name another path with --output]
         2 cannot write FOLDER/dir.json: is a directory [make the folder writable, or name another path with --output]
         2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [make the folder writable, or name another path with --output]

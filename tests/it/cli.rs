@@ -241,8 +241,8 @@ fn help_of_a_load_command_names_units_and_defaults() {
           --gate                   Fail below the scenario's reference figures [env: KRUSH_GATE]
 
     Output:
-      -o, --output <FILE>  Result file, .json or .md; repeatable [default: results/TIME-SCENARIO.json]
-                           [env: KRUSH_OUTPUT]
+      -o, --output <FILE>  Result file, .json, .md or .xml (JUnit); repeatable [default:
+                           results/TIME-SCENARIO.json] [env: KRUSH_OUTPUT]
       -q, --quiet          No progress and no table: verdict line and errors only [env: KRUSH_QUIET]
           --no-color       No colour; so does a variable NO_COLOR that is not empty [env:
                            KRUSH_NO_COLOR]
@@ -808,7 +808,7 @@ fn a_body_or_a_result_that_makes_no_sense() {
     --- stdout
     --- stderr
     error: --output: `result.xlsx` has no known extension
-    hint: the format follows the extension: .json or .md
+    hint: the format follows the extension: .json, .md or .xml
     ");
 }
 
