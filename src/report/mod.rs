@@ -20,7 +20,7 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use model::*;
 pub use style::Style;
-pub use write::{check_outputs, write};
+pub use write::{append_markdown, check_outputs, write};
 
 pub use crate::measure::{Distribution, Summary, TargetFacts, TargetKind};
 

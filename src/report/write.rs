@@ -31,6 +31,20 @@ pub fn write(report: &Report, files: &[PathBuf]) -> Result<Vec<PathBuf>> {
     failed.map_or_else(|| Ok(files.to_vec()), Err)
 }
 
+/// Adds the report as Markdown to a file that collects those of several runs, a blank line between them.
+///
+/// # Errors
+/// Names the path that could not be written.
+pub fn append_markdown(report: &Report, path: &Path) -> Result<()> {
+    let append = || {
+        let mut file = fs::File::options().append(true).create(true).open(path)?;
+        let between = if file.metadata()?.len() > 0 { "\n" } else { "" };
+        // In one piece, so that runs side by side do not mix.
+        file.write_all(format!("{between}{}", markdown(report)).as_bytes())
+    };
+    append().map_err(|source| output_error(path, source))
+}
+
 /// Finds out before the load starts whether [`write()`] will be able to.
 ///
 /// # Errors
@@ -209,6 +223,20 @@ mod tests {
         assert_eq!(fs::read_to_string(&files[1]).unwrap(), markdown(&report()));
         assert_eq!(fs::read_to_string(&files[2]).unwrap(), junit(&report()));
         assert_eq!(names(folder.path()), ["a.json", "b.MD", "c.xml"]);
+    }
+
+    #[test]
+    fn reports_add_up_in_a_file_that_collects_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary.md");
+        append_markdown(&report(), &path).unwrap();
+        let one = markdown(&report());
+        assert_eq!(fs::read_to_string(&path).unwrap(), one);
+        append_markdown(&report(), &path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{one}\n{one}"));
+        let error = append_markdown(&report(), folder.path()).unwrap_err();
+        let named = folder.path().display().to_string();
+        assert!(error.to_string().contains(&named), "{error}");
     }
 
     #[test]
