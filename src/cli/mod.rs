@@ -1,10 +1,12 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
 mod load;
+mod pages;
 mod selftest;
 mod serve;
 
 pub use load::{LoadArgs, Typed};
+pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
 pub use selftest::SelftestArgs;
 pub use serve::{ServeArgs, ServedTopic};
 
@@ -54,6 +56,10 @@ pub enum Command {
     Serve(ServeArgs),
     /// Run krush against servers that lie, and show that its figures do not
     Selftest(SelftestArgs),
+    /// Print the script that completes krush's command line in a shell
+    Completions(CompletionsArgs),
+    /// Print a manual page, or write all of them into a folder
+    Man(ManArgs),
 }
 
 /// Arguments of `krush run`.
@@ -76,7 +82,7 @@ impl Command {
             | Self::Extreme(args)
             | Self::SixtyFourKb(args) => fill(args),
             Self::Run(args) => fill(&mut args.load),
-            Self::Serve(_) | Self::Selftest(_) => {}
+            Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => {}
         }
     }
 }

@@ -256,7 +256,7 @@ fn print_result(plan: &Plan, report: &Report, files: &[PathBuf]) -> Result<()> {
 }
 
 /// A reader that left (`krush … | head`) has seen what it wanted: that is success.
-fn written(result: std::io::Result<()>) -> Result<u8> {
+pub(super) fn written(result: std::io::Result<()>) -> Result<u8> {
     match result {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::stdout(error)),
         _ => Ok(exit::PASS),

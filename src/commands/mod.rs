@@ -3,6 +3,7 @@
 mod interrupt;
 mod limits;
 pub mod load;
+pub mod pages;
 pub mod prepare;
 mod progress;
 pub mod selftest;
@@ -27,6 +28,8 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Run(args) => run(read_scenario(&args.file)?, args.load),
         Command::Serve(args) => serve::serve(&args),
         Command::Selftest(args) => selftest::selftest(&args),
+        Command::Completions(args) => pages::completions(&args),
+        Command::Man(args) => pages::man(&args),
     }
 }
 

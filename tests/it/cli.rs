@@ -138,14 +138,16 @@ fn help_lists_the_commands() {
     Usage: krush <COMMAND>
 
     Commands:
-      basic      First look: 1,000 small records, 10 connections, batches of 10
-      optimized  Large batches: 50,000 small records, 500 connections, batches of 1,000
-      extreme    The most: 100,000 small records, 500 connections, batches of 1,000
-      64kb       Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
-      run        Run a scenario file
-      serve      Serve the built-in stand-in proxy on a port of its own
-      selftest   Run krush against servers that lie, and show that its figures do not
-      help       Print this message or the help of the given subcommand(s)
+      basic        First look: 1,000 small records, 10 connections, batches of 10
+      optimized    Large batches: 50,000 small records, 500 connections, batches of 1,000
+      extreme      The most: 100,000 small records, 500 connections, batches of 1,000
+      64kb         Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
+      run          Run a scenario file
+      serve        Serve the built-in stand-in proxy on a port of its own
+      selftest     Run krush against servers that lie, and show that its figures do not
+      completions  Print the script that completes krush's command line in a shell
+      man          Print a manual page, or write all of them into a folder
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help

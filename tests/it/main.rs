@@ -3,6 +3,7 @@
 
 mod ci;
 mod cli;
+mod completions;
 mod faults;
 mod instructions;
 #[cfg(feature = "kafka")]
