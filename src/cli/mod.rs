@@ -26,7 +26,7 @@ the environment before the scenario, flags before all; --dry-run shows what hold
 
 /// Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record.
 #[derive(Parser)]
-#[command(name = "krush", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "krush", version, long_version = long_version(), max_term_width = 100, after_help = AFTER_HELP)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
@@ -71,6 +71,22 @@ pub struct RunArgs {
     /// The shared flags.
     #[command(flatten)]
     pub load: LoadArgs,
+}
+
+/// What `--version` says more than `-V`: what is in this build. Scripts look for `kafka` in the line of features.
+fn long_version() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let features = if cfg!(feature = "kafka") {
+        "kafka"
+    } else {
+        "none"
+    };
+    let mut text = format!("{version}\nfeatures: {features}");
+    if let Some(commit) = option_env!("KRUSH_COMMIT").filter(|commit| !commit.is_empty()) {
+        text.push_str("\ncommit: ");
+        text.push_str(commit);
+    }
+    text
 }
 
 impl Command {

@@ -160,6 +160,29 @@ fn help_lists_the_commands() {
 }
 
 #[test]
+fn the_version_is_one_word_or_says_what_is_in_the_build() {
+    assert_eq!(
+        krush(&["-V"]),
+        "code: 0\n--- stdout\nkrush 0.1.0\n--- stderr\n"
+    );
+    let features = if cfg!(feature = "kafka") {
+        "kafka"
+    } else {
+        "none"
+    };
+    // Set where the tests are built, as in the program.
+    let commit = option_env!("KRUSH_COMMIT").unwrap_or_default();
+    let commit = match commit {
+        "" => String::new(),
+        commit => format!("commit: {commit}\n"),
+    };
+    assert_eq!(
+        krush(&["--version"]),
+        format!("code: 0\n--- stdout\nkrush 0.1.0\nfeatures: {features}\n{commit}--- stderr\n")
+    );
+}
+
+#[test]
 fn help_of_a_load_command_names_units_and_defaults() {
     shows!(krush(&["basic", "--help"]), @r"
     code: 0
