@@ -138,4 +138,5 @@ done
 [[ -n $started ]] || die "giving up"
 say "Apache Kafka $(sed -n 's|.*<kafka.version>\(.*\)</kafka.version>.*|\1|p' "$here/pom.xml") on $address, process $broker"
 
+export KRUSH_TEST_KAFKA_DATA=$work/data
 KRUSH_TEST_KAFKA=$address KRUSH_TEST_KAFKA_LIBS=$libs "$@"
