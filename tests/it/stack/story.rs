@@ -33,7 +33,7 @@ fn quick_start_ends_with_a_table(stack: &Stack) {
         "42,284",
         "acked",
         "PASS",
-        "(krush front on Apache Kafka 4.3.1, v2 + v3)",
+        "(krush front on Apache Kafka 4.3.1 (acks=1, batch.size=131072,",
     ] {
         assert!(first.out.contains(line), "{line}: {first}");
     }
@@ -66,7 +66,7 @@ fn test_all_goes_on_after_a_failure(stack: &Stack) {
         let good = row.starts_with(preset) && row.contains("100 %") && row.contains("PASS");
         assert!(good, "{row}");
     }
-    let server = "server: krush front on Apache Kafka 4.3.1\n";
+    let server = "server: krush front on Apache Kafka 4.3.1 (acks=1, ";
     assert!(all.out.contains(server), "{all}");
 
     let failed = stack.run("test-all --quiet --fail-on p50>0ms").ended(10);
