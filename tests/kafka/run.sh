@@ -3,20 +3,26 @@
 #
 #   tests/kafka/run.sh cargo test --features kafka --test it kafka::
 #
-# Fetches the broker (tests/kafka/pom.xml) from Maven Central into target/kafka/libs, starts it on free loopback ports
+# Fetches the broker (stack/kafka/pom.xml) from Maven Central into target/kafka/libs, starts it on free loopback ports
 # with its data under target/, and gives the command KRUSH_TEST_KAFKA=HOST:PORT and KRUSH_TEST_KAFKA_LIBS=FOLDER.
 # Needs Java 17 or later and Maven; on a Debian where they are missing it installs them.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-libs=$root/target/kafka/libs
+kafka_libs=$root/target/kafka/libs
 ready_secs=60
 work=
 broker=
 
 say() { printf 'kafka: %s\n' "$*" >&2; }
-die() { say "$*"; exit 1; }
+note() { say "$@"; }
+# shellcheck source=stack/kafka.sh
+. "$root/stack/kafka.sh"
+die() {
+    say "$*"
+    exit 1
+}
 
 need_tools() {
     local missing=()
@@ -32,26 +38,8 @@ need_tools() {
         DEBIAN_FRONTEND=noninteractive \
             "${root_do[@]}" apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
     fi
-    local version
-    version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
-    ((${version:-0} >= 17)) || die "Apache Kafka 4 needs Java 17 or later, and this is Java ${version:-unknown}"
+    (($(java_version) >= 17)) || die "Apache Kafka 4 needs Java 17 or later, and this is Java $(java_version)"
 }
-
-# The jars are fetched again only if the pom changed.
-fetch() {
-    if cmp -s "$here/pom.xml" "$libs/pom.xml"; then
-        return
-    fi
-    say "fetching Apache Kafka from Maven Central"
-    rm -rf "$libs"
-    mkdir -p "$libs"
-    mvn -q -B -f "$here/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.9.0:copy-dependencies \
-        -DincludeScope=runtime -DoutputDirectory="$libs" </dev/null
-    cp "$here/pom.xml" "$libs/pom.xml"
-}
-
-# One of Kafka's own tools; a second a call.
-tool() { java -Xmx128m -XX:TieredStopAtLevel=1 -cp "$libs/*" "$@"; }
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
@@ -76,13 +64,14 @@ start() {
     client=$(free_port)
     controller=$(free_port)
     address=127.0.0.1:$client
-    sed -e "s|@CLIENT@|$client|" -e "s|@CONTROLLER@|$controller|" -e "s|@DATA@|$work/data|" \
-        "$here/server.properties" >"$work/server.properties"
     rm -rf "$work/data"
-    tool kafka.tools.StorageTool format --cluster-id "$(tool kafka.tools.StorageTool random-uuid)" \
-        --config "$work/server.properties" >"$work/format.log" 2>&1 || { cat "$work/format.log" >&2; return 1; }
+    kafka_configure "$client" "$controller" "$work/data" "$work/server.properties"
+    kafka_format "$work/server.properties" >"$work/format.log" 2>&1 || {
+        cat "$work/format.log" >&2
+        return 1
+    }
     java -Xms256m -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
-        -Dlog4j2.configurationFile="$here/log4j2.properties" -cp "$libs/*" \
+        -Dlog4j2.configurationFile="$kafka_files/log4j2.properties" -cp "$kafka_libs/*" \
         kafka.Kafka "$work/server.properties" >"$work/broker.log" 2>&1 </dev/null &
     broker=$!
     # Ready is a metadata request answered with a broker and the controller, which is what this tool asks for; it
@@ -92,7 +81,7 @@ start() {
         alive && ((SECONDS < deadline)) || return 1
         read -rt 0.05 <> <(:) || :
     done
-    tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$address" --list >"$work/ready.log" 2>&1
+    kafka_tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$address" --list >"$work/ready.log" 2>&1
 }
 
 stop() {
@@ -102,7 +91,7 @@ stop() {
         while alive && ((SECONDS < deadline)); do
             read -rt 0.05 <> <(:) || :
         done
-        alive && kill -KILL "$broker" 2>/dev/null || :
+        ! alive || kill -KILL "$broker" 2>/dev/null || :
     fi
     [[ -z $broker ]] || wait "$broker" 2>/dev/null || :
     broker=
@@ -118,7 +107,7 @@ clean_up() {
 
 (($#)) || die "usage: tests/kafka/run.sh COMMAND [ARGUMENT ..]"
 need_tools
-fetch
+kafka_fetch
 mkdir -p "$root/target/kafka"
 work=$(mktemp -d "$root/target/kafka/run.XXXXXX")
 trap clean_up EXIT
@@ -136,6 +125,6 @@ for attempt in 1 2 3; do
     stop
 done
 [[ -n $started ]] || die "giving up"
-say "Apache Kafka $(sed -n 's|.*<kafka.version>\(.*\)</kafka.version>.*|\1|p' "$here/pom.xml") on $address, process $broker"
+say "Apache Kafka $(kafka_locked_version) on $address, process $broker"
 
-KRUSH_TEST_KAFKA=$address KRUSH_TEST_KAFKA_LIBS=$libs "$@"
+KRUSH_TEST_KAFKA=$address KRUSH_TEST_KAFKA_LIBS=$kafka_libs "$@"
