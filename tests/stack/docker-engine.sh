@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# A Docker engine of its own, for docker.sh: in a network namespace, so that its bridges, firewall rules and published
+# ports are nobody else's, and in a mount namespace, so that its mounts end with it. Images and build cache are kept in
+# $cache/engine for the next run; everything else is gone after engine_stop.
+#
+# Wants $cache and say(); sets DOCKER_HOST and DOCKER_CONFIG.
+# shellcheck disable=SC2154 # cache
+
+compose_version=v2.40.3
+engine_run=
+engine_net=
+engine_pid=
+
+# Prints why no engine can start here; nothing if one can.
+engine_obstacle() {
+    if [[ $(uname -s) != Linux ]]; then
+        echo "needs Linux"
+    elif ((EUID != 0)); then
+        echo "needs root, for a network namespace and dockerd"
+    elif ! unshare --net --mount true 2>/dev/null; then
+        echo "no new namespaces are allowed here"
+    elif ! engine_tools; then
+        echo "missing, and not to be installed here: ${missing[*]} ($cache/apt.log)"
+    elif ! compose_v2; then
+        echo "Docker Compose $compose_version is missing, and go could not build it ($cache/compose.log)"
+    fi
+}
+
+# Installs what is missing. Fails, with the packages in `missing`, where that cannot be done.
+engine_tools() {
+    missing=()
+    command -v docker >/dev/null && command -v dockerd >/dev/null || missing+=(docker.io)
+    command -v docker-compose >/dev/null || missing+=(docker-compose)
+    command -v debootstrap >/dev/null || missing+=(debootstrap)
+    command -v ip >/dev/null || missing+=(iproute2)
+    command -v iptables >/dev/null || missing+=(iptables)
+    ((${#missing[@]})) || return 0
+    say "installing ${missing[*]}"
+    {
+        apt-get update -qq &&
+            DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}"
+    } >"$cache/apt.log" 2>&1 </dev/null
+}
+
+# Compose v2 as a plugin of the client, in a configuration folder of our own: what the machine has, or built from source.
+compose_v2() {
+    local plugin=$cache/docker/cli-plugins/docker-compose
+    [[ $("$plugin" version --short 2>/dev/null) == "${compose_version#v}" ]] && return
+    say "building Docker Compose $compose_version (3 min, once)"
+    rm -rf "$cache/compose"
+    mkdir -p "$cache/compose" "${plugin%/*}"
+    (
+        cd "$cache/compose" &&
+            go mod init krush.test/compose &&
+            go get -tool "github.com/docker/compose/v2/cmd@$compose_version" &&
+            go build -o "$plugin" \
+                -ldflags "-s -w -X github.com/docker/compose/v2/internal.Version=$compose_version" \
+                github.com/docker/compose/v2/cmd
+    ) >"$cache/compose.log" 2>&1 </dev/null
+}
+
+# Runs a command where the engine's published ports are.
+inside() { nsenter --net="/run/netns/$engine_net" -- "$@"; }
+
+engine_start() {
+    # Two engines on one folder would destroy it.
+    exec {engine_lock}>"$cache/engine.lock"
+    flock --nonblock "$engine_lock" || die "another run uses the engine in $cache/engine"
+    # Not below $cache: the path of a socket has at most 107 characters.
+    engine_run=$(mktemp -d "${TMPDIR:-/tmp}/krush-engine.XXXXXX")
+    engine_net=${engine_run##*/}
+    export DOCKER_HOST=unix://$engine_run/docker.sock
+    export DOCKER_CONFIG=$cache/docker
+    ip netns add "$engine_net"
+    ip -n "$engine_net" link set lo up
+    # Not by inside(): its process would be a shell, and dockerd a child of that.
+    nsenter --net="/run/netns/$engine_net" -- unshare --mount dockerd \
+        --data-root "$cache/engine" --exec-root "$engine_run/exec" \
+        -H "$DOCKER_HOST" -p "$engine_run/docker.pid" \
+        >"$engine_run/dockerd.log" 2>&1 </dev/null {engine_lock}>&- &
+    engine_pid=$!
+    local deadline=$((SECONDS + 60))
+    until docker version >/dev/null 2>&1; do
+        if ! kill -0 "$engine_pid" 2>/dev/null || ((SECONDS >= deadline)); then
+            tail -n 20 "$engine_run/dockerd.log" >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+# Takes down all containers, the engine, its namespaces. Runs in a trap: nothing here may end the script.
+engine_stop() {
+    local container
+    if [[ -n $engine_pid ]]; then
+        for container in $(docker ps --all --quiet 2>/dev/null); do
+            docker rm --force --volumes "$container" >/dev/null 2>&1 || :
+        done
+        docker volume prune --force >/dev/null 2>&1 || :
+        docker network prune --force >/dev/null 2>&1 || :
+        kill "$engine_pid" 2>/dev/null || :
+        # dockerd needs a moment for its containers and containerd; wait returns at once when it is gone.
+        (
+            sleep 30
+            kill -KILL "$engine_pid" 2>/dev/null
+        ) &
+        local guard=$!
+        wait "$engine_pid" 2>/dev/null || :
+        kill "$guard" 2>/dev/null || :
+        wait "$guard" 2>/dev/null || :
+    fi
+    [[ -z $engine_net ]] || ip netns del "$engine_net" 2>/dev/null || :
+    [[ -z $engine_run ]] || rm -rf "$engine_run"
+    engine_pid='' engine_net='' engine_run=''
+}
