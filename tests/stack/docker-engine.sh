@@ -30,10 +30,16 @@ engine_obstacle() {
 engine_tools() {
     missing=()
     command -v docker >/dev/null && command -v dockerd >/dev/null || missing+=(docker.io)
-    command -v docker-compose >/dev/null || missing+=(docker-compose)
+    # setuptools: the distutils that docker-compose 1.29 imports and that Python has no more.
+    docker-compose version --short >/dev/null 2>&1 || missing+=(docker-compose python3-setuptools)
     command -v debootstrap >/dev/null || missing+=(debootstrap)
     command -v ip >/dev/null || missing+=(iproute2)
     command -v iptables >/dev/null || missing+=(iptables)
+    command -v curl >/dev/null || missing+=(curl)
+    command -v java >/dev/null || missing+=(default-jre-headless)
+    command -v mvn >/dev/null || missing+=(maven)
+    command -v c++ >/dev/null || missing+=(g++)
+    command -v make >/dev/null || missing+=(make)
     ((${#missing[@]})) || return 0
     say "installing ${missing[*]}"
     {
@@ -42,21 +48,24 @@ engine_tools() {
     } >"$cache/apt.log" 2>&1 </dev/null
 }
 
-# Compose v2 as a plugin of the client, in a configuration folder of our own: what the machine has, or built from source.
+# Compose v2 as a plugin of the client, in a configuration folder of our own. Built from source, where lint.sh builds and
+# finds it too.
 compose_v2() {
-    local plugin=$cache/docker/cli-plugins/docker-compose
-    [[ $("$plugin" version --short 2>/dev/null) == "${compose_version#v}" ]] && return
-    say "building Docker Compose $compose_version (3 min, once)"
-    rm -rf "$cache/compose"
-    mkdir -p "$cache/compose" "${plugin%/*}"
-    (
-        cd "$cache/compose" &&
-            go mod init krush.test/compose &&
-            go get -tool "github.com/docker/compose/v2/cmd@$compose_version" &&
-            go build -o "$plugin" \
-                -ldflags "-s -w -X github.com/docker/compose/v2/internal.Version=$compose_version" \
-                github.com/docker/compose/v2/cmd
-    ) >"$cache/compose.log" 2>&1 </dev/null
+    local built=$cache/bin/docker-compose-v2 plugin=$cache/docker/cli-plugins/docker-compose
+    if [[ $("$built" version --short 2>/dev/null) != "${compose_version#v}" ]]; then
+        say "building Docker Compose $compose_version (3 min, once)"
+        mkdir -p "$cache/compose-source" "${built%/*}"
+        (
+            cd "$cache/compose-source" && rm -f go.mod go.sum &&
+                go mod init compose &&
+                go get -tool "github.com/docker/compose/v2/cmd@$compose_version" &&
+                go build -buildvcs=false -o "$built" \
+                    -ldflags "-s -w -X github.com/docker/compose/v2/internal.Version=$compose_version" \
+                    github.com/docker/compose/v2/cmd
+        ) >"$cache/compose.log" 2>&1 </dev/null || return 1
+    fi
+    mkdir -p "${plugin%/*}"
+    ln -sf "$built" "$plugin"
 }
 
 # Runs a command where the engine's published ports are.
