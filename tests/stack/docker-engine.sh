@@ -71,6 +71,9 @@ compose_v2() {
 # Runs a command where the engine's published ports are.
 inside() { nsenter --net="/run/netns/$engine_net" -- "$@"; }
 
+# By the shell's own list of running jobs: `kill -0` succeeds on a zombie too.
+engine_alive() { [[ -n $engine_pid && " $(jobs -pr | tr '\n' ' ')" == *" $engine_pid "* ]]; }
+
 engine_start() {
     # Two engines on one folder would destroy it.
     exec {engine_lock}>"$cache/engine.lock"
@@ -90,7 +93,7 @@ engine_start() {
     engine_pid=$!
     local deadline=$((SECONDS + 60))
     until docker version >/dev/null 2>&1; do
-        if ! kill -0 "$engine_pid" 2>/dev/null || ((SECONDS >= deadline)); then
+        if ! engine_alive || ((SECONDS >= deadline)); then
             tail -n 20 "$engine_run/dockerd.log" >&2
             return 1
         fi
@@ -108,15 +111,13 @@ engine_stop() {
         docker volume prune --force >/dev/null 2>&1 || :
         docker network prune --force >/dev/null 2>&1 || :
         kill "$engine_pid" 2>/dev/null || :
-        # dockerd needs a moment for its containers and containerd; wait returns at once when it is gone.
-        (
-            sleep 30
-            kill -KILL "$engine_pid" 2>/dev/null
-        ) &
-        local guard=$!
+        # It ends its containers and containerd first.
+        local deadline=$((SECONDS + 30))
+        while engine_alive && ((SECONDS < deadline)); do
+            sleep 0.1
+        done
+        if engine_alive; then kill -KILL "$engine_pid"; fi
         wait "$engine_pid" 2>/dev/null || :
-        kill "$guard" 2>/dev/null || :
-        wait "$guard" 2>/dev/null || :
     fi
     [[ -z $engine_net ]] || ip netns del "$engine_net" 2>/dev/null || :
     [[ -z $engine_run ]] || rm -rf "$engine_run"
