@@ -146,6 +146,7 @@ start() {
     if [[ -n $other && $other != "$mode" ]] && { [[ $other == local ]] || docker_answers; } && "${other}_running"; then
         die 2 "the stack of --$other is running: ./kafka-test.sh stop first"
     fi
+    "${mode}_need"
     mkdir -p "$root/.stack"
     # Before it starts: what is half up can be stopped and cleaned.
     printf 'mode=%s\nprofile=%s\ncluster=%s\n' "$mode" "$STACK_PROFILE" "$stack_cluster" >"$state_file"
@@ -162,7 +163,7 @@ status() {
     "${mode}_status" || health=$?
     printf '\n'
     # A table of topics needs a server that answers.
-    topics 2>/dev/null || printf 'topics: the server does not answer\n'
+    (topics) 2>/dev/null || printf 'topics: the server does not answer\n'
     printf '\n'
     "${mode}_versions"
     printf 'krush: %s\n' "$(find_runner && runner_words)"
@@ -217,7 +218,7 @@ monitor() {
             begin=${before##* "$topic"=}
             printf '%-9s %-32s %12s %16s\n' "$(date +%H:%M:%S)" "$topic" \
                 "$(grouped "$(awk -v new="$end" -v old="${begin%% *}" -v at="$at" -v last="$last_at" \
-                    'BEGIN { s = at - last; printf "%.0f", s > 0 ? (new - old) / s : 0 }')")" "$(grouped "$end")"
+                    'BEGIN { s = at - last; printf "%.0f", (s > 0 ? (new - old) / s : 0) }')")" "$(grouped "$end")"
         done
         last_at=$at
         number=$((number + 1))
@@ -264,7 +265,7 @@ find_runner() {
     elif command -v krush >/dev/null 2>&1; then
         runner=(krush)
     elif command -v cargo >/dev/null 2>&1; then
-        runner=(cargo run --quiet --release --locked --manifest-path "$root/Cargo.toml" --)
+        runner=(cargo run --release --locked --manifest-path "$root/Cargo.toml" --)
     elif [[ ${mode:-docker} != docker ]] || ! docker_answers; then
         die 2 "no krush: build it (cargo build --release), install it, set KRUSH to it, or start Docker to use its image"
     fi
@@ -308,6 +309,7 @@ aim() {
 # The figures of a report, `|` between them: throughput, P95, success, verdict, server. JSON as krush writes it, a key a line.
 report_cells() {
     awk '
+        function time(us) { return (us < 1000000) ? sprintf("%.1f ms", us / 1000) : sprintf("%.2f s", us / 1000000) }
         function value(line) { sub(/^[^:]*: */, "", line); sub(/,$/, "", line); gsub(/"/, "", line); return line }
         /^  "[a-z_]+":/ { top = $1; gsub(/[":]/, "", top); inner = "" }
         /^    "[a-z_]+":/ { inner = $1; gsub(/[":]/, "", inner) }
@@ -319,9 +321,10 @@ report_cells() {
         top == "verdict" && /^    "headline":/ { verdict = value($0) }
         END {
             if (verdict == "") exit 1
-            # Rounded down, so that 99.9998 % is never printed as 100 %.
-            printf "%.0f|%s|%s %%|%s|%s\n", rate, (p95 == "" || p95 == "null") ? "-" : bound sprintf("%.1f ms", p95 / 1000),
-                int(success * 10000) / 100, verdict, server
+            percent = int(success * 1000000 + 0.001) / 10000
+            # Less than all is never printed as 100 %.
+            if (percent == 100 && success < 1) percent = 99.9999
+            printf "%.0f|%s|%s %%|%s|%s\n", rate, (p95 == "" || p95 == "null") ? "-" : bound time(p95), percent, verdict, server
         }' "$1"
 }
 

@@ -54,8 +54,15 @@ USAGE
 }
 
 say() { printf '%s\n' "$*" >&2; }
-bad() { say "error: $1"; [[ -z ${2-} ]] || say "hint: $2"; exit 2; }
-die() { say "error: $*"; exit 1; }
+bad() {
+    say "error: $1"
+    [[ -z ${2-} ]] || say "hint: $2"
+    exit 2
+}
+die() {
+    say "error: $*"
+    exit 1
+}
 
 clean_up() {
     trap - EXIT INT TERM
@@ -88,23 +95,32 @@ parse() {
     while (($#)); do
         flag=$1
         case $flag in
-            -h | --help) usage; exit 0 ;;
-            --workloads | --tools | --repeats | --duration | --answers | --url | --topic | --krush | --save) ;;
-            *) bad "$flag is not a flag of this script" "benches/compare.sh --help lists them" ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        --workloads | --tools | --repeats | --duration | --answers | --url | --topic | --krush | --save) ;;
+        *) bad "$flag is not a flag of this script" "benches/compare.sh --help lists them" ;;
         esac
         [[ -n ${2-} ]] || bad "$flag needs a value" "benches/compare.sh --help says which"
         value=$2
         shift 2
         case $flag in
-            --workloads) IFS=, read -ra workloads <<<"$value" ;;
-            --tools) IFS=, read -ra tools <<<"$value" ;;
-            --repeats) whole_number "$flag" "$value"; repeats=$value ;;
-            --duration) whole_number "$flag" "$value"; duration=$value ;;
-            --answers) answers=$value ;;
-            --url) url=${value%/} ;;
-            --topic) topic=$value ;;
-            --krush) krush=$value ;;
-            --save) save=$value ;;
+        --workloads) IFS=, read -ra workloads <<<"$value" ;;
+        --tools) IFS=, read -ra tools <<<"$value" ;;
+        --repeats)
+            whole_number "$flag" "$value"
+            repeats=$value
+            ;;
+        --duration)
+            whole_number "$flag" "$value"
+            duration=$value
+            ;;
+        --answers) answers=$value ;;
+        --url) url=${value%/} ;;
+        --topic) topic=$value ;;
+        --krush) krush=$value ;;
+        --save) save=$value ;;
         esac
     done
     local each
@@ -136,29 +152,29 @@ parse() {
 
 program_of() { # tool
     case $1 in
-        krush) printf '%s' "$krush" ;;
-        wrk-fresh) printf wrk ;;
-        *) printf '%s' "$1" ;;
+    krush) printf '%s' "$krush" ;;
+    wrk-fresh) printf wrk ;;
+    *) printf '%s' "$1" ;;
     esac
 }
 
 how_to_get() { # program
     case $1 in
-        wrk) echo "apt-get install wrk | brew install wrk" ;;
-        oha) echo "cargo install oha | brew install oha" ;;
-        ab) echo "apt-get install apache2-utils | brew install httpd" ;;
-        h2load) echo "apt-get install nghttp2-client | brew install nghttp2" ;;
-        hey) echo "apt-get install hey | go install github.com/rakyll/hey@latest | brew install hey" ;;
-        k6) echo "go install go.k6.io/k6@latest | brew install k6" ;;
-        vegeta) echo "go install github.com/tsenart/vegeta/v12@latest | brew install vegeta" ;;
+    wrk) echo "apt-get install wrk | brew install wrk" ;;
+    oha) echo "cargo install oha | brew install oha" ;;
+    ab) echo "apt-get install apache2-utils | brew install httpd" ;;
+    h2load) echo "apt-get install nghttp2-client | brew install nghttp2" ;;
+    hey) echo "apt-get install hey | go install github.com/rakyll/hey@latest | brew install hey" ;;
+    k6) echo "go install go.k6.io/k6@latest | brew install k6" ;;
+    vegeta) echo "go install github.com/tsenart/vegeta/v12@latest | brew install vegeta" ;;
     esac
 }
 
 # Whether a tool makes each record anew, as krush has to.
 is_fresh() {
     case $1 in
-        krush | wrk-fresh) echo yes ;;
-        *) echo no ;;
+    krush | wrk-fresh) echo yes ;;
+    *) echo no ;;
     esac
 }
 
@@ -221,10 +237,10 @@ pinned() { # core, command...
 # Records a request, letters of payload in each, connections.
 shape_of() {
     case $1 in
-        W1) echo "1 80 64" ;;
-        W2) echo "1000 110 50" ;;
-        W2c500) echo "1000 110 500" ;;
-        W3) echo "10 87384 50" ;;
+    W1) echo "1 80 64" ;;
+    W2) echo "1000 110 50" ;;
+    W2c500) echo "1000 110 500" ;;
+    W3) echo "10 87384 50" ;;
     esac
 }
 
@@ -284,24 +300,28 @@ command=()
 set_command() { # tool, base URL, records, letters, connections, body
     local target=$2/topics/$topic
     case $1 in
-        krush)
-            command=("$krush" basic --url "$2" --topic "$topic" --batch-size "$3" --message-size "$4" --concurrency "$5"
-                --duration "${duration}s" --threads 1 --quiet --output "$work/krush.json") ;;
-        wrk) command=(wrk -t1 "-c$5" "-d${duration}s" --timeout 30s -s "$work/wrk.lua" "$target") ;;
-        wrk-fresh) command=(wrk -t1 "-c$5" "-d${duration}s" --timeout 30s -s "$work/wrk-fresh.lua" "$target") ;;
-        oha)
-            command=(oha --no-tui -z "${duration}s" -c "$5" -m POST -D "$6" -T "$content_type" -H "accept-encoding: identity"
-                --output-format json "$target") ;;
-        ab) command=(ab -q -k -c "$5" -t "$duration" -n 5000000 -s 30 -p "$6" -T "$content_type" "$target") ;;
-        h2load) command=(h2load --h1 -t1 "-c$5" -D "$duration" -d "$6" -H "content-type: $content_type" "$target") ;;
-        hey) command=(hey -disable-compression -z "${duration}s" -c "$5" -t 30 -m POST -D "$6" -T "$content_type" "$target") ;;
-        k6)
-            command=(k6 run --quiet --vus "$5" --duration "${duration}s" --env "TARGET=$target"
-                --summary-export "$work/k6.json" "$work/k6.js") ;;
-        vegeta)
-            printf 'POST %s\nContent-Type: %s\nAccept-Encoding: identity\n@%s\n' "$target" "$content_type" "$6" >"$work/targets"
-            command=(vegeta attack -rate=0 -workers="$5" -max-workers="$5" -connections="$5" -timeout=30s
-                -duration="${duration}s" -targets="$work/targets" -output="$work/vegeta.bin") ;;
+    krush)
+        command=("$krush" basic --url "$2" --topic "$topic" --batch-size "$3" --message-size "$4" --concurrency "$5"
+            --duration "${duration}s" --threads 1 --quiet --output "$work/krush.json")
+        ;;
+    wrk) command=(wrk -t1 "-c$5" "-d${duration}s" --timeout 30s -s "$work/wrk.lua" "$target") ;;
+    wrk-fresh) command=(wrk -t1 "-c$5" "-d${duration}s" --timeout 30s -s "$work/wrk-fresh.lua" "$target") ;;
+    oha)
+        command=(oha --no-tui -z "${duration}s" -c "$5" -m POST -D "$6" -T "$content_type" -H "accept-encoding: identity"
+            --output-format json "$target")
+        ;;
+    ab) command=(ab -q -k -c "$5" -t "$duration" -n 5000000 -s 30 -p "$6" -T "$content_type" "$target") ;;
+    h2load) command=(h2load --h1 -t1 "-c$5" -D "$duration" -d "$6" -H "content-type: $content_type" "$target") ;;
+    hey) command=(hey -disable-compression -z "${duration}s" -c "$5" -t 30 -m POST -D "$6" -T "$content_type" "$target") ;;
+    k6)
+        command=(k6 run --quiet --vus "$5" --duration "${duration}s" --env "TARGET=$target"
+            --summary-export "$work/k6.json" "$work/k6.js")
+        ;;
+    vegeta)
+        printf 'POST %s\nContent-Type: %s\nAccept-Encoding: identity\n@%s\n' "$target" "$content_type" "$6" >"$work/targets"
+        command=(vegeta attack -rate=0 -workers="$5" -max-workers="$5" -connections="$5" -timeout=30s
+            -duration="${duration}s" -targets="$work/targets" -output="$work/vegeta.bin")
+        ;;
     esac
 }
 
@@ -313,26 +333,32 @@ first_number() { # sed expression with \1, file
 requests_said() { # tool
     local out=$work/out all odd=0
     case $1 in
-        krush) all=$(tr -d ' \n' <"$work/krush.json" | sed -nE 's/.*"ledger":\{"requests":\{"scheduled"[^}]*"complete":([0-9]+).*/\1/p') ;;
-        wrk | wrk-fresh)
-            all=$(first_number '^ *([0-9]+) requests in .*' "$out")
-            odd=$(first_number '.*Non-2xx or 3xx responses: ([0-9]+).*' "$out") ;;
-        oha) all=$(tr -d ' \n' <"$out" | sed -nE 's/.*"statusCodeDistribution":\{[^}]*"200":([0-9]+).*/\1/p') ;;
-        ab)
-            all=$(first_number '^Complete requests: +([0-9]+).*' "$out")
-            odd=$(first_number '^Non-2xx responses: +([0-9]+).*' "$out") ;;
-        h2load) all=$(first_number '^status codes: ([0-9]+) 2xx.*' "$out") ;;
-        hey) all=$(first_number '^ *\[200\][[:space:]]+([0-9]+) responses.*' "$out") ;;
-        k6)
-            all=$(tr -d ' \n' <"$work/k6.json" | sed -nE 's/.*"http_reqs":\{[^}]*"count":([0-9]+).*/\1/p')
-            odd=$(tr -d ' \n' <"$work/k6.json" | sed -nE 's/.*"http_req_failed":\{[^}]*"passes":([0-9]+).*/\1/p') ;;
-        vegeta) all=$(vegeta report -type=json "$work/vegeta.bin" | sed -nE 's/.*"200":([0-9]+).*/\1/p') ;;
+    krush) all=$(tr -d ' \n' <"$work/krush.json" | sed -nE 's/.*"ledger":\{"requests":\{"scheduled"[^}]*"complete":([0-9]+).*/\1/p') ;;
+    wrk | wrk-fresh)
+        all=$(first_number '^ *([0-9]+) requests in .*' "$out")
+        odd=$(first_number '.*Non-2xx or 3xx responses: ([0-9]+).*' "$out")
+        ;;
+    oha) all=$(tr -d ' \n' <"$out" | sed -nE 's/.*"statusCodeDistribution":\{[^}]*"200":([0-9]+).*/\1/p') ;;
+    ab)
+        all=$(first_number '^Complete requests: +([0-9]+).*' "$out")
+        odd=$(first_number '^Non-2xx responses: +([0-9]+).*' "$out")
+        ;;
+    h2load) all=$(first_number '^status codes: ([0-9]+) 2xx.*' "$out") ;;
+    hey) all=$(first_number '^ *\[200\][[:space:]]+([0-9]+) responses.*' "$out") ;;
+    k6)
+        all=$(tr -d ' \n' <"$work/k6.json" | sed -nE 's/.*"http_reqs":\{[^}]*"count":([0-9]+).*/\1/p')
+        odd=$(tr -d ' \n' <"$work/k6.json" | sed -nE 's/.*"http_req_failed":\{[^}]*"passes":([0-9]+).*/\1/p')
+        ;;
+    vegeta) all=$(vegeta report -type=json "$work/vegeta.bin" | sed -nE 's/.*"200":([0-9]+).*/\1/p') ;;
     esac
     echo $((${all:-0} - ${odd:-0}))
 }
 
 start_server() {
-    [[ -z $url ]] || { base=$url; return; }
+    [[ -z $url ]] || {
+        base=$url
+        return
+    }
     # Under load it would send answers whole, which is easier on a client than a real proxy is.
     local manner=(--writes recorded)
     [[ $answers == chunked ]] || manner=(--fault framing=length)

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  cli ──► plan ──► payload ──► engine ──► measure ──► gate ──► report
-//!   typed   meant    bytes       the load   numbers     verdict  text, JSON, Markdown
+//!   typed   meant    bytes       the load   numbers     verdict  text, JSON, Markdown, JUnit
 //!                                                ▲
 //!           commands wires it and alone talks to rest (control plane)
 //!           standin is a proxy of our own; it shares only wire and fault with the client

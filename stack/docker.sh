@@ -119,7 +119,6 @@ docker_pull() {
 }
 
 docker_start() {
-    docker_need
     docker_check_ports
     docker_pull
     mkdir -p "$(dirname "$docker_up_log")"

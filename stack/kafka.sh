@@ -25,13 +25,13 @@ java_version() {
     printf '%s\n' "${version:-0}"
 }
 
-# sha256_check LIST FOLDER: every file of LIST is in FOLDER with its checksum.
+# sha256_check LIST FOLDER: every file of LIST is in FOLDER with its checksum; names those that are not.
 sha256_check() {
-    if command -v sha256sum >/dev/null 2>&1; then
-        (cd "$2" && sha256sum --check --strict --quiet "$1")
-    else
-        (cd "$2" && shasum -a 256 --check --quiet "$1")
-    fi
+    local said tool='sha256sum'
+    command -v sha256sum >/dev/null 2>&1 || tool='shasum -a 256'
+    said=$(cd "$2" && $tool -c "$1" 2>&1) && return 0
+    printf '%s\n' "$said" | grep -v ': OK$'
+    return 1
 }
 
 # kafka_fetch: the jars of pom.xml in $kafka_libs, fetched again only if the lock changed; verified every time.
@@ -70,9 +70,10 @@ kafka_configure() {
     sed -e "s|@CLIENT@|$1|" -e "s|@CONTROLLER@|$2|" -e "s|@DATA@|$3|" "$kafka_files/server.properties" >"$4"
 }
 
-# kafka_format FILE: makes the data folder of that server.properties, if it is not there yet.
+# kafka_format FILE: makes the data folder of that server.properties. One that is there keeps its cluster id, and records.
 kafka_format() {
     local id
+    [[ ! -e $(sed -n 's/^log.dirs=//p' "$1")/meta.properties ]] || return 0
     id=$(kafka_tool kafka.tools.StorageTool random-uuid) &&
         kafka_tool kafka.tools.StorageTool format --ignore-formatted --cluster-id "$id" --config "$1"
 }

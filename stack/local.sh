@@ -53,7 +53,8 @@ local_spawn() {
     )
 }
 
-local_need_tools() {
+# A missing tool is one line and exit code 2.
+local_need() {
     need curl "the stack is asked over HTTP (apt-get install curl)"
     need ps "the stack's processes are found with it (apt-get install procps)"
     local version
@@ -154,7 +155,7 @@ local_failed() {
     die 15 "$1 $3"
 }
 
-# Which settings of the profile go where. The front has no heap, consumer threads or access log.
+# Which settings of the profile go where. The front has neither a heap nor consumer threads nor an access log.
 local_translate_profile() {
     local_tuning=(
         "num.network.threads=$KAFKA_NUM_NETWORK_THREADS"
@@ -187,13 +188,12 @@ local_create_topics() {
 }
 
 local_start() {
-    local_need_tools
     local_find_kafka
     local_find_front
     local_translate_profile
     mkdir -p "$local_dir/run" "$local_dir/logs"
     note "starting Apache Kafka $(kafka_version "$kafka_libs") and krush's front, profile $STACK_PROFILE, on 127.0.0.1"
-    note "  of the profile, KAFKAREST_HEAP_OPTS, KAFKA_REST_CONSUMER_THREADS and the access log are a REST Proxy's: no effect here"
+    note "  of the profile, KAFKAREST_HEAP_OPTS, KAFKA_REST_CONSUMER_THREADS and KAFKA_REST_LOG4J_LOGGERS have no effect on the front"
     # Another profile, another krush or other ports: what runs is not what was asked for.
     local asked="$STACK_BROKER_PORT $STACK_REST_PORT $kafka_libs $local_front $KAFKA_HEAP_OPTS ${local_tuning[*]} ${local_producer[*]}"
     if local_running && [[ $asked != "$(cat "$local_dir/run/settings" 2>/dev/null)" ]]; then

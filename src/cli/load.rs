@@ -365,7 +365,7 @@ pub struct LoadArgs {
     #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
     pub gate: bool,
 
-    /// Result file, .json or .md; repeatable [default: results/TIME-SCENARIO.json]
+    /// Result file, .json, .md or .xml (JUnit); repeatable [default: results/TIME-SCENARIO.json]
     #[arg(
         long,
         short,

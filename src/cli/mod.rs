@@ -1,10 +1,12 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
 mod load;
+mod pages;
 mod selftest;
 mod serve;
 
 pub use load::{LoadArgs, Typed};
+pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
 pub use selftest::SelftestArgs;
 pub use serve::{ServeArgs, ServedTopic};
 
@@ -24,7 +26,7 @@ the environment before the scenario, flags before all; --dry-run shows what hold
 
 /// Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record.
 #[derive(Parser)]
-#[command(name = "krush", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "krush", version, long_version = long_version(), max_term_width = 100, after_help = AFTER_HELP)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
@@ -54,6 +56,10 @@ pub enum Command {
     Serve(ServeArgs),
     /// Run krush against servers that lie, and show that its figures do not
     Selftest(SelftestArgs),
+    /// Print the script that completes krush's command line in a shell
+    Completions(CompletionsArgs),
+    /// Print a manual page, or write all of them into a folder
+    Man(ManArgs),
 }
 
 /// Arguments of `krush run`.
@@ -67,6 +73,22 @@ pub struct RunArgs {
     pub load: LoadArgs,
 }
 
+/// What `--version` says more than `-V`: what is in this build. Scripts look for `kafka` in the line of features.
+fn long_version() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let features = if cfg!(feature = "kafka") {
+        "kafka"
+    } else {
+        "none"
+    };
+    let mut text = format!("{version}\nfeatures: {features}");
+    if let Some(commit) = option_env!("KRUSH_COMMIT").filter(|commit| !commit.is_empty()) {
+        text.push_str("\ncommit: ");
+        text.push_str(commit);
+    }
+    text
+}
+
 impl Command {
     /// Calls `fill` with the load flags; a verb without them gets an empty arm.
     fn with_load_args(&mut self, fill: impl FnOnce(&mut LoadArgs)) {
@@ -76,7 +98,7 @@ impl Command {
             | Self::Extreme(args)
             | Self::SixtyFourKb(args) => fill(args),
             Self::Run(args) => fill(&mut args.load),
-            Self::Serve(_) | Self::Selftest(_) => {}
+            Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,6 +24,9 @@ use crate::standin::{Embedded, Settings};
 /// How long one address of a name may take to answer before the next is tried.
 const ADDRESS_PATIENCE: Duration = Duration::from_secs(3);
 
+/// The variable in which GitHub Actions names the file for a step's summary.
+pub(super) const GITHUB_STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
 /// A load command, resolved.
 pub struct Invocation {
     /// What to do.
@@ -31,6 +35,8 @@ pub struct Invocation {
     pub origins: Origins,
     /// Print the plan and send nothing.
     pub dry_run: bool,
+    /// A file of GitHub Actions to which the report is added as Markdown.
+    pub github_summary: Option<PathBuf>,
 }
 
 /// Runs it and returns the exit code.
@@ -42,6 +48,7 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         mut plan,
         origins,
         dry_run,
+        github_summary,
     } = invocation;
     if dry_run {
         return written(print_plan(&plan, &origins, &mut std::io::stdout().lock()));
@@ -82,10 +89,21 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         return Ok(exit::INTERRUPTED);
     };
     let files = report::write(&report, &plan.output.files);
+    if let Some(path) = &github_summary {
+        summarise(&report, path, &mut stderr);
+    }
     // A result that cannot be kept is at least shown.
     print_result(&plan, &report, files.as_deref().unwrap_or_default())?;
     files?;
     Ok(report.verdict.exit_code)
+}
+
+/// Adds the report to the summary of the GitHub Actions step. The run is what it is, with or without: a failure is only said.
+fn summarise(report: &Report, path: &Path, stderr: &mut impl Write) {
+    if let Err(error) = report::append_markdown(report, path) {
+        // Nothing is left to do if standard error is closed.
+        let _ = writeln!(stderr, "warning: {GITHUB_STEP_SUMMARY}: {error}");
+    }
 }
 
 /// Sends the load and judges what came of it; `None` if the user stopped it before it began.
@@ -227,7 +245,7 @@ pub(super) fn start_standin(settings: Settings) -> Result<(Url, Embedded)> {
     Ok((url, standin))
 }
 
-fn print_result(plan: &Plan, report: &Report, files: &[std::path::PathBuf]) -> Result<()> {
+fn print_result(plan: &Plan, report: &Report, files: &[PathBuf]) -> Result<()> {
     let style = Style::new(plan.output.color && std::io::stdout().is_terminal());
     let text = if plan.output.quiet {
         table::verdict_lines(report, files, style)
@@ -238,7 +256,7 @@ fn print_result(plan: &Plan, report: &Report, files: &[std::path::PathBuf]) -> R
 }
 
 /// A reader that left (`krush … | head`) has seen what it wanted: that is success.
-fn written(result: std::io::Result<()>) -> Result<u8> {
+pub(super) fn written(result: std::io::Result<()>) -> Result<u8> {
     match result {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::stdout(error)),
         _ => Ok(exit::PASS),

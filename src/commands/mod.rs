@@ -3,12 +3,13 @@
 mod interrupt;
 mod limits;
 pub mod load;
+pub mod pages;
 pub mod prepare;
 mod progress;
 pub mod selftest;
 pub mod serve;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::{Cli, Command, LoadArgs};
 use crate::error::{Error, Result};
@@ -27,6 +28,8 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Run(args) => run(read_scenario(&args.file)?, args.load),
         Command::Serve(args) => serve::serve(&args),
         Command::Selftest(args) => selftest::selftest(&args),
+        Command::Completions(args) => pages::completions(&args),
+        Command::Man(args) => pages::man(&args),
     }
 }
 
@@ -54,7 +57,14 @@ fn run(scenario: Scenario, args: LoadArgs) -> Result<u8> {
         plan,
         origins,
         dry_run: args.dry_run,
+        github_summary: github_summary(),
     })
+}
+
+/// The file in which GitHub Actions collects what a step has to say, if krush runs in one.
+fn github_summary() -> Option<PathBuf> {
+    let path = std::env::var_os(load::GITHUB_STEP_SUMMARY)?;
+    (!path.is_empty()).then(|| path.into())
 }
 
 fn read_scenario(path: &Path) -> Result<Scenario> {

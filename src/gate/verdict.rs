@@ -50,6 +50,20 @@ impl Outcome {
         }
     }
 
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Threshold => "threshold",
+            Self::Regression => "regression",
+            Self::Inconclusive => "inconclusive",
+            Self::Void => "void",
+            Self::Integrity => "integrity",
+            Self::Target => "target",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
     fn headline(self) -> &'static str {
         match self {
             Self::Pass => "PASS",

@@ -16,6 +16,17 @@ pub enum TargetKind {
     StandInKafka,
 }
 
+impl TargetKind {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RestProxy => "rest-proxy",
+            Self::StandIn => "stand-in",
+            Self::StandInKafka => "stand-in-kafka",
+        }
+    }
+}
+
 /// What was learned about the target before the clock started.
 #[derive(Debug, Clone)]
 pub struct TargetFacts {

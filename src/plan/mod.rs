@@ -435,7 +435,7 @@ pub struct Reference {
 /// Where results go.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// Files to write, format by extension (`.json`, `.md`). Empty: `results/TIME-SCENARIO.json`.
+    /// Files to write, format by extension (`.json`, `.md`, `.xml`). Empty: `results/TIME-SCENARIO.json`.
     pub files: Vec<PathBuf>,
     /// No progress, no table; verdict line and errors only.
     pub quiet: bool,

@@ -242,9 +242,9 @@ fn output(settings: &Overrides, origins: &Origins) -> Result<Output> {
     let files = settings.output.clone().unwrap_or_default();
     for file in &files {
         let extension = file.extension().and_then(|extension| extension.to_str());
-        if !matches!(extension, Some("json" | "md")) {
+        if !matches!(extension, Some("json" | "md" | "xml")) {
             let message = format!("`{}` has no known extension", file.display());
-            let hint = "the format follows the extension: .json or .md";
+            let hint = "the format follows the extension: .json, .md or .xml";
             return Err(origins.error("output", &message, hint));
         }
     }

@@ -1,7 +1,8 @@
-//! What is said about a run: the [`Report`], and table, JSON and Markdown as pure functions of it.
+//! What is said about a run: the [`Report`], and table, JSON, Markdown and JUnit XML as pure functions of it.
 
 mod build;
 mod json;
+mod junit;
 mod latencies;
 mod machine;
 mod markdown;
@@ -15,13 +16,16 @@ mod write;
 
 pub use build::build;
 pub use json::json;
+pub use junit::junit;
 pub use markdown::markdown;
 pub use model::*;
 pub use style::Style;
-pub use write::{check_outputs, write};
+pub use write::{append_markdown, check_outputs, write};
 
 pub use crate::measure::{Distribution, Summary, TargetFacts, TargetKind};
 
+#[cfg(test)]
+mod junit_tests;
 #[cfg(test)]
 mod promises;
 #[cfg(test)]

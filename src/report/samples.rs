@@ -187,7 +187,7 @@ pub(super) fn several() -> Fixture {
 }
 
 /// Nothing listened any more when the clock started; by time, without reference figures, with keys.
-fn gone() -> Fixture {
+pub(super) fn gone() -> Fixture {
     let mut fixture = Fixture::new();
     fixture.nothing_sent();
     fixture.measured.targets[0].latency_bounds.clear();

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{Report, json, markdown};
+use super::{Report, json, junit, markdown};
 use crate::error::{Error, Result};
 
 /// Where results go if no file is named.
@@ -29,6 +29,20 @@ pub fn write(report: &Report, files: &[PathBuf]) -> Result<Vec<PathBuf>> {
         }
     }
     failed.map_or_else(|| Ok(files.to_vec()), Err)
+}
+
+/// Adds the report as Markdown to a file that collects those of several runs, a blank line between them.
+///
+/// # Errors
+/// Names the path that could not be written.
+pub fn append_markdown(report: &Report, path: &Path) -> Result<()> {
+    let append = || {
+        let mut file = fs::File::options().append(true).create(true).open(path)?;
+        let between = if file.metadata()?.len() > 0 { "\n" } else { "" };
+        // In one piece, so that runs side by side do not mix.
+        file.write_all(format!("{between}{}", markdown(report)).as_bytes())
+    };
+    append().map_err(|source| output_error(path, source))
 }
 
 /// Finds out before the load starts whether [`write()`] will be able to.
@@ -62,6 +76,7 @@ fn output_error(path: &Path, source: io::Error) -> Error {
 enum Format {
     Json,
     Markdown,
+    JUnit,
 }
 
 impl Format {
@@ -70,12 +85,13 @@ impl Format {
         match extension.map(str::to_ascii_lowercase).as_deref() {
             Some("json") => Ok(Self::Json),
             Some("md") => Ok(Self::Markdown),
+            Some("xml") => Ok(Self::JUnit),
             _ => Err(Error::Usage {
                 message: format!(
                     "--output: no format goes by the ending of `{}`",
                     path.display()
                 ),
-                hint: Some("end the name in .json or .md".to_owned()),
+                hint: Some("end the name in .json, .md or .xml".to_owned()),
             }),
         }
     }
@@ -84,6 +100,7 @@ impl Format {
         match self {
             Self::Json => json(report),
             Self::Markdown => markdown(report),
+            Self::JUnit => junit(report),
         }
     }
 }
@@ -197,14 +214,29 @@ mod tests {
     #[test]
     fn the_format_goes_by_the_ending_and_old_files_are_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let files = ["a.json", "b.MD"].map(|name| folder.path().join(name));
+        let files = ["a.json", "b.MD", "c.xml"].map(|name| folder.path().join(name));
         fs::write(&files[0], "old").unwrap();
         check_outputs(&files).unwrap();
         assert_eq!(fs::read_to_string(&files[0]).unwrap(), "old");
         assert_eq!(write(&report(), &files).unwrap(), files);
         assert_eq!(fs::read_to_string(&files[0]).unwrap(), json(&report()));
         assert_eq!(fs::read_to_string(&files[1]).unwrap(), markdown(&report()));
-        assert_eq!(names(folder.path()), ["a.json", "b.MD"]);
+        assert_eq!(fs::read_to_string(&files[2]).unwrap(), junit(&report()));
+        assert_eq!(names(folder.path()), ["a.json", "b.MD", "c.xml"]);
+    }
+
+    #[test]
+    fn reports_add_up_in_a_file_that_collects_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary.md");
+        append_markdown(&report(), &path).unwrap();
+        let one = markdown(&report());
+        assert_eq!(fs::read_to_string(&path).unwrap(), one);
+        append_markdown(&report(), &path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{one}\n{one}"));
+        let error = append_markdown(&report(), folder.path()).unwrap_err();
+        let named = folder.path().display().to_string();
+        assert!(error.to_string().contains(&named), "{error}");
     }
 
     #[test]
@@ -232,7 +264,7 @@ mod tests {
         ];
         assert!(good.exists(), "the other files are written all the same");
         insta::assert_snapshot!(lines.join("\n"), @r"
-        2 --output: no format goes by the ending of `FOLDER/run.xlsx` [end the name in .json or .md]
+        2 --output: no format goes by the ending of `FOLDER/run.xlsx` [end the name in .json, .md or .xml]
         2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [make the folder writable, or name another path with --output]
         2 cannot write FOLDER/dir.json: is a directory [make the folder writable, or name another path with --output]
         2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [make the folder writable, or name another path with --output]

@@ -138,14 +138,16 @@ fn help_lists_the_commands() {
     Usage: krush <COMMAND>
 
     Commands:
-      basic      First look: 1,000 small records, 10 connections, batches of 10
-      optimized  Large batches: 50,000 small records, 500 connections, batches of 1,000
-      extreme    The most: 100,000 small records, 500 connections, batches of 1,000
-      64kb       Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
-      run        Run a scenario file
-      serve      Serve the built-in stand-in proxy on a port of its own
-      selftest   Run krush against servers that lie, and show that its figures do not
-      help       Print this message or the help of the given subcommand(s)
+      basic        First look: 1,000 small records, 10 connections, batches of 10
+      optimized    Large batches: 50,000 small records, 500 connections, batches of 1,000
+      extreme      The most: 100,000 small records, 500 connections, batches of 1,000
+      64kb         Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
+      run          Run a scenario file
+      serve        Serve the built-in stand-in proxy on a port of its own
+      selftest     Run krush against servers that lie, and show that its figures do not
+      completions  Print the script that completes krush's command line in a shell
+      man          Print a manual page, or write all of them into a folder
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help
@@ -155,6 +157,29 @@ fn help_lists_the_commands() {
     15 target unreachable, 130 interrupted; 11, 12 and 14 are reserved.
     --- stderr
     ");
+}
+
+#[test]
+fn the_version_is_one_word_or_says_what_is_in_the_build() {
+    assert_eq!(
+        krush(&["-V"]),
+        "code: 0\n--- stdout\nkrush 0.1.0\n--- stderr\n"
+    );
+    let features = if cfg!(feature = "kafka") {
+        "kafka"
+    } else {
+        "none"
+    };
+    // Set where the tests are built, as in the program.
+    let commit = option_env!("KRUSH_COMMIT").unwrap_or_default();
+    let commit = match commit {
+        "" => String::new(),
+        commit => format!("commit: {commit}\n"),
+    };
+    assert_eq!(
+        krush(&["--version"]),
+        format!("code: 0\n--- stdout\nkrush 0.1.0\nfeatures: {features}\n{commit}--- stderr\n")
+    );
 }
 
 #[test]
@@ -241,8 +266,8 @@ fn help_of_a_load_command_names_units_and_defaults() {
           --gate                   Fail below the scenario's reference figures [env: KRUSH_GATE]
 
     Output:
-      -o, --output <FILE>  Result file, .json or .md; repeatable [default: results/TIME-SCENARIO.json]
-                           [env: KRUSH_OUTPUT]
+      -o, --output <FILE>  Result file, .json, .md or .xml (JUnit); repeatable [default:
+                           results/TIME-SCENARIO.json] [env: KRUSH_OUTPUT]
       -q, --quiet          No progress and no table: verdict line and errors only [env: KRUSH_QUIET]
           --no-color       No colour; so does a variable NO_COLOR that is not empty [env:
                            KRUSH_NO_COLOR]
@@ -808,7 +833,7 @@ fn a_body_or_a_result_that_makes_no_sense() {
     --- stdout
     --- stderr
     error: --output: `result.xlsx` has no known extension
-    hint: the format follows the extension: .json or .md
+    hint: the format follows the extension: .json, .md or .xml
     ");
 }
 

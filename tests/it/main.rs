@@ -1,7 +1,10 @@
 //! One integration binary; a module a topic.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod ci;
 mod cli;
+mod completions;
+mod evolution;
 mod faults;
 mod instructions;
 #[cfg(feature = "kafka")]
@@ -12,6 +15,8 @@ mod pages;
 mod selftest;
 #[path = "../served.rs"]
 mod served;
+#[cfg(all(feature = "kafka", unix))]
+mod stack;
 mod standin;
 
 use served::krush;

@@ -93,3 +93,48 @@ fn runs_of_the_page_whose_counts_cannot_differ_come_out_as_shown() {
         }
     }
 }
+
+/// A page with blocks that are a kept report as krush prints it, each below a comment that names the report.
+const PAGES: [&str; 1] = ["README.md"];
+const MARK: &str = "<!-- as krush prints ";
+
+fn in_repo(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// The page with each such block made anew, and the number of them.
+fn with_reports(page: &str) -> (String, usize) {
+    let mut parts = page.split(MARK);
+    let mut made = parts.next().unwrap_or_default().to_owned();
+    let mut blocks = 0;
+    for part in parts {
+        let (name, rest) = part
+            .split_once(" -->\n\n```\n")
+            .expect("NAME, then a block");
+        let (_, after) = rest.split_once("\n```\n").expect("the block's end");
+        let text = std::fs::read(in_repo(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let report: krush::report::Report = serde_json::from_slice(&text).unwrap();
+        let plain = krush::report::Style::plain();
+        let shown = krush::report::table::render(&report, &[name.into()], plain);
+        made.push_str(&format!(
+            "{MARK}{name} -->\n\n```\n{}\n```\n{after}",
+            shown.trim_end()
+        ));
+        blocks += 1;
+    }
+    (made, blocks)
+}
+
+#[test]
+fn results_on_pages_are_reports_that_are_kept() {
+    for name in PAGES {
+        let page = std::fs::read_to_string(in_repo(name)).unwrap();
+        let (made, blocks) = with_reports(&page);
+        assert!(blocks > 0, "{name} shows none");
+        if std::env::var_os("KRUSH_UPDATE_PAGES").is_some() {
+            std::fs::write(in_repo(name), &made).unwrap();
+        } else {
+            assert_eq!(page, made, "{name}: KRUSH_UPDATE_PAGES=1 writes it anew");
+        }
+    }
+}

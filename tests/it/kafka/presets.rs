@@ -10,8 +10,6 @@ use serde_json::Value;
 
 use super::{broker, topic_name, variable};
 
-const KRUSH: &str = env!("CARGO_BIN_EXE_krush");
-
 /// `krush serve --kafka` as a process of its own, stopped when dropped.
 struct Server {
     child: Child,
@@ -20,7 +18,7 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let mut child = Command::new(KRUSH)
+        let mut child = crate::krush()
             .args(["serve", "--port", "0", "--kafka", &broker()])
             .args(["--kafka-version", "4.3.1"])
             .stdin(Stdio::null())
@@ -185,7 +183,7 @@ fn check(preset: &Preset, server: &Server) {
     let file = folder.path().join("report.json");
     let topic = topic_name(preset.name);
     let began = now_ms();
-    let output = Command::new(KRUSH)
+    let output = crate::krush()
         .args([preset.name, "--url", &server.url, "--topic", &topic])
         .arg("--output")
         .arg(&file)
@@ -277,7 +275,7 @@ fn no_broker_is_exit_15_with_the_address() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap().to_string();
     drop(free);
-    let output = Command::new(KRUSH)
+    let output = crate::krush()
         .args(["serve", "--port", "0", "--kafka", &address])
         .stdin(Stdio::null())
         .output()

@@ -1,0 +1,211 @@
+//! The report as JUnit XML, for CI servers: the verdict, every threshold and every check of validity is a test case.
+//!
+//! Nothing is green that krush does not vouch for: the case `verdict` fails whenever the exit code is not 0, and a threshold
+//! that was not judged is skipped, never passed.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
+
+use super::Report;
+use super::text;
+use super::words::{
+    bounded, failures_by_weight, fault_words, load_words, records_ledger, requests_ledger,
+    server_words, stand_in_words, topic_words,
+};
+use crate::gate::{Check, Outcome, ThresholdResult};
+use crate::units::{self, counted};
+
+/// JUnit XML with a newline at the end; one suite, `krush.SCENARIO`.
+pub fn junit(report: &Report) -> String {
+    let time = Duration::from_secs_f64(report.elapsed_secs.clamp(0.0, 1e9));
+    let name = format!("krush.{}", clean(&report.plan.scenario));
+    let mut suite = TestSuite::new(&name);
+    suite.add_properties(properties(report));
+    let mut last_word = case("verdict", &name, verdict(report));
+    // CI servers add up the times of the cases: the run is in one of them.
+    last_word.set_time(time);
+    if report.verdict.exit_code == 0 && !report.verdict.reasons.is_empty() {
+        let mut said = vec![report.verdict.headline.clone()];
+        said.extend(report.verdict.reasons.clone());
+        last_word.set_system_out(lines(&said));
+    }
+    suite.add_test_case(last_word);
+    // An expression says when the run fails, and so does the group it is shown in.
+    let group = format!("{name}.fails_if");
+    suite.add_test_cases(report.thresholds.iter().map(|threshold| {
+        let status = threshold_status(report.verdict.outcome, threshold);
+        case(&threshold.expression, &group, status)
+    }));
+    let group = format!("{name}.validity");
+    let checks = report.validity.checks.iter();
+    suite.add_test_cases(checks.map(|check| case(&check.name, &group, check_status(check))));
+    let remarks = remarks(report);
+    if !remarks.is_empty() {
+        suite.set_system_out(lines(&remarks));
+    }
+    suite.set_time(time);
+    // A date that is none, in a report of somebody else's making, is left out.
+    suite.timestamp = report.started_at.parse().ok();
+
+    let mut document = quick_junit::Report::new("krush");
+    document.set_time(time);
+    document.timestamp = suite.timestamp;
+    document.add_test_suite(suite);
+    document
+        .to_string()
+        .expect("it is written to memory, and its texts hold nothing that XML cannot")
+}
+
+/// One line of characters that XML can hold: it has no control characters, and neither of these two.
+fn clean(text: &str) -> String {
+    text::clean(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
+}
+
+fn lines(all: &[String]) -> String {
+    let lines: Vec<String> = all.iter().map(|line| clean(line)).collect();
+    lines.join("\n")
+}
+
+fn case(name: &str, group: &str, status: TestCaseStatus) -> TestCase {
+    let mut case = TestCase::new(clean(name), status);
+    case.set_classname(group);
+    case.set_time(Duration::ZERO);
+    case
+}
+
+/// A failure or an error: one line for the overview, and what to read when it is opened.
+fn bad(kind: NonSuccessKind, of: &str, message: &str, text: &[String]) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_type(of).set_message(clean(message));
+    status.set_description(lines(text));
+    status
+}
+
+/// Whatever ends the program with a code other than 0 is not green: a failure was judged and found wanting, an error could
+/// not be judged.
+fn verdict(report: &Report) -> TestCaseStatus {
+    let verdict = &report.verdict;
+    if verdict.exit_code == 0 && verdict.outcome == Outcome::Pass {
+        return TestCaseStatus::success();
+    }
+    let kind = match verdict.outcome {
+        Outcome::Pass | Outcome::Threshold | Outcome::Regression | Outcome::Integrity => {
+            NonSuccessKind::Failure
+        }
+        Outcome::Inconclusive | Outcome::Void | Outcome::Target | Outcome::Interrupted => {
+            NonSuccessKind::Error
+        }
+    };
+    let message = format!("{} (exit {})", verdict.headline, verdict.exit_code);
+    bad(kind, verdict.outcome.name(), &message, &verdict.reasons)
+}
+
+fn threshold_status(outcome: Outcome, threshold: &ThresholdResult) -> TestCaseStatus {
+    let ThresholdResult {
+        expression, saw, ..
+    } = threshold;
+    if let Some(why) = not_judged(outcome) {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(clean(&format!("not judged: {why}; saw {saw}")));
+        return status;
+    }
+    if threshold.passed {
+        return TestCaseStatus::success();
+    }
+    let mut text = vec![format!("the run fails if {expression}: saw {saw}")];
+    text.extend(threshold.reason.clone());
+    bad(
+        NonSuccessKind::Failure,
+        "threshold",
+        &format!("saw {saw}"),
+        &text,
+    )
+}
+
+/// Why a run with this outcome has no thresholds that were met.
+fn not_judged(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Void => Some("the run is void"),
+        Outcome::Target => Some("the target was gone"),
+        Outcome::Interrupted => Some("the run was interrupted"),
+        Outcome::Pass
+        | Outcome::Threshold
+        | Outcome::Regression
+        | Outcome::Inconclusive
+        | Outcome::Integrity => None,
+    }
+}
+
+fn check_status(check: &Check) -> TestCaseStatus {
+    if check.passed {
+        return TestCaseStatus::success();
+    }
+    let message = format!("saw {}, wanted {}", check.saw, check.wanted);
+    let text = [
+        format!("saw: {}", check.saw),
+        format!("wanted: {}", check.wanted),
+        format!("hint: {}", check.hint),
+    ];
+    bad(NonSuccessKind::Error, "void", &message, &text)
+}
+
+/// The main figures, and what they are figures of.
+fn properties(report: &Report) -> Vec<Property> {
+    let (summary, target) = (&report.summary, &report.target);
+    let percentile = |key: &str, us: Option<u64>| match us {
+        None => "-".to_owned(),
+        Some(us) => bounded(units::latency(us), summary.is_lower_bound(key)),
+    };
+    let mut properties = vec![
+        ("outcome", report.verdict.outcome.name().to_owned()),
+        ("exit_code", report.verdict.exit_code.to_string()),
+        ("target_kind", target.kind.name().to_owned()),
+        ("target_server", server_words(target)),
+        ("target_urls", target.urls.join(", ")),
+    ];
+    let notes = [stand_in_words(target), fault_words(target)];
+    properties.extend(
+        notes
+            .into_iter()
+            .flatten()
+            .map(|note| ("target_note", note)),
+    );
+    properties.extend([
+        ("topic", topic_words(target)),
+        ("load", load_words(&report.plan).join(", ")),
+        ("records_per_sec", format!("{:.1}", summary.records_per_sec)),
+        ("p50", percentile("p50", summary.latency_us.p50)),
+        ("p95", percentile("p95", summary.latency_us.p95)),
+        ("p99", percentile("p99", summary.latency_us.p99)),
+        ("success", units::percent(summary.success_ratio)),
+        ("records", records_ledger(report).join("; ")),
+        ("requests", requests_ledger(report).join("; ")),
+        ("krush_version", report.tool.version.clone()),
+    ]);
+    properties
+        .into_iter()
+        .map(|(name, value)| Property::new(name, clean(&value)))
+        .collect()
+}
+
+/// What a reader of the figures must know, a line each: no REST Proxy, warnings, failures.
+fn remarks(report: &Report) -> Vec<String> {
+    let notes = [stand_in_words(&report.target), fault_words(&report.target)];
+    let notes = notes.into_iter().flatten();
+    let warnings = report.warnings.iter();
+    let failures = failures_by_weight(report).into_iter().map(|row| {
+        let requests = counted(row.requests, "request", "requests");
+        let records = counted(row.records, "record", "records");
+        let line = format!("failure: {}: {requests}, {records}", row.kind.name());
+        match &*row.sample {
+            "" => line,
+            sample => format!("{line}: {sample}"),
+        }
+    });
+    notes
+        .map(|note| format!("target: {note}"))
+        .chain(warnings.map(|warning| format!("warning: {warning}")))
+        .chain(failures)
+        .collect()
+}
