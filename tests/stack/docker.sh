@@ -193,7 +193,7 @@ part_image() {
         --add-host "elsewhere:$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$name")" \
         $image basic --url http://elsewhere:8082 --quiet
     check "krush runs read-only and without capabilities" run_image --network krush-names --read-only --cap-drop ALL \
-        --tmpfs /work/results:uid=65532 $image basic --url http://some-proxy:8082 --quiet
+        --tmpfs /data/results:uid=65532 $image basic --url http://some-proxy:8082 --quiet
     began=$SECONDS
     check "docker stop ends krush in the container" docker stop "$name"
     check "docker stop does not have to kill: exit code 0, within 5 s" \
