@@ -19,6 +19,8 @@ engine_obstacle() {
         echo "needs root, for a network namespace and dockerd"
     elif ! unshare --net --mount true 2>/dev/null; then
         echo "no new namespaces are allowed here"
+    elif ! mkdir -p "$cache"; then
+        echo "cannot write into target"
     elif ! engine_tools; then
         echo "missing, and not to be installed here: ${missing[*]} ($cache/apt.log)"
     elif ! compose_v2; then
@@ -83,10 +85,13 @@ engine_start() {
     engine_net=${engine_run##*/}
     export DOCKER_HOST=unix://$engine_run/docker.sock
     export DOCKER_CONFIG=$cache/docker
-    ip netns add "$engine_net"
-    ip -n "$engine_net" link set lo up
-    # Not by inside(): its process would be a shell, and dockerd a child of that.
-    nsenter --net="/run/netns/$engine_net" -- unshare --mount dockerd \
+    unset DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH
+    ip netns add "$engine_net" && ip -n "$engine_net" link set lo up || return 1
+    # Not by inside(): its process would be a shell, and dockerd a child of that. The engine of the machine, if it has one,
+    # has a containerd there that is not to be found.
+    # shellcheck disable=SC2016 # for the inner shell
+    nsenter --net="/run/netns/$engine_net" -- unshare --mount sh -c '
+        mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && exec dockerd "$@"' dockerd \
         --data-root "$cache/engine" --exec-root "$engine_run/exec" \
         -H "$DOCKER_HOST" -p "$engine_run/docker.pid" \
         >"$engine_run/dockerd.log" 2>&1 </dev/null {engine_lock}>&- &

@@ -3,8 +3,8 @@
 # compose file stays as it is, but made of a Debian tree, Kafka's jars and krush (tests/stack/images). What is heavy is
 # kept in $cache, and in the engine's own build cache.
 #
-# Wants $root, $cache, say(), and stack/kafka.sh with kafka_libs set.
-# shellcheck disable=SC2154 # root, cache, kafka_libs
+# Wants $root, $cache, say(), do_run(), and stack/kafka.sh with kafka_libs set.
+# shellcheck disable=SC2154 # root, run, cache, kafka_libs
 
 build_log=$cache/build.log
 base_image=krush-test/base
@@ -61,10 +61,10 @@ vendor() {
 
 build_images() {
     local shared=$root/tests/stack/images
+    do_run docker compose --profile '*' config --images
     mapfile -t images < <(
-        cd "$root" || exit
-        docker compose --profile '*' config --images | sort -u
-        sed -n 's/^FROM \(rust:[^ ]*\).*/\1/p' docker/Dockerfile
+        sort -u "$run/out"
+        sed -n 's/^FROM \(rust:[^ ]*\).*/\1/p' "$root/docker/Dockerfile"
     )
     base
     kafka_fetch
