@@ -77,7 +77,7 @@ parse_stack_options() {
 }
 
 # stored NAME: what the last start noted.
-stored() { sed -n "s/^$1=//p" "$state_file" 2>/dev/null || :; }
+stored() { tr -d '\r' 2>/dev/null <"$state_file" | sed -n "s/^$1=//p" || :; }
 
 # settle COMMAND: everything that can be set: options, then the environment, then .env, then the tuning profile, then
 # defaults. A start chooses the profile anew; the other commands are about the stack as it was started.
@@ -258,8 +258,13 @@ clean() {
 find_runner() {
     runner=()
     if [[ -n ${KRUSH:-} ]]; then
-        [[ -x $KRUSH ]] || die 2 "KRUSH=$KRUSH is no program"
-        runner=("$KRUSH")
+        # As an absolute path: it is named from where the caller is, and run from where the script is.
+        case $KRUSH in
+        /*) runner=("$KRUSH") ;;
+        */*) runner=("$PWD/$KRUSH") ;;
+        *) runner=("$(command -v "$KRUSH" || printf '%s' "$PWD/$KRUSH")") ;;
+        esac
+        [[ -x ${runner[0]} ]] || die 2 "KRUSH=$KRUSH is no program"
     elif [[ -x $root/target/release/krush ]]; then
         runner=("$root/target/release/krush")
     elif command -v krush >/dev/null 2>&1; then

@@ -62,50 +62,52 @@ fn time(us: f64) -> String {
     }
 }
 
+/// A step's row: its name, the shape of its load, and the figures of its reports beside those of the first step.
+fn row(name: &str, reports: &[Value], first: f64) -> String {
+    let report = &reports[0];
+    let (low, rate, high) = spread(reports, "/summary/records_per_sec");
+    let latency = |which| time(spread(reports, &format!("/summary/latency_us/{which}")).1);
+    let (step, words) = name.split_once('-').unwrap();
+    format!(
+        "| {} {} | {} | {} | {} | {} ({} to {}) | {:.1} | {} | {} |\n",
+        step.trim_start_matches('0'),
+        words.replace('-', " "),
+        grouped(number(report, "/plan/load/batch_size")),
+        number(report, "/plan/load/concurrency"),
+        number(report, "/target/partitions"),
+        grouped(rate),
+        grouped(low),
+        grouped(high),
+        rate / first,
+        latency("p50"),
+        latency("p95"),
+    )
+}
+
 fn table() -> String {
     let steps = steps();
-    let first = spread(&steps["01-one-record"], "/summary/records_per_sec").1;
-    let mut out = String::from(
-        "| step | records a request | connections | partitions | records/s, middle (lowest to highest) | × step 1 | P50 | P95 |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
-    );
-    for (name, reports) in &steps {
-        let report = &reports[0];
-        let (low, rate, high) = spread(reports, "/summary/records_per_sec");
-        let latency = |which| time(spread(reports, &format!("/summary/latency_us/{which}")).1);
-        let (step, words) = name.split_once('-').unwrap();
-        out.push_str(&format!(
-            "| {} {} | {} | {} | {} | {} ({} to {}) | {:.1} | {} | {} |\n",
-            step.trim_start_matches('0'),
-            words.replace('-', " "),
-            grouped(number(report, "/plan/load/batch_size")),
-            number(report, "/plan/load/concurrency"),
-            number(report, "/target/partitions"),
-            grouped(rate),
-            grouped(low),
-            grouped(high),
-            rate / first,
-            latency("p50"),
-            latency("p95"),
-        ));
-    }
-    let machine = &steps["01-one-record"][0]["machine"];
-    let rounds = steps["01-one-record"].len();
-    out.push_str(&format!(
-        "\n{rounds} rounds of {} s a step after {} s of warm-up; {}, {} CPUs ({}), {} {}.\n",
-        number(report_of(&steps), "/plan/load/duration_secs"),
-        number(report_of(&steps), "/plan/load/warmup_secs"),
-        report_of(&steps)["target"]["server"].as_str().unwrap(),
+    let of_first = &steps["01-one-record"];
+    let first = spread(of_first, "/summary/records_per_sec").1;
+    let head = "| step | records a request | connections | partitions | records/s, middle (lowest to highest) | × step 1 | P50 | P95 |\n\
+                | --- | --- | --- | --- | --- | --- | --- | --- |\n";
+    let rows: String = steps
+        .iter()
+        .map(|(name, reports)| row(name, reports, first))
+        .collect();
+    let report = &of_first[0];
+    let machine = &report["machine"];
+    let foot = format!(
+        "\n{} rounds of {} s a step after {} s of warm-up; {}, {} CPUs ({}), {} {}.\n",
+        of_first.len(),
+        number(report, "/plan/load/duration_secs"),
+        number(report, "/plan/load/warmup_secs"),
+        report["target"]["server"].as_str().unwrap(),
         machine["cpus"],
         machine["cpu_model"].as_str().unwrap_or("model not known"),
         machine["os"].as_str().unwrap(),
         machine["kernel"].as_str().unwrap_or_default(),
-    ));
-    out
-}
-
-fn report_of(steps: &BTreeMap<String, Vec<Value>>) -> &Value {
-    &steps["01-one-record"][0]
+    );
+    format!("{head}{rows}{foot}")
 }
 
 #[test]

@@ -116,10 +116,8 @@ fn with_reports(page: &str) -> (String, usize) {
         let report: krush::report::Report = serde_json::from_slice(&text).unwrap();
         let plain = krush::report::Style::plain();
         let shown = krush::report::table::render(&report, &[name.into()], plain);
-        made.push_str(&format!(
-            "{MARK}{name} -->\n\n```\n{}\n```\n{after}",
-            shown.trim_end()
-        ));
+        let shown = shown.trim_end();
+        made.extend([MARK, name, " -->\n\n```\n", shown, "\n```\n", after]);
         blocks += 1;
     }
     (made, blocks)

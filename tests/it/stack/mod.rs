@@ -178,7 +178,7 @@ impl Stack {
 
     /// Waits until the topic has more records than these.
     fn await_more_records(&self, topic: &str, than: u64) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while self.records(topic) <= than {
             assert!(Instant::now() < deadline, "no record arrives in {topic}");
         }
