@@ -8,7 +8,6 @@
 
 compose_version=v2.40.3
 engine_run=
-engine_net=
 engine_pid=
 
 # Prints why no engine can start here; nothing if one can.
@@ -71,7 +70,7 @@ compose_v2() {
 }
 
 # Runs a command where the engine's published ports are.
-inside() { nsenter --net="/run/netns/$engine_net" -- "$@"; }
+inside() { nsenter --net="/proc/$engine_pid/ns/net" -- "$@"; }
 
 # By the shell's own list of running jobs: `kill -0` succeeds on a zombie too.
 engine_alive() { [[ -n $engine_pid && " $(jobs -pr | tr '\n' ' ')" == *" $engine_pid "* ]]; }
@@ -82,16 +81,16 @@ engine_start() {
     flock --nonblock "$engine_lock" || die "another run uses the engine in $cache/engine"
     # Not below $cache: the path of a socket has at most 107 characters.
     engine_run=$(mktemp -d "${TMPDIR:-/tmp}/krush-engine.XXXXXX")
-    engine_net=${engine_run##*/}
     export DOCKER_HOST=unix://$engine_run/docker.sock
     export DOCKER_CONFIG=$cache/docker
     unset DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH
-    ip netns add "$engine_net" && ip -n "$engine_net" link set lo up || return 1
-    # Not by inside(): its process would be a shell, and dockerd a child of that. The engine of the machine, if it has one,
-    # has a containerd there that is not to be found.
+    # dockerd takes the place of this process; its namespaces have no names and end with it. The containerd of the
+    # machine's own engine, if it has one, is not to be found.
     # shellcheck disable=SC2016 # for the inner shell
-    nsenter --net="/run/netns/$engine_net" -- unshare --mount sh -c '
-        mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && exec dockerd "$@"' dockerd \
+    unshare --net --mount sh -euc 'ip link set lo up
+        mkdir -p /run/containerd
+        mount -t tmpfs tmpfs /run/containerd
+        exec dockerd "$@"' dockerd \
         --data-root "$cache/engine" --exec-root "$engine_run/exec" \
         -H "$DOCKER_HOST" -p "$engine_run/docker.pid" \
         >"$engine_run/dockerd.log" 2>&1 </dev/null {engine_lock}>&- &
@@ -104,17 +103,24 @@ engine_start() {
         fi
         sleep 0.2
     done
+    # Of a run that was killed.
+    engine_clear
 }
 
-# Takes down all containers, the engine, its namespaces. Runs in a trap: nothing here may end the script.
+# No container, volume or network is left, and no image without a name; those with one and the build cache stay.
+engine_clear() {
+    {
+        docker ps --all --quiet | xargs -r docker rm --force
+        docker volume ls --quiet | xargs -r docker volume rm
+        docker network prune --force
+        docker image prune --force
+    } >/dev/null 2>&1 || :
+}
+
+# Takes down all containers, the engine and with it its namespaces. Runs in a trap: nothing here may end the script.
 engine_stop() {
-    local container
     if [[ -n $engine_pid ]]; then
-        for container in $(docker ps --all --quiet 2>/dev/null); do
-            docker rm --force --volumes "$container" >/dev/null 2>&1 || :
-        done
-        docker volume prune --force >/dev/null 2>&1 || :
-        docker network prune --force >/dev/null 2>&1 || :
+        engine_clear
         kill "$engine_pid" 2>/dev/null || :
         # It ends its containers and containerd first.
         local deadline=$((SECONDS + 30))
@@ -124,7 +130,6 @@ engine_stop() {
         if engine_alive; then kill -KILL "$engine_pid"; fi
         wait "$engine_pid" 2>/dev/null || :
     fi
-    [[ -z $engine_net ]] || ip netns del "$engine_net" 2>/dev/null || :
     [[ -z $engine_run ]] || rm -rf "$engine_run"
-    engine_pid='' engine_net='' engine_run=''
+    engine_pid='' engine_run=''
 }

@@ -19,7 +19,7 @@ kafka_libs=$root/target/kafka/libs
 all=(image start tests runner page kills failures cluster legacy)
 run=
 part=
-engine_net=
+engine_pid=
 passed=0
 failed=0
 
@@ -78,7 +78,7 @@ do_run() {
     code=0
     (
         cd "$work"
-        exec nsenter --net="/run/netns/$engine_net" -- timeout --kill-after=10 "$limit" \
+        exec nsenter --net="/proc/$engine_pid/ns/net" -- timeout --kill-after=10 "$limit" \
             env -i --default-signal=INT HOME="$run/home" PATH="$PATH" \
             DOCKER_HOST="$DOCKER_HOST" DOCKER_CONFIG="$DOCKER_CONFIG" "$@"
     ) >"$run/out" 2>"$run/err" </dev/null &
@@ -309,7 +309,7 @@ part_tests() {
     kt nonsense
     check "an unknown command: exit code 2, one line" equal "$code $(wc -l <"$run/err")" "2 1"
     # Rates while records arrive.
-    nsenter --net="/run/netns/$engine_net" -- "$krush" basic --duration 10s --output "$run/watched.json" >/dev/null 2>&1 &
+    nsenter --net="/proc/$engine_pid/ns/net" -- "$krush" basic --duration 10s --output "$run/watched.json" >/dev/null 2>&1 &
     watched=$!
     sleep 1
     kt monitor performance-test --samples 3
@@ -420,7 +420,7 @@ part_failures() {
     kt status
     check "status of what is stopped: exit code 15" code_is 15
     # A port that somebody else has.
-    nsenter --net="/run/netns/$engine_net" -- "$krush" serve --port 8081 >/dev/null 2>&1 &
+    nsenter --net="/proc/$engine_pid/ns/net" -- "$krush" serve --port 8081 >/dev/null 2>&1 &
     holder=$!
     until_true 5 inside bash -c ': </dev/tcp/127.0.0.1/8081'
     kt start --docker
