@@ -59,6 +59,8 @@ pub fn man_pages() -> Vec<ManPage> {
     all.map(|about| {
         let name = about.get_display_name().unwrap_or("krush").to_owned();
         let page = Man::new(about)
+            // Pages of the same build are the same; an empty date would make the source one.
+            .date(" ")
             .source(format!("krush {version}"))
             .manual("krush");
         let mut text = Vec::new();
@@ -96,7 +98,7 @@ mod tests {
             };
             assert_eq!(page.file, format!("{title}.1"));
             let version = env!("CARGO_PKG_VERSION");
-            let head = format!(".TH {title} 1 \"\" \"krush {version}\" krush");
+            let head = format!(".TH {title} 1 \" \" \"krush {version}\" krush");
             // `-` stands in two ways in roff.
             let plain = text.replace("\\-", "-");
             assert!(plain.lines().any(|line| line.trim_end() == head), "{plain}");

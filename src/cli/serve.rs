@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
-use crate::standin::Writes;
 use crate::standin::backend::topic_name_is_valid;
+use crate::standin::{ProducerSetting, Writes};
 use crate::units::{ByteSize, parse_duration};
 use crate::wire::Dialect;
 
@@ -80,6 +80,15 @@ pub struct ServeArgs {
         env = "KRUSH_SERVE_KAFKA_VERSION"
     )]
     pub kafka_version: Option<String>,
+    /// Setting of the producer before that Kafka, by Kafka's name, such as linger.ms=20 or compression.type=lz4; repeatable, see docs/kafka-front.md.
+    #[arg(
+        long = "producer",
+        value_name = "NAME=VALUE",
+        requires = "kafka",
+        env = "KRUSH_SERVE_PRODUCER",
+        value_delimiter = ','
+    )]
+    pub producer: Vec<ProducerSetting>,
 }
 
 /// A topic that is there from the start.

@@ -9,7 +9,9 @@ use crate::cli::{ServeArgs, ServedTopic};
 use crate::error::{Error, Result, exit};
 use crate::fault::Faults;
 use crate::standin::backend::{ApiError, NewTopic};
-use crate::standin::{Backend, Memory, Served, Settings, Totals, base_url, serve as run, tls};
+use crate::standin::{
+    Backend, Memory, ProducerSettings, Served, Settings, Totals, base_url, serve as run, tls,
+};
 use crate::units::{counted, grouped};
 
 /// Listens, prints the URL and what it is, runs until Ctrl-C, SIGTERM or a fault that ends it, prints totals.
@@ -17,22 +19,23 @@ use crate::units::{counted, grouped};
 /// # Errors
 /// A port in use, a bad address, an unusable certificate, `--kafka` in a build without it or with no broker behind it.
 pub fn serve(args: &ServeArgs) -> Result<u8> {
-    let settings = settings(args)?;
+    let (settings, producer) = settings(args)?;
     let listener = listen(&args.host, args.port)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::Internal(format!("cannot start a runtime: {error}")))?;
-    runtime.block_on(serve_until_told(args, settings, listener))
+    runtime.block_on(serve_until_told(args, settings, producer, listener))
 }
 
 async fn serve_until_told(
     args: &ServeArgs,
     settings: Settings,
+    producer: ProducerSettings,
     listener: TcpListener,
 ) -> Result<u8> {
     let internal = |error: std::io::Error| Error::Internal(format!("the server failed: {error}"));
-    let (backend, memory) = backend(args, &settings)?;
+    let (backend, memory) = backend(args, &settings, producer)?;
     create(&args.topics, args.partitions, &backend).await?;
     let address = listener.local_addr().map_err(internal)?;
     let url = base_url(address, settings.tls.is_some());
@@ -100,7 +103,7 @@ fn summary(served: &Served, totals: Option<Totals>) -> String {
     }
 }
 
-fn settings(args: &ServeArgs) -> Result<Settings> {
+fn settings(args: &ServeArgs) -> Result<(Settings, ProducerSettings)> {
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(cert), Some(key)) => Some(tls::Server::from_files(
             cert,
@@ -111,21 +114,29 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
     };
     let faults = args.faults.iter().map(|fault| fault.parse());
     let faults = faults.collect::<Result<Faults, String>>();
+    let producer = ProducerSettings {
+        max_block: args.max_block,
+        ..ProducerSettings::default()
+    };
+    let producer = producer.with(&args.producer);
+    let producer = producer.map_err(|why| Error::usage(format!("--producer: {why}")))?;
     let defaults = Settings::default();
-    Ok(Settings {
+    let settings = Settings {
         faults_wait: false,
         dialect: args.dialect,
         auto_create: !args.no_auto_create,
         default_partitions: args.partitions,
         max_memory: args.max_memory,
-        max_block: args.max_block,
+        // `--producer max.block.ms=…` is the more special word for `--max-block`.
+        max_block: producer.max_block,
         request_threads: args.request_threads,
         idle_timeout: args.idle_timeout,
         tls,
         faults: faults.map_err(|why| Error::usage(format!("--fault: {why}")))?,
         threads: args.threads.unwrap_or(defaults.threads),
         writes: args.writes,
-    })
+    };
+    Ok((settings, producer))
 }
 
 fn listen(host: &str, port: u16) -> Result<TcpListener> {
@@ -152,7 +163,11 @@ fn listen(host: &str, port: u16) -> Result<TcpListener> {
 }
 
 #[cfg(not(feature = "kafka"))]
-fn backend(args: &ServeArgs, settings: &Settings) -> Result<(Backend, Option<Arc<Memory>>)> {
+fn backend(
+    args: &ServeArgs,
+    settings: &Settings,
+    _: ProducerSettings,
+) -> Result<(Backend, Option<Arc<Memory>>)> {
     if args.kafka.is_some() {
         return Err(Error::Usage {
             message: "--kafka is not in this build of krush".to_owned(),
@@ -163,15 +178,26 @@ fn backend(args: &ServeArgs, settings: &Settings) -> Result<(Backend, Option<Arc
 }
 
 #[cfg(feature = "kafka")]
-fn backend(args: &ServeArgs, settings: &Settings) -> Result<(Backend, Option<Arc<Memory>>)> {
+fn backend(
+    args: &ServeArgs,
+    settings: &Settings,
+    producer: ProducerSettings,
+) -> Result<(Backend, Option<Arc<Memory>>)> {
     use crate::standin::kafka::{Front, FrontSettings};
     let Some(bootstrap) = &args.kafka else {
         return Ok(in_memory(settings));
     };
+    for setting in args.producer.iter().filter(|setting| setting.is_ignored()) {
+        // Nothing is left to do if standard error is closed.
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: --producer {setting} is ignored, as by Confluent's REST Proxy: idempotence is off"
+        );
+    }
     let front = Front::connect(
         bootstrap,
         FrontSettings {
-            max_block: settings.max_block,
+            producer,
             auto_create: settings.auto_create,
             kafka_version: args.kafka_version.clone(),
             ..FrontSettings::default()

@@ -5,7 +5,7 @@ use hdrhistogram::serialization::Deserializer;
 use serde_json::Value;
 
 use super::samples::{failing, good, interrupted, report, several, void};
-use super::{Distribution, Report, Style, json, markdown, table};
+use super::{Distribution, Report, Style, json, junit, markdown, table};
 use crate::gate::Outcome;
 use crate::measure::TargetKind;
 use crate::plan::Auth;
@@ -113,6 +113,7 @@ fn every_format_says_when_the_target_is_no_rest_proxy() {
             table::verdict_lines(&report, &[], Style::plain()),
             markdown(&report),
             json(&report),
+            junit(&report),
         ] {
             let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(flat.contains("REST Proxy"), "{kind:?}: {text}");
@@ -120,7 +121,9 @@ fn every_format_says_when_the_target_is_no_rest_proxy() {
         }
     }
     let proxy = report(&void());
-    assert!(!markdown(&proxy).contains("about this machine"));
+    for text in [markdown(&proxy), junit(&proxy)] {
+        assert!(!text.contains("about this machine"));
+    }
 }
 
 #[test]
@@ -147,6 +150,7 @@ fn no_credential_is_in_any_format() {
     let texts = [
         json(&report),
         markdown(&report),
+        junit(&report),
         table::render(&report, &[], Style::plain()),
         table::header(&fixture.plan, &fixture.facts),
     ];

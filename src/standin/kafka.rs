@@ -21,6 +21,7 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{Producer, ThreadedProducer};
 
+use super::ProducerSettings;
 use crate::error::{Error, Result};
 use batch::Deliveries;
 use metadata::Quiet;
@@ -28,20 +29,8 @@ use metadata::Quiet;
 /// How the front talks to Kafka; the defaults are those of Confluent's REST Proxy 8.0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrontSettings {
-    /// How long a batch waits to be filled: `linger.ms`.
-    pub linger: Duration,
-    /// Size a batch of one partition is filled to: `batch.size`, in bytes.
-    pub batch_bytes: usize,
-    /// Largest record, uncompressed, with Kafka's own overhead counted as the Java client does: `max.request.size`, in bytes.
-    pub max_request_bytes: usize,
-    /// Keys and values that may wait in the producer: `buffer.memory`, in bytes.
-    pub buffer_bytes: usize,
-    /// Produce requests on their way to one broker.
-    pub in_flight: usize,
-    /// How long a record waits for metadata or for room in the buffer: `max.block.ms`.
-    pub max_block: Duration,
-    /// How long an accepted record may take before it is given up: `delivery.timeout.ms`.
-    pub delivery_timeout: Duration,
+    /// How its one producer works.
+    pub producer: ProducerSettings,
     /// How long metadata and admin calls may take: `default.api.timeout.ms`.
     pub api_timeout: Duration,
     /// How long [`Front::connect`] waits for a broker.
@@ -55,13 +44,7 @@ pub struct FrontSettings {
 impl Default for FrontSettings {
     fn default() -> Self {
         Self {
-            linger: Duration::from_millis(5),
-            batch_bytes: 16 * 1024,
-            max_request_bytes: 1024 * 1024,
-            buffer_bytes: 32 * 1024 * 1024,
-            in_flight: 5,
-            max_block: Duration::from_mins(1),
-            delivery_timeout: Duration::from_mins(2),
+            producer: ProducerSettings::default(),
             api_timeout: Duration::from_mins(1),
             connect_timeout: Duration::from_secs(10),
             auto_create: true,
@@ -119,7 +102,10 @@ impl Front {
             .fetch_metadata(None, settings.connect_timeout)
             .map_err(|error| unanswered(bootstrap, &settings, &error))?;
         Ok(Self {
-            server_name: version::server_name(settings.kafka_version.as_deref(), seen),
+            server_name: named(
+                version::server_name(settings.kafka_version.as_deref(), seen),
+                &settings.producer,
+            ),
             settings,
             producer,
             admin: Arc::new(admin),
@@ -133,9 +119,17 @@ impl Front {
         self.cluster_id.clone()
     }
 
-    /// What this server is, for every output: the front, and Kafka's version as far as it is known.
+    /// What this server is, for every output: the front, Kafka's version as far as it is known, and the producer settings
+    /// that are not at their defaults, since figures with other ones do not compare.
     pub fn server_name(&self) -> String {
         self.server_name.clone()
+    }
+}
+
+fn named(server: String, producer: &ProducerSettings) -> String {
+    match producer.changed() {
+        changed if changed.is_empty() => server,
+        changed => format!("{server} ({})", changed.join(", ")),
     }
 }
 
@@ -187,27 +181,36 @@ fn admin_config(bootstrap: &str) -> ClientConfig {
     config
 }
 
+/// librdkafka's names for Kafka's settings. Where its bounds are narrower than what a setting may be, the front itself keeps to
+/// the setting, and librdkafka gets what is next to it.
 fn producer_config(bootstrap: &str, settings: &FrontSettings) -> ClientConfig {
+    let producer = &settings.producer;
+    let millis = |duration: Duration| duration.as_millis().to_string();
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", bootstrap)
         .set("client.id", "krush-front")
         .set("allow.auto.create.topics", settings.auto_create.to_string())
-        .set("acks", "all")
+        .set("acks", producer.acks.name())
         .set("enable.idempotence", "false")
-        .set("linger.ms", settings.linger.as_millis().to_string())
-        .set("batch.size", settings.batch_bytes.to_string())
-        .set("message.max.bytes", settings.max_request_bytes.to_string())
-        .set("max.in.flight", settings.in_flight.to_string())
+        .set("compression.type", producer.compression.name())
+        .set("linger.ms", millis(producer.linger))
+        .set("batch.size", producer.batch_bytes.max(1).to_string())
         .set(
-            "message.timeout.ms",
-            settings.delivery_timeout.as_millis().to_string(),
+            "message.max.bytes",
+            producer.max_request_bytes.max(1000).to_string(),
         )
+        .set("max.in.flight", producer.in_flight.to_string())
+        .set("message.send.max.retries", producer.retries.to_string())
+        .set("message.timeout.ms", millis(producer.delivery_timeout))
+        // What the broker may take for the replicas, and what librdkafka waits for any answer: Java's client has one for both.
+        .set("request.timeout.ms", millis(producer.request_timeout))
+        .set("socket.timeout.ms", millis(producer.request_timeout))
         // The buffer is bounded in bytes, as Java's is; the count must not be reached before.
         .set("queue.buffering.max.messages", "0")
         .set(
             "queue.buffering.max.kbytes",
-            settings.buffer_bytes.div_ceil(1024).to_string(),
+            producer.buffer_bytes.div_ceil(1024).to_string(),
         )
         .set("partitioner", "murmur2_random")
         // Java's client is back within a second of the broker; librdkafka's default backs off to ten.
@@ -238,6 +241,36 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn librdkafka_takes_every_setting_at_both_ends_of_its_range() {
+        let take = |asked: &str| {
+            let asked: Vec<_> = asked.split(' ').map(|one| one.parse().unwrap()).collect();
+            let settings = FrontSettings {
+                producer: ProducerSettings::default().with(&asked).unwrap(),
+                ..FrontSettings::default()
+            };
+            let config = producer_config("127.0.0.1:1", &settings);
+            let made = ThreadedProducer::from_config_and_context(&config, Deliveries::default());
+            let producer: ThreadedProducer<Deliveries> =
+                made.unwrap_or_else(|error| panic!("{asked:?}: {error}"));
+            drop(producer);
+        };
+        for compression in ["none", "gzip", "snappy", "lz4", "zstd"] {
+            for acks in ["0", "1", "all", "-1"] {
+                take(&format!("compression.type={compression} acks={acks}"));
+            }
+        }
+        take(
+            "linger.ms=0 batch.size=0 buffer.memory=1 retries=0 max.request.size=1 \
+             max.in.flight.requests.per.connection=1 max.block.ms=0 delivery.timeout.ms=10 request.timeout.ms=10",
+        );
+        take(
+            "linger.ms=900000 batch.size=2147483647 buffer.memory=1099511627776 retries=2147483647 \
+             max.request.size=1000000000 max.in.flight.requests.per.connection=1000000 \
+             max.block.ms=2147483647 delivery.timeout.ms=2147483647 request.timeout.ms=300000",
+        );
     }
 
     #[test]

@@ -1120,6 +1120,60 @@ fn a_topic_that_is_missing_and_cannot_be_created() {
 }
 
 #[test]
+fn producer_settings_that_make_no_sense() {
+    let serve = |settings: &str| {
+        krush(&[
+            "serve",
+            "--port",
+            "0",
+            "--kafka",
+            "h:1",
+            "--producer",
+            settings,
+        ])
+    };
+    shows!(serve("linger=5"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: invalid value 'linger=5' for '--producer <NAME=VALUE>': `linger` is no producer setting of the front: write one of acks, linger.ms, batch.size, compression.type, buffer.memory, retries, max.request.size, max.in.flight.requests.per.connection, max.block.ms, delivery.timeout.ms, request.timeout.ms, enable.idempotence
+
+    For more information, try '--help'.
+    ");
+    shows!(serve("acks=2"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: invalid value 'acks=2' for '--producer <NAME=VALUE>': `2` is no value of acks: write 0, 1, all or -1
+
+    For more information, try '--help'.
+    ");
+    shows!(serve("linger.ms=5,linger.ms=6"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --producer: linger.ms is set twice
+    ");
+    shows!(serve("request.timeout.ms=1000,delivery.timeout.ms=1000"), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --producer: delivery.timeout.ms is 1000, and must be at least linger.ms + request.timeout.ms, which is 1005
+    ");
+    shows!(krush(&["serve", "--port", "0", "--producer", "linger.ms=5"]), @r"
+    code: 2
+    --- stdout
+    --- stderr
+    error: the following required arguments were not provided:
+      --kafka <HOST:PORT>
+
+    Usage: krush serve --kafka <HOST:PORT> --port <PORT> --producer <NAME=VALUE>
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
 fn files_that_cannot_be_used() {
     shows!(krush(&["basic", "--url", "http://127.0.0.1:9", "--output", "missing/result.json"]), @r"
     code: 2

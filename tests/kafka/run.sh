@@ -127,4 +127,5 @@ done
 [[ -n $started ]] || die "giving up"
 say "Apache Kafka $(kafka_locked_version) on $address, process $broker"
 
+export KRUSH_TEST_KAFKA_DATA=$work/data
 KRUSH_TEST_KAFKA=$address KRUSH_TEST_KAFKA_LIBS=$kafka_libs "$@"

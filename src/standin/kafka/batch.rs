@@ -16,7 +16,7 @@ use super::metadata::Topic;
 /// The fate of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// The broker acknowledged it.
+    /// The broker acknowledged it, or with `acks=0` it was sent: then the offset is -1.
     Stored { partition: i32, offset: i64 },
     /// librdkafka or the broker gave it up; the partition is -1 if none was chosen yet.
     Lost {
@@ -99,7 +99,8 @@ impl ProducerContext for Deliveries {
         let fate = match result {
             Ok(message) => Fate::Stored {
                 partition: message.partition(),
-                offset: message.offset(),
+                // Without an acknowledgement librdkafka says -1001, and Kafka's Java client -1.
+                offset: message.offset().max(-1),
             },
             Err((error, message)) => Fate::Lost {
                 partition: message.partition(),

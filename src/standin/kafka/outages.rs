@@ -7,7 +7,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use super::{Front, FrontSettings};
+use super::{Front, FrontSettings, ProducerSettings};
 use crate::standin::backend::{Entry, Record};
 use crate::wire::code;
 
@@ -21,8 +21,11 @@ fn cluster() -> Cluster {
 
 fn front(cluster: &Cluster, max_block: Duration, delivery_timeout: Duration) -> Front {
     let settings = FrontSettings {
-        max_block,
-        delivery_timeout,
+        producer: ProducerSettings {
+            max_block,
+            delivery_timeout,
+            ..ProducerSettings::default()
+        },
         api_timeout: Duration::from_secs(1),
         ..FrontSettings::default()
     };

@@ -28,7 +28,7 @@ impl Front {
     /// Produces the records of one request and waits until the broker acknowledged or refused each of them.
     ///
     /// Records are handed over one after another, and a record for a missing topic or partition waits
-    /// [`super::FrontSettings::max_block`] before the next one's turn comes, as in Kafka's Java client.
+    /// `max.block.ms` before the next one's turn comes, as in Kafka's Java client.
     ///
     /// # Errors
     /// Status 500 at a record with a negative partition: those before it are on their way, those behind are not sent.
@@ -73,7 +73,7 @@ impl Front {
         batch: &Arc<Batch>,
         index: usize,
     ) -> Result<(), Refusal> {
-        let deadline = Instant::now() + self.settings.max_block;
+        let deadline = Instant::now() + self.settings.producer.max_block;
         let size = serialized_bytes(record);
         let mut ticket = Box::new(Ticket {
             batch: Arc::clone(batch),
@@ -85,15 +85,18 @@ impl Front {
                 Some(topic) if record.partition.is_none_or(|p| p < topic.partitions) => topic,
                 _ => known.insert(self.wait_for(topic, record.partition, deadline).await?),
             };
-            if size > self.settings.max_request_bytes {
-                return Err(texts::too_large(size, self.settings.max_request_bytes));
+            if size > self.settings.producer.max_request_bytes {
+                return Err(texts::too_large(
+                    size,
+                    self.settings.producer.max_request_bytes,
+                ));
             }
             let mut message: BaseRecord<'_, [u8], [u8], Box<Ticket>> =
                 BaseRecord::with_opaque_to(topic, ticket);
             message.payload = record.value.as_deref();
             message.key = record.key.as_deref();
             message.partition = match (record.partition, &record.key) {
-                (None, None) => Some(target.stick(size, self.settings.batch_bytes)),
+                (None, None) => Some(target.stick(size, self.settings.producer.batch_bytes)),
                 (partition, _) => partition,
             };
             let (error, message) = match self.producer.send(message) {
@@ -104,11 +107,11 @@ impl Front {
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::QueueFull) => {
                     if Instant::now() >= deadline {
-                        let settings = &self.settings;
+                        let producer = &self.settings.producer;
                         return Err(texts::no_room(
                             size,
-                            settings.max_block,
-                            settings.buffer_bytes,
+                            producer.max_block,
+                            producer.buffer_bytes,
                         ));
                     }
                     sleep(ROOM_BACKOFF).await;
@@ -118,7 +121,11 @@ impl Front {
                     self.forget(topic);
                     *known = None;
                     if Instant::now() >= deadline {
-                        return Err(texts::not_in_metadata(topic, None, self.settings.max_block));
+                        return Err(texts::not_in_metadata(
+                            topic,
+                            None,
+                            self.settings.producer.max_block,
+                        ));
                     }
                     sleep(METADATA_BACKOFF).await;
                 }
@@ -152,7 +159,11 @@ impl Front {
             }
             if Instant::now() >= deadline {
                 let count = partition.zip(seen.map(|topic| topic.partitions));
-                return Err(texts::not_in_metadata(name, count, self.settings.max_block));
+                return Err(texts::not_in_metadata(
+                    name,
+                    count,
+                    self.settings.producer.max_block,
+                ));
             }
             match timeout_at(deadline, self.refresh(name, partition)).await {
                 Ok(Ok(found)) => seen = found,

@@ -4,14 +4,23 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use krush::standin::ProducerSettings;
 use krush::standin::backend::{ApiError, Entry, NewTopic, Record};
 use krush::standin::kafka::{Front, FrontSettings};
 
 use super::{broker, topic_name};
 
 fn settings() -> FrontSettings {
+    waiting(Duration::from_millis(1500))
+}
+
+/// The usual settings, but for how long a record waits for metadata or room.
+fn waiting(max_block: Duration) -> FrontSettings {
     FrontSettings {
-        max_block: Duration::from_millis(1500),
+        producer: ProducerSettings {
+            max_block,
+            ..ProducerSettings::default()
+        },
         ..FrontSettings::default()
     }
 }
@@ -181,8 +190,7 @@ async fn a_missing_topic_costs_the_wait_for_each_record_unless_it_may_be_created
     let topic = topic_name("missing");
     let strict = front(FrontSettings {
         auto_create: false,
-        max_block: Duration::from_millis(700),
-        ..settings()
+        ..waiting(Duration::from_millis(700))
     });
     let started = Instant::now();
     let two = || vec![record(None, None, b"1"), record(None, None, b"2")];
@@ -193,10 +201,7 @@ async fn a_missing_topic_costs_the_wait_for_each_record_unless_it_may_be_created
     assert!(!strict.topics().await.unwrap().contains(&topic));
     assert_eq!(strict.topic(&topic).await, Ok(None));
 
-    let generous = front(FrontSettings {
-        max_block: Duration::from_secs(20),
-        ..settings()
-    });
+    let generous = front(waiting(Duration::from_secs(20)));
     let entries = generous.produce(&topic, two()).await.unwrap();
     assert!(entries.iter().map(stored).count() == 2);
     assert!(generous.topics().await.unwrap().contains(&topic));
@@ -283,7 +288,7 @@ async fn says_which_kafka_it_saw_and_which_it_was_told() {
     let front = |told: Option<&str>| {
         front(FrontSettings {
             kafka_version: told.map(str::to_owned),
-            ..settings()
+            ..FrontSettings::default()
         })
     };
     let seen = front(None);
@@ -297,11 +302,17 @@ async fn says_which_kafka_it_saw_and_which_it_was_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_buffer_holds_the_request_back_and_loses_nothing() {
-    let front = front(FrontSettings {
-        buffer_bytes: 64 * 1024,
-        max_block: Duration::from_secs(30),
+    let small = |producer: ProducerSettings| FrontSettings {
+        producer: ProducerSettings {
+            buffer_bytes: 64 * 1024,
+            ..producer
+        },
         ..settings()
-    });
+    };
+    let front = front(small(ProducerSettings {
+        max_block: Duration::from_secs(30),
+        ..ProducerSettings::default()
+    }));
     let topic = topic_name("full");
     front.create_topic(new_topic(&topic, 2)).await.unwrap();
     let value = vec![b'x'; 10_000];
@@ -315,13 +326,12 @@ async fn a_full_buffer_holds_the_request_back_and_loses_nothing() {
     // The same with no time to wait: what finds no room says so, what found room is stored.
     let hasty = Front::connect(
         &broker(),
-        FrontSettings {
-            buffer_bytes: 64 * 1024,
+        small(ProducerSettings {
             max_block: Duration::from_millis(500),
             linger: Duration::from_secs(2),
             batch_bytes: 1_000_000,
-            ..settings()
-        },
+            ..ProducerSettings::default()
+        }),
     )
     .unwrap();
     let records = (0..8).map(|_| record(Some(0), None, &value)).collect();

@@ -1,6 +1,8 @@
 //! The front against a real Apache Kafka: compiled with feature `kafka`, run by `tests/kafka/run.sh`, which starts the broker.
 mod front;
 mod presets;
+mod processes;
+mod producer;
 
 /// The broker under test. Without one these tests fail: a test that did not run must not look like one that passed.
 fn broker() -> String {

@@ -1,90 +1,13 @@
 //! All presets through `krush serve --kafka`, and what Kafka's own tools find in the topic afterwards.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::process::{Output, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::{broker, topic_name, variable};
-
-/// `krush serve --kafka` as a process of its own, stopped when dropped.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Server {
-    fn start() -> Self {
-        let mut child = crate::krush()
-            .args(["serve", "--port", "0", "--kafka", &broker()])
-            .args(["--kafka-version", "4.3.1"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (lines, heard) = mpsc::channel();
-        let out = child.stdout.take().unwrap();
-        let err = child.stderr.take().unwrap();
-        // Both pipes are read to their ends, so that the server never blocks on a full one.
-        for pipe in [
-            Box::new(out) as Box<dyn std::io::Read + Send>,
-            Box::new(err),
-        ] {
-            let lines = lines.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                    // Nobody listens any more once the address is known.
-                    let _ = lines.send(line);
-                }
-            });
-        }
-        drop(lines);
-        let mut said = Vec::new();
-        let url = loop {
-            let Ok(line) = heard.recv_timeout(Duration::from_secs(30)) else {
-                // The process would outlive the test otherwise.
-                let _ = child.kill();
-                let _ = child.wait();
-                panic!("the server gave no address, only {said:?}");
-            };
-            let address = line.split_once("http://").map(|(_, rest)| {
-                let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c)));
-                format!("http://{}", &rest[..end.unwrap_or(rest.len())])
-            });
-            said.push(line);
-            if let Some(url) = address {
-                break url.trim_end_matches(['.', ':']).to_owned();
-            }
-        };
-        Self { child, url }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Already gone is as good.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// One of Kafka's own command-line tools.
-fn kafka_tool(class: &str, arguments: &[&str]) -> String {
-    let libs = format!("{}/*", variable("KRUSH_TEST_KAFKA_LIBS"));
-    let output = Command::new("java")
-        .args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", &libs, class])
-        .args(["--bootstrap-server", &broker()])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{class}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
+use super::processes::{Server, kafka_tool};
+use super::topic_name;
 
 /// Sum of the end offsets of all partitions, as Kafka's GetOffsetShell prints them (`topic:partition:offset`).
 fn end_offsets(topic: &str) -> (usize, u64) {
@@ -171,7 +94,7 @@ const PRESETS: [Preset; 4] = [
 
 #[test]
 fn every_preset_stores_what_it_says_it_stored() {
-    let server = Server::start();
+    let server = Server::start(&[]);
     // One after another: the presets are the load, not each other's.
     for preset in &PRESETS {
         check(preset, &server);
@@ -277,10 +200,14 @@ fn no_broker_is_exit_15_with_the_address() {
     drop(free);
     let output = crate::krush()
         .args(["serve", "--port", "0", "--kafka", &address])
+        .args(["--producer", "enable.idempotence=true"])
         .stdin(Stdio::null())
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(15), "{}", text(&output));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains(&address), "{said}");
+    let warning =
+        "warning: --producer enable.idempotence=true is ignored, as by Confluent's REST Proxy";
+    assert!(said.contains(warning), "{said}");
 }
