@@ -579,11 +579,11 @@ if ! engine_start; then
     printf 'SKIPPED: the Docker path of kafka-test.sh was not tested: no Docker engine can be started here\n'
     exit 0
 fi
+part=images
 build_images
 rust_image
 # From here on a command that fails is a check that fails, and the next one is made all the same.
 set +e
-part=image
 if build_krush; then
     for part in "${parts[@]}"; do
         printf '== %s (%s s)\n' "$part" "$SECONDS"
