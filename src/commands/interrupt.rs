@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: before the load they end the program, during it they stop the load, twice they abandon the drain.
+//! Ctrl-C and SIGTERM (on Windows Ctrl-C and Ctrl-Break): before the load they end the program, during it they stop the load, twice they abandon the drain.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -78,19 +78,26 @@ impl Signals {
     }
 }
 
-#[cfg(not(unix))]
-struct Signals;
+#[cfg(windows)]
+struct Signals {
+    ctrl_c: tokio::signal::windows::CtrlC,
+    ctrl_break: tokio::signal::windows::CtrlBreak,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self)
+        use tokio::signal::windows::{ctrl_break, ctrl_c};
+        Ok(Self {
+            ctrl_c: ctrl_c()?,
+            ctrl_break: ctrl_break()?,
+        })
     }
 
     async fn next(&mut self) {
-        // Without a handler there is nothing to wait for; the process then ends as the system sees fit.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        tokio::select! {
+            _ = self.ctrl_c.recv() => {}
+            _ = self.ctrl_break.recv() => {}
         }
     }
 }

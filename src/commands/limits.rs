@@ -1,8 +1,11 @@
 //! What this machine must allow before a run starts: open files.
 
-use crate::error::{Error, Result};
+#[cfg(unix)]
+use crate::error::Error;
+use crate::error::Result;
 
 /// Descriptors beside the connections: standard streams, event queues, result files, control plane.
+#[cfg(unix)]
 const SPARE_DESCRIPTORS: u64 = 64;
 
 /// Which ends of a connection are in this process.
@@ -14,6 +17,7 @@ pub(super) enum Ends {
     Both,
 }
 
+#[cfg(unix)]
 impl Ends {
     fn count(self) -> u64 {
         match self {
@@ -42,7 +46,8 @@ pub(super) fn descriptors(connections: u32, ends: Ends) -> Result<()> {
         return Ok(());
     }
     let raised = Rlimit {
-        current: limit.maximum,
+        // macOS refuses "no limit" as the soft one even where the hard one says so.
+        current: limit.maximum.or_else(|| Some(needed(connections, ends))),
         maximum: limit.maximum,
     };
     setrlimit(Resource::Nofile, raised)

@@ -1,6 +1,6 @@
 //! A load run: dry run, or target prepared, load sent, numbers judged and reported.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -246,7 +246,7 @@ pub(super) fn start_standin(settings: Settings) -> Result<(Url, Embedded)> {
 }
 
 fn print_result(plan: &Plan, report: &Report, files: &[PathBuf]) -> Result<()> {
-    let style = Style::new(plan.output.color && std::io::stdout().is_terminal());
+    let style = Style::new(super::in_color(plan.output.color));
     let text = if plan.output.quiet {
         table::verdict_lines(report, files, style)
     } else {

@@ -9,6 +9,7 @@ mod progress;
 pub mod selftest;
 pub mod serve;
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Cli, Command, LoadArgs};
@@ -65,6 +66,22 @@ fn run(scenario: Scenario, args: LoadArgs) -> Result<u8> {
 fn github_summary() -> Option<PathBuf> {
     let path = std::env::var_os(load::GITHUB_STEP_SUMMARY)?;
     (!path.is_empty()).then(|| path.into())
+}
+
+/// Whether what is printed may have colours: standard output is a terminal that takes them.
+fn in_color(wanted: bool) -> bool {
+    wanted && std::io::stdout().is_terminal() && takes_color()
+}
+
+/// A console of Windows prints escape sequences as they are until it is told to obey them.
+#[cfg(windows)]
+fn takes_color() -> bool {
+    anstyle_query::windows::enable_ansi_colors() == Some(true)
+}
+
+#[cfg(not(windows))]
+fn takes_color() -> bool {
+    true
 }
 
 fn read_scenario(path: &Path) -> Result<Scenario> {

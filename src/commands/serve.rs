@@ -234,11 +234,15 @@ fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// Ready at Ctrl-C.
-#[cfg(not(unix))]
+/// Ready at Ctrl-C or Ctrl-Break; the handlers are in place when this returns.
+#[cfg(windows)]
 fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send> {
-    Ok(async {
-        // Without a handler the default one ends the process.
-        let _ = tokio::signal::ctrl_c().await;
+    use tokio::signal::windows::{ctrl_break, ctrl_c};
+    let (mut interrupt, mut terminate) = (ctrl_c()?, ctrl_break()?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     })
 }

@@ -73,6 +73,7 @@ const MAX_EARLY_US: u64 = 400;
 /// Most that it rings early is also one part in this many of the time from one moment to the next: what is spent on awaiting
 /// them is never more than 2 % of a core, however close together they are.
 const AWAKE: u64 = 50;
+#[cfg(any(test, target_os = "linux"))]
 const FIRST_EARLY_US: u64 = 20;
 
 /// Wakes the poll at a given µs; elsewhere than on Linux the poll's own milliseconds must do.

@@ -190,16 +190,21 @@ impl Transport {
         rustix::net::sockopt::tcp_congestion(&self.stream).is_ok_and(|name| name.starts_with("bbr"))
     }
 
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(all(unix, not(target_os = "linux")))]
     pub(crate) fn is_paced(&self) -> bool {
         false
     }
 
-    /// Whether a read that did not fill the buffer proves that nothing more is there: not with TLS records in between.
+    /// Whether a read that did not fill the buffer proves that nothing more is there: not with TLS records in between, and
+    /// not where that must be seen ([`TOLD_ONCE`]).
     pub(crate) fn short_read_is_last(&self) -> bool {
-        self.tls.is_none()
+        !TOLD_ONCE && self.tls.is_none()
     }
 }
+
+/// On Windows mio tells of readiness once, and again only after a read or write found nothing to do (`WouldBlock`); elsewhere the
+/// kernel tells whenever more comes.
+pub(crate) const TOLD_ONCE: bool = cfg!(windows);
 
 fn tls_error(error: rustls::Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)

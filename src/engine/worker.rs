@@ -130,6 +130,7 @@ impl<'a> Worker<'a> {
             .collect();
         let batch = setup.load.batch_size;
         let template = |records| {
+            #[cfg_attr(not(unix), expect(unused_mut, reason = "it keeps no bytes in a file"))]
             let mut template =
                 Template::new(&setup.payload, records, batch, &setup.run, number, &heads);
             #[cfg(unix)]

@@ -67,6 +67,7 @@ struct Text {
 
 impl Slot {
     /// Where in the record the slot's text ends, for this many digits.
+    #[cfg(unix)]
     fn end(&self, digits: usize, base64: bool) -> usize {
         let plain = self.before.len() + digits + self.after.len();
         self.offset + if base64 { plain / 3 * 4 } else { plain }
@@ -126,6 +127,7 @@ pub(super) fn write_digits<const BASE: u64>(out: &mut [u8], mut number: u64) {
 
 impl Slots {
     /// Behind this place in a record nothing differs from request to request.
+    #[cfg(unix)]
     pub(super) fn end(&self) -> usize {
         let key = |key: &Key| key.slot.end(KEY_DIGITS, self.base64);
         self.request

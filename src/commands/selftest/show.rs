@@ -58,7 +58,7 @@ impl Lines {
             bar
         });
         Self {
-            style: Style::new(!no_color && std::io::stdout().is_terminal()),
+            style: Style::new(crate::commands::in_color(!no_color)),
             name,
             happened,
             wide: columns().is_none_or(|columns| columns >= name + happened + SAID),

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use mio::event::Event;
 
 use super::super::connection::State;
+use super::super::transport::TOLD_ONCE;
 use super::super::verdict::Verdict;
 use super::{ALARM, WAKE, Worker};
 use crate::measure::FailureKind;
@@ -92,13 +93,32 @@ impl Worker<'_> {
                 return self.fail(index, FailureKind::BadHttp, || sample);
             };
             if connection.reader.done() {
-                return self.complete(index, taken < count);
+                let bytes_left = taken < count || (TOLD_ONCE && self.more_came(index));
+                return self.complete(index, bytes_left);
             }
             if count < self.buffer.len()
                 && transport.short_read_is_last()
                 && !connection.peer_closed
             {
                 return;
+            }
+        }
+    }
+
+    /// Reads behind a whole answer, where the next one would not be told of otherwise ([`TOLD_ONCE`]).
+    fn more_came(&mut self, index: usize) -> bool {
+        let connection = &mut self.connections[index];
+        let Some(transport) = connection.transport.as_mut() else {
+            return false;
+        };
+        match transport.read(&mut self.buffer) {
+            Ok(count) => {
+                connection.peer_closed |= count == 0;
+                count > 0
+            }
+            Err(error) => {
+                connection.peer_closed |= error.kind() != ErrorKind::WouldBlock;
+                false
             }
         }
     }

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 
 use super::super::connection::{Request, State};
 use super::super::schedule::Due;
+use super::super::transport::TOLD_ONCE;
 use super::Worker;
 use crate::measure::FailureKind;
 use crate::payload::{Piece, Stamp};
@@ -61,7 +62,7 @@ impl Worker<'_> {
             };
             let piece = template.piece(connection.target, request.stamp, request.written);
             // From a file the kernel may take less for reasons of its own.
-            let tells_full = matches!(piece, Piece::Bytes { .. });
+            let tells_full = !TOLD_ONCE && matches!(piece, Piece::Bytes { .. });
             let asked = piece.len();
             let written = match transport.write(&piece) {
                 Ok(written) => written,
