@@ -264,7 +264,7 @@ find_runner() {
         */*) runner=("$PWD/$KRUSH") ;;
         *) runner=("$(command -v "$KRUSH" || printf '%s' "$PWD/$KRUSH")") ;;
         esac
-        [[ -x ${runner[0]} ]] || die 2 "KRUSH=$KRUSH is no program"
+        [[ -f ${runner[0]} && -x ${runner[0]} ]] || die 2 "KRUSH=$KRUSH is no program"
     elif [[ -x $root/target/release/krush ]]; then
         runner=("$root/target/release/krush")
     elif command -v krush >/dev/null 2>&1; then

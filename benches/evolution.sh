@@ -2,7 +2,7 @@
 # The figures of docs/evolution.md: the same record, from one a request over one connection to batches over a few, and one
 # setting at a time after that, on the stack without Docker (./kafka-test.sh start --local).
 #
-#   benches/evolution.sh                    three rounds of all steps, in turn; about 12 minutes
+#   benches/evolution.sh                    three rounds of all steps, in turn; about 9 minutes
 #   ROUNDS=1 DURATION=2s benches/evolution.sh
 #
 # A report a step and round is kept in results/reference/evolution/, and the page is written from them:
@@ -15,8 +15,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 rounds=${ROUNDS:-3}
-warmup=${WARMUP:-3s}
-duration=${DURATION:-8s}
+warmup=${WARMUP:-2s}
+duration=${DURATION:-6s}
 folder=results/reference/evolution
 
 # One line a step: name, records a request, connections, partitions, linger.ms, batch.size, compression.type.

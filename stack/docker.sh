@@ -140,7 +140,7 @@ docker_start() {
 
 # docker_wait UP-PROCESS: shows each change of state; the last log lines of what failed, and exit code 15.
 docker_wait() {
-    local up=$1 began=$SECONDS shown='' current list service state waiting failed ended=0 status=0
+    local up=$1 began=$SECONDS shown='' current list service state waiting failed ended=0 status=0 next_word=$((SECONDS + 15))
     while :; do
         list=$(docker_containers)
         current='' waiting='' failed=''
@@ -168,7 +168,8 @@ docker_wait() {
         elif ((SECONDS - began >= STACK_START_TIMEOUT)); then
             kill -- "-$up" 2>/dev/null || :
             docker_failed "$list" "$failed$waiting" "was not healthy within $STACK_START_TIMEOUT s"
-        elif (((SECONDS - began) % 15 == 14)); then
+        elif ((SECONDS >= next_word)); then
+            next_word=$((SECONDS + 15))
             note "  waiting for:$failed$waiting ($((SECONDS - began)) s)"
         fi
         if ((!ended)) && ! kill -0 "$up" 2>/dev/null; then

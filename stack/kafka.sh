@@ -43,7 +43,7 @@ kafka_fetch() {
         mkdir -p "$(dirname "$kafka_libs")"
         fresh=$(mktemp -d "$kafka_libs.XXXXXX")
         # -C: a jar whose checksum is not the repository's ends the build.
-        if ! mvn -q -B -C -f "$kafka_files/pom.xml" \
+        if ! mvn -q -B -C -Dstyle.color=never -f "$kafka_files/pom.xml" \
             org.apache.maven.plugins:maven-dependency-plugin:3.9.0:copy-dependencies \
             -DincludeScope=runtime -DoutputDirectory="$fresh" </dev/null >&2; then
             rm -rf "$fresh"

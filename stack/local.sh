@@ -133,7 +133,7 @@ local_start_front() {
 
 # local_wait SERVICE LOG CHECK..: until CHECK succeeds; its last log lines and exit code 15 if it died or took too long.
 local_wait() {
-    local service=$1 log=$2 began=$SECONDS
+    local service=$1 log=$2 began=$SECONDS next_word=$((SECONDS + 10))
     shift 2
     note "  $service: waiting"
     until "$@" >/dev/null 2>&1; do
@@ -141,7 +141,8 @@ local_wait() {
             local_failed "$service" "$log" "ended while it was starting"
         elif ((SECONDS - began >= STACK_START_TIMEOUT)); then
             local_failed "$service" "$log" "was not ready within $STACK_START_TIMEOUT s"
-        elif (((SECONDS - began) % 10 == 9)); then
+        elif ((SECONDS >= next_word)); then
+            next_word=$((SECONDS + 10))
             note "  $service: still waiting ($((SECONDS - began)) s)"
         fi
         sleep 0.5

@@ -62,6 +62,14 @@ fn time(us: f64) -> String {
     }
 }
 
+fn ratio(value: f64) -> String {
+    if value < 10.0 {
+        format!("{value:.1}")
+    } else {
+        grouped(value)
+    }
+}
+
 /// A step's row: its name, the shape of its load, and the figures of its reports beside those of the first step.
 fn row(name: &str, reports: &[Value], first: f64) -> String {
     let report = &reports[0];
@@ -69,7 +77,7 @@ fn row(name: &str, reports: &[Value], first: f64) -> String {
     let latency = |which| time(spread(reports, &format!("/summary/latency_us/{which}")).1);
     let (step, words) = name.split_once('-').unwrap();
     format!(
-        "| {} {} | {} | {} | {} | {} ({} to {}) | {:.1} | {} | {} |\n",
+        "| {} {} | {} | {} | {} | {} ({} to {}) | {} | {} | {} |\n",
         step.trim_start_matches('0'),
         words.replace('-', " "),
         grouped(number(report, "/plan/load/batch_size")),
@@ -78,7 +86,7 @@ fn row(name: &str, reports: &[Value], first: f64) -> String {
         grouped(rate),
         grouped(low),
         grouped(high),
-        rate / first,
+        ratio(rate / first),
         latency("p50"),
         latency("p95"),
     )

@@ -4,7 +4,8 @@
 #   tests/kafka/run.sh cargo test --features kafka --test it kafka::
 #
 # Fetches the broker (stack/kafka/pom.xml) from Maven Central into target/kafka/libs, starts it on free loopback ports
-# with its data under target/, and gives the command KRUSH_TEST_KAFKA=HOST:PORT and KRUSH_TEST_KAFKA_LIBS=FOLDER.
+# with its data under target/, and gives the command KRUSH_TEST_KAFKA=HOST:PORT and the folders KRUSH_TEST_KAFKA_LIBS
+# (jars) and KRUSH_TEST_KAFKA_DATA (the broker's logs).
 # Needs Java 17 or later and Maven; on a Debian where they are missing it installs them.
 set -euo pipefail
 
