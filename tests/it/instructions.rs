@@ -20,6 +20,10 @@ const RELEASE: [u64; 2] = [3_600, 104];
 
 const PAGE: &str = include_str!("../../docs/performance.md");
 
+/// Times that a load is counted if it came out above its bound: beside busy tests answers come one by one, and each then costs a
+/// look for events of its own (4,950 instructions instead of 3,780 were seen). What costs more by itself does so every time.
+const TRIES: usize = 3;
+
 /// A load under which instructions are counted.
 struct Load {
     name: &'static str,
@@ -105,9 +109,15 @@ fn a_request_takes_few_instructions() {
     };
     let server = Served::start(&[]);
     for (load, most) in LOADS.iter().zip(bounds) {
-        let once = load.count(&server, load.requests);
-        let twice = load.count(&server, 2 * load.requests);
-        let each = (twice - once) / load.requests;
+        let mut each = u64::MAX;
+        for _ in 0..TRIES {
+            let once = load.count(&server, load.requests);
+            let twice = load.count(&server, 2 * load.requests);
+            each = each.min((twice - once) / load.requests);
+            if each.div_ceil(load.batch_size) <= most {
+                break;
+            }
+        }
         let a_record = each.div_ceil(load.batch_size);
         let name = load.name;
         let said =

@@ -6,6 +6,7 @@ mod refused;
 mod story;
 
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -270,4 +271,27 @@ fn balances(report: &Value) {
             "{report}"
         );
     }
+}
+
+/// A `PATH` with everything of this machine's but these programs.
+fn path_without(stack: &Stack, missing: &[&str]) -> String {
+    let folder = stack.path("bin");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    std::fs::create_dir(&folder).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    for entry in path
+        .split(':')
+        .filter_map(|part| std::fs::read_dir(part).ok())
+        .flatten()
+    {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        if !missing.iter().any(|program| name == *program) {
+            // The first of a name counts, as in a PATH.
+            let _ = symlink(entry.path(), folder.join(name));
+        }
+    }
+    folder.display().to_string()
 }

@@ -1,10 +1,9 @@
 //! What a user can get wrong: a line that says what to do, the right exit code, and nothing half done.
 
 use std::net::TcpListener;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::{Stack, said};
+use super::{Stack, path_without, said};
 
 #[test]
 fn commands_and_options() {
@@ -173,29 +172,6 @@ fn jars_that_are_not_the_locked_ones() {
         line.contains("KAFKA_HOME=") && line.contains("an unpacked Apache Kafka 4"),
         "{line}"
     );
-}
-
-/// A `PATH` with everything of this machine's but these programs.
-fn path_without(stack: &Stack, missing: &[&str]) -> String {
-    let folder = stack.path("bin");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).unwrap();
-    }
-    std::fs::create_dir(&folder).unwrap();
-    let path = std::env::var("PATH").unwrap();
-    for entry in path
-        .split(':')
-        .filter_map(|part| std::fs::read_dir(part).ok())
-        .flatten()
-    {
-        let entry = entry.unwrap();
-        let name = entry.file_name();
-        if !missing.iter().any(|program| name == *program) {
-            // The first of a name counts, as in a PATH.
-            let _ = symlink(entry.path(), folder.join(name));
-        }
-    }
-    folder.display().to_string()
 }
 
 #[test]
