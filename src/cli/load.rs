@@ -1,62 +1,25 @@
-//! The flags that every load command shares, and the two layers of settings they make.
+//! The flags that every load command shares.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::ArgAction;
 use clap::builder::BoolishValueParser;
-use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches};
 
+use super::layered::{Layered, Typed, value};
+use super::target::TargetArgs;
 use crate::fault::Fault;
-use crate::plan::{
-    Arrivals, DialectChoice, FromSetting, KeyKind, Overrides, Secret, Share, Spike, StageSetting,
-    Threshold,
-};
+use crate::plan::{Arrivals, KeyKind, Overrides, Share, Spike, StageSetting, Threshold};
 use crate::units::{ByteSize, Rate};
 use crate::wire::Format;
-
-/// What the flags and the environment variables say, kept apart.
-#[derive(Clone, Default)]
-pub struct Typed {
-    /// From the command line.
-    pub flags: Overrides,
-    /// From `KRUSH_…` variables.
-    pub environment: Overrides,
-}
-
-impl Typed {
-    pub(super) fn of(args: &LoadArgs, matches: &ArgMatches) -> Self {
-        let from = |wanted| {
-            args.overrides().only(|setting| {
-                let id = setting.flag.unwrap_or_default().trim_start_matches('-');
-                super::source(matches, &id.replace('-', "_")) == Some(wanted)
-            })
-        };
-        Self {
-            flags: from(ValueSource::CommandLine),
-            environment: from(ValueSource::EnvVariable),
-        }
-    }
-}
-
-fn value<T: FromSetting>(text: &str) -> Result<T, String> {
-    T::from_text(text)
-}
 
 /// Shared flags. Each overrides its scenario key; each has a variable, which a flag overrides.
 #[derive(clap::Args, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "they are switches")]
 pub struct LoadArgs {
-    /// Base URL of the target; repeat it to spread the connections [default: http://localhost:8082]
-    #[arg(
-        long,
-        env = "KRUSH_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        value_delimiter = ','
-    )]
-    #[arg(help_heading = "Target")]
-    pub url: Vec<String>,
+    /// Where the load goes.
+    #[command(flatten)]
+    pub target: TargetArgs,
 
     /// Test the built-in stand-in, started inside krush
     #[arg(
@@ -78,88 +41,6 @@ pub struct LoadArgs {
     )]
     #[arg(help_heading = "Target", value_parser = value::<Fault>)]
     pub fault: Vec<Fault>,
-
-    /// Judge replies as those of auto, confluent, strimzi, karapace or redpanda [default: auto]
-    #[arg(
-        long,
-        env = "KRUSH_DIALECT",
-        hide_env_values = true,
-        value_name = "NAME"
-    )]
-    #[arg(help_heading = "Target", value_parser = value::<DialectChoice>)]
-    pub dialect: Option<DialectChoice>,
-
-    /// Extra request header `Name: value`; repeatable
-    #[arg(
-        long,
-        short = 'H',
-        env = "KRUSH_HEADER",
-        hide_env_values = true,
-        value_name = "HEADER"
-    )]
-    #[arg(help_heading = "Target")]
-    pub header: Vec<String>,
-
-    /// Basic authentication
-    #[arg(
-        long,
-        short,
-        env = "KRUSH_USER",
-        hide_env_values = true,
-        value_name = "USER:PASSWORD"
-    )]
-    #[arg(help_heading = "Target", value_parser = value::<Secret>)]
-    pub user: Option<Secret>,
-
-    /// Bearer token
-    #[arg(
-        long,
-        env = "KRUSH_BEARER",
-        hide_env_values = true,
-        value_name = "TOKEN"
-    )]
-    #[arg(help_heading = "Target", value_parser = value::<Secret>)]
-    pub bearer: Option<Secret>,
-
-    /// Trust these CA certificates (PEM) instead of the built-in ones
-    #[arg(
-        long,
-        env = "KRUSH_CA_CERT",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
-    #[arg(help_heading = "Target")]
-    pub ca_cert: Option<PathBuf>,
-
-    /// Client certificate chain (PEM)
-    #[arg(
-        long,
-        env = "KRUSH_CLIENT_CERT",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
-    #[arg(help_heading = "Target")]
-    pub client_cert: Option<PathBuf>,
-
-    /// Private key of the client certificate (PEM)
-    #[arg(
-        long,
-        env = "KRUSH_CLIENT_KEY",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
-    #[arg(help_heading = "Target")]
-    pub client_key: Option<PathBuf>,
-
-    /// Accept any server certificate
-    #[arg(
-        long,
-        env = "KRUSH_INSECURE",
-        hide_env_values = true,
-        help_heading = "Target"
-    )]
-    #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
-    pub insecure: bool,
 
     /// Topic to produce to [default: performance-test]
     #[arg(long, env = "KRUSH_TOPIC", hide_env_values = true, value_name = "NAME")]
@@ -413,22 +294,23 @@ pub struct LoadArgs {
     pub typed: Typed,
 }
 
-impl LoadArgs {
+impl Layered for LoadArgs {
     /// All values, wherever they come from. The literal is exhaustive, so that a new setting must be decided here.
     fn overrides(&self) -> Overrides {
+        let target = &self.target;
         Overrides {
             description: None,
-            urls: Some(self.url.clone()),
+            urls: Some(target.url.clone()),
             embedded: Some(self.embedded),
             faults: Some(self.fault.clone()),
-            dialect: self.dialect,
-            headers: Some(self.header.clone()),
-            user: self.user.clone(),
-            bearer: self.bearer.clone(),
-            ca_cert: self.ca_cert.clone(),
-            client_cert: self.client_cert.clone(),
-            client_key: self.client_key.clone(),
-            insecure: Some(self.insecure),
+            dialect: target.dialect,
+            headers: Some(target.header.clone()),
+            user: target.user.clone(),
+            bearer: target.bearer.clone(),
+            ca_cert: target.ca_cert.clone(),
+            client_cert: target.client_cert.clone(),
+            client_key: target.client_key.clone(),
+            insecure: Some(target.insecure),
             topic: self.topic.clone(),
             partitions: self.partitions,
             replication_factor: None,
@@ -465,5 +347,8 @@ impl LoadArgs {
             quiet: Some(self.quiet),
             no_color: Some(self.no_color),
         }
+    }
+    fn typed(&mut self) -> &mut Typed {
+        &mut self.typed
     }
 }

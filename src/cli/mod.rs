@@ -1,17 +1,23 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
+mod layered;
 mod load;
 mod pages;
 mod selftest;
 mod serve;
+mod target;
 
-pub use load::{LoadArgs, Typed};
+pub use layered::Typed;
+pub use load::LoadArgs;
 pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
 pub use selftest::SelftestArgs;
 pub use serve::{ServeArgs, ServedTopic};
+pub use target::{ControlArgs, TargetArgs};
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+use layered::Layered;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -90,15 +96,15 @@ fn long_version() -> String {
 }
 
 impl Command {
-    /// Calls `fill` with the load flags; a verb without them gets an empty arm.
-    fn with_load_args(&mut self, fill: impl FnOnce(&mut LoadArgs)) {
+    /// The arguments that are settings of a plan, if it has such.
+    fn layered(&mut self) -> Option<&mut dyn Layered> {
         match self {
             Self::Basic(args)
             | Self::Optimized(args)
             | Self::Extreme(args)
-            | Self::SixtyFourKb(args) => fill(args),
-            Self::Run(args) => fill(&mut args.load),
-            Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => {}
+            | Self::SixtyFourKb(args) => Some(args),
+            Self::Run(args) => Some(&mut args.load),
+            Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }
 }
@@ -113,9 +119,8 @@ pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap
         .try_get_matches_from(&words)
         .map_err(|error| name_variable(error, &words))?;
     let mut cli = Cli::from_arg_matches(&matches)?;
-    if let Some((_, matches)) = matches.subcommand() {
-        cli.command
-            .with_load_args(|args| args.typed = Typed::of(args, matches));
+    if let Some(args) = cli.command.layered() {
+        args.fill(innermost(&matches));
     }
     Ok(cli)
 }
@@ -175,13 +180,12 @@ fn typed(words: &[OsString], flag: &str) -> bool {
     })
 }
 
-/// Whether clap took a value from the command line or the environment.
-fn source(matches: &ArgMatches, id: &str) -> Option<clap::parser::ValueSource> {
+/// What was matched for the last verb: `list` of `topics list`.
+fn innermost(mut matches: &ArgMatches) -> &ArgMatches {
+    while let Some((_, inner)) = matches.subcommand() {
+        matches = inner;
+    }
     matches
-        .try_contains_id(id)
-        .is_ok_and(|present| present)
-        .then(|| matches.value_source(id))
-        .flatten()
 }
 
 #[cfg(test)]

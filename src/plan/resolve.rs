@@ -6,8 +6,8 @@ use super::layers::{Layers, Origins, merge};
 use super::settings::Overrides;
 use super::threshold::distinct;
 use super::{
-    KeyKind, KeyMode, Load, MAX_THREADS, Output, Payload, Plan, Reference, Stop, Threshold, Topic,
-    body_bytes, pace, target,
+    KeyKind, KeyMode, Load, MAX_THREADS, Output, Payload, Plan, Reference, Scenario, Stop, Target,
+    Threshold, Topic, body_bytes, pace, target,
 };
 use crate::error::Result;
 use crate::units::{ByteSize, Rate, duration, grouped};
@@ -61,6 +61,19 @@ pub fn resolve(layers: Layers, machine: Machine) -> Result<(Plan, Origins)> {
         plan.load.threads = plan.load.threads.min(threads_for(&plan));
     }
     Ok((plan, origins))
+}
+
+/// The target of a command that sends no load: what the environment and the flags say of it.
+///
+/// # Errors
+/// [`Usage`](crate::error::Error::Usage) that names the flag or the variable.
+pub fn resolve_target(environment: Overrides, flags: Overrides) -> Result<Target> {
+    let (settings, origins) = merge(Layers {
+        scenario: Scenario::silent(),
+        environment,
+        flags,
+    })?;
+    target::resolve(&settings, &origins)
 }
 
 /// Requests per second and bytes per second that one engine thread sends with ease; it can do several times as much.

@@ -44,6 +44,16 @@ impl Scenario {
         Self::parse(Path::new(&format!("scenarios/{name}.toml")), text)
     }
 
+    /// One that says nothing.
+    pub(super) fn silent() -> Self {
+        Self {
+            name: String::new(),
+            path: PathBuf::new(),
+            overrides: Overrides::default(),
+            lines: BTreeMap::new(),
+        }
+    }
+
     /// Reads the text of a scenario; `path` is for its name and for messages.
     ///
     /// # Errors
