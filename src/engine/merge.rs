@@ -59,7 +59,7 @@ pub(super) fn merge(
         .iter()
         .filter_map(|harvest| harvest.load_over_us)
         .max();
-    let claims = claims(harvests);
+    let claims = claims(setup, harvests);
 
     // What comes due while an interrupted run drains was not called for any more.
     let interrupts = control.interrupts();
@@ -133,7 +133,7 @@ pub(super) fn merge(
 }
 
 /// What is claimed of each record, by thread.
-fn claims(mut harvests: Vec<Harvest>) -> Claims {
+fn claims(setup: &Setup, mut harvests: Vec<Harvest>) -> Claims {
     harvests.sort_unstable_by_key(|harvest| harvest.number);
     let mut tally = Tally::default();
     for harvest in &harvests {
@@ -142,6 +142,8 @@ fn claims(mut harvests: Vec<Harvest>) -> Claims {
         }
     }
     Claims {
+        run: setup.run.clone(),
+        batch_size: setup.load.batch_size,
         threads: harvests.into_iter().map(|harvest| harvest.claims).collect(),
         acked_by_partition: tally.records,
     }

@@ -36,6 +36,10 @@ pub struct ThreadClaims {
 /// What a run claims.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Claims {
+    /// The run's name in every record's id.
+    pub run: String,
+    /// Records in a full request.
+    pub batch_size: u32,
     /// One an engine thread, in their order.
     pub threads: Vec<ThreadClaims>,
     /// Records acked by partition; empty if they were not counted.
@@ -109,10 +113,36 @@ impl ThreadClaims {
         }
     }
 
+    /// The numbers of all records that were acked.
+    pub fn acked_numbers(&self, batch_size: u32) -> RoaringTreemap {
+        let (batch, connections) = (u64::from(batch_size), self.requests.len() as u64);
+        let mut acked = RoaringTreemap::new();
+        let all = self.requests.iter().min().copied().unwrap_or(0);
+        acked.insert_range(0..all * connections * batch);
+        for (connection, given) in (0..).zip(&self.requests) {
+            for turn in all..*given {
+                let first = (turn * connections + connection) * batch;
+                acked.insert_range(first..first + batch);
+            }
+        }
+        acked -= &self.unsent;
+        acked -= &self.rejected;
+        acked -= &self.unknown;
+        acked
+    }
+
     /// Records acked.
     pub fn acked(&self, batch_size: u32) -> u64 {
         let numbered: u64 = self.requests.iter().sum::<u64>() * u64::from(batch_size);
         numbered - self.unsent.len() - self.rejected.len() - self.unknown.len()
+    }
+}
+
+impl Claims {
+    /// Records acked, warm-up included.
+    pub fn acked(&self) -> u64 {
+        let of = |thread: &ThreadClaims| thread.acked(self.batch_size);
+        self.threads.iter().map(of).sum()
     }
 }
 
@@ -152,6 +182,10 @@ mod tests {
         claims.failed(10, &request(0, 0, 10), &[]);
         claims.failed(10, &request(1, 1, 1), &[(9, true), (0, false)]);
         assert_eq!(claims.acked(10), 50 - 10 - 3 - 10 - 2);
+        let acked: Vec<u64> = claims.acked_numbers(10).iter().collect();
+        assert_eq!(acked.len() as u64, claims.acked(10));
+        let expected = (11..19).chain(20..37);
+        assert_eq!(acked, expected.collect::<Vec<u64>>());
         assert_eq!(claims.unknown.len(), 11);
         assert!(claims.rejected.contains(19));
         assert_eq!(claims.unsent.min(), Some(37));
