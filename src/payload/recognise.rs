@@ -125,11 +125,13 @@ impl Recogniser {
     }
 
     fn unreadable(&self, bytes: &[u8]) -> Recognised {
-        if memchr::memmem::find(bytes, &self.marker).is_none() {
+        let Some(at) = memchr::memmem::find(bytes, &self.marker) else {
             return Recognised::Foreign;
-        }
+        };
+        let rest = &bytes[at + self.marker.len()..];
+        let length = 1 + REQUEST_DIGITS + self.index_digits;
         Recognised::Corrupted {
-            id: None,
+            id: rest.get(..length).and_then(|rest| self.id(rest)),
             what: "its value is not the JSON that was sent".to_owned(),
         }
     }
