@@ -3,6 +3,7 @@
 //! Workers record into a [`Recorder`] of their own; recorders are merged once, at the end, into [`Measured`].
 
 mod coarse;
+pub mod consume;
 mod failure;
 mod recorder;
 mod spans;

@@ -12,8 +12,9 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use crate::measure::consume::FetchFailure;
+
 pub use batch::{Batch, Record};
-pub use failure::FetchFailure;
 pub use format::{RawJson, RecordFormat};
 pub use instance::{Fetch, Instance, Interest, Partition, Position};
 pub use place::BaseUri;
