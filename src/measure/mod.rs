@@ -4,6 +4,7 @@
 
 mod claims;
 mod coarse;
+pub mod consume;
 mod failure;
 mod recorder;
 mod spans;

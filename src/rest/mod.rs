@@ -3,6 +3,7 @@
 //! Never in the hot path; the engine shares only [`client_config`] with it.
 
 mod client;
+mod consumer;
 mod failure;
 mod probe;
 #[cfg(test)]
@@ -14,6 +15,10 @@ mod tls;
 mod tls_tests;
 
 pub use client::{Client, Offsets, Reply, Root, TopicSummary};
+pub use consumer::{
+    BaseUri, Batch, ConsumerClient, ConsumerSettings, Fetch, FetchFailure, Instance, Interest,
+    Partition, Position, RawJson, Record, RecordFormat, Reset, Undeleted,
+};
 pub use failure::{CallError, Problem};
 pub use probe::{Patience, Server, probe};
 pub use tls::client_config;
