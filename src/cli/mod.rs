@@ -6,6 +6,7 @@ mod pages;
 mod selftest;
 mod serve;
 mod target;
+mod verify;
 
 pub use layered::Typed;
 pub use load::LoadArgs;
@@ -13,6 +14,7 @@ pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
 pub use selftest::SelftestArgs;
 pub use serve::{ServeArgs, ServedTopic};
 pub use target::{ControlArgs, TargetArgs};
+pub use verify::VerifyArgs;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -58,6 +60,8 @@ pub enum Command {
     /// Run a scenario file
     #[command(after_help = LOAD_AFTER_HELP)]
     Run(RunArgs),
+    /// Hold what a run acked against what is stored, from its report
+    Verify(VerifyArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),
     /// Run krush against servers that lie, and show that its figures do not
@@ -104,6 +108,7 @@ impl Command {
             | Self::Extreme(args)
             | Self::SixtyFourKb(args) => Some(args),
             Self::Run(args) => Some(&mut args.load),
+            Self::Verify(args) => Some(&mut args.control),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }

@@ -1,5 +1,6 @@
 //! A verb, its plan, the library, an exit code. The only place where the parts of the program meet.
 
+mod audit;
 mod interrupt;
 mod limits;
 pub mod load;
@@ -8,6 +9,7 @@ pub mod prepare;
 mod progress;
 pub mod selftest;
 pub mod serve;
+pub mod verify;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Extreme(args) => load("extreme", args),
         Command::SixtyFourKb(args) => load("64kb", args),
         Command::Run(args) => run(read_scenario(&args.file)?, args.load),
+        Command::Verify(args) => verify::verify(args),
         Command::Serve(args) => serve::serve(&args),
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Completions(args) => pages::completions(&args),

@@ -31,13 +31,7 @@ impl Display {
     /// A display fit for where stderr goes; none if the plan is quiet.
     pub(super) fn new(plan: &Plan) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let bar = (terminal && !plan.output.quiet).then(|| {
-            let bar = ProgressBar::with_draw_target(Some(1_000), ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{bar:10} {wide_msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            bar.set_style(style.progress_chars("=> "));
-            bar
-        });
+        let bar = (terminal && !plan.output.quiet).then(bar);
         Self {
             bar,
             log: !terminal && !plan.output.quiet,
@@ -161,6 +155,54 @@ impl Display {
         }
         rate
     }
+}
+
+/// Shows how far records were read back.
+pub(super) struct Reading {
+    bar: Option<ProgressBar>,
+    log: bool,
+    logged: Instant,
+}
+
+impl Reading {
+    /// A display fit for where stderr goes; none if `quiet`.
+    pub(super) fn new(quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self {
+            bar: (terminal && !quiet).then(bar),
+            log: !terminal && !quiet,
+            logged: Instant::now(),
+        }
+    }
+
+    /// Shows that `done` offsets of `of` were read.
+    pub(super) fn show(&mut self, done: u64, of: u64) {
+        let text = format!("reading back: {} of {} offsets", grouped(done), grouped(of));
+        if let Some(bar) = &self.bar {
+            bar.set_position(done * 1_000 / of.max(1));
+            bar.set_message(text);
+        } else if self.log && self.logged.elapsed() >= LOG_EVERY {
+            self.logged = Instant::now();
+            // Progress that cannot be shown is no reason to end an audit.
+            let _ = writeln!(std::io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Clears the line.
+    pub(super) fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A bar of a thousand parts with a message beside it.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(1_000), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{bar:10} {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style.progress_chars("=> "));
+    bar
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What is said about a run: the [`Report`], and table, JSON, Markdown and JUnit XML as pure functions of it.
 
+mod audit;
 mod build;
+mod claims;
 mod json;
 mod junit;
 mod latencies;
@@ -15,6 +17,7 @@ mod words;
 mod write;
 
 pub use build::build;
+pub use claims::{ClaimsSection, ThreadClaimsSection};
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;

@@ -5,6 +5,7 @@
 mod client;
 mod consumer;
 mod failure;
+mod offsets;
 mod probe;
 #[cfg(test)]
 pub(crate) mod scripted;
