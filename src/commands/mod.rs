@@ -29,7 +29,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Extreme(args) => load("extreme", args),
         Command::SixtyFourKb(args) => load("64kb", args),
         Command::Run(args) => run(read_scenario(&args.file)?, args.load),
-        Command::Verify(args) => verify::verify(args),
+        Command::Verify(args) => verify::verify(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Completions(args) => pages::completions(&args),

@@ -24,12 +24,12 @@ const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
 ///
 /// # Errors
 /// A report that cannot be read, or a target that cannot be reached.
-pub fn verify(args: VerifyArgs) -> Result<u8> {
+pub fn verify(args: &VerifyArgs) -> Result<u8> {
     let mut report = read(&args.report)?;
     if !args.output.is_empty() {
         report::check_outputs(&args.output)?;
     }
-    let typed = args.control.typed;
+    let typed = args.control.typed.clone();
     let mut target = resolve_target(typed.environment, typed.flags)?;
     if !target.named {
         target.urls = vec![url_of(&args.report, &report)?];
@@ -44,7 +44,7 @@ pub fn verify(args: VerifyArgs) -> Result<u8> {
         None => (Audited::interrupted(), String::new()),
     };
     let verdict = Verdict::pass().audited(&audited);
-    print(&args, &target, &server, &report, &audited, &verdict)?;
+    print(args, &target, &server, &report, &audited, &verdict)?;
     let before = report
         .claims
         .as_ref()
