@@ -1,5 +1,6 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
+mod consume;
 mod layered;
 mod load;
 mod pages;
@@ -7,6 +8,7 @@ mod selftest;
 mod serve;
 mod target;
 
+pub use consume::{BaseUriChoice, CommitMode, ConsumeArgs, ReadingArgs, StartAt, StoredAs};
 pub use layered::Typed;
 pub use load::LoadArgs;
 pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
@@ -29,6 +31,11 @@ Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 
 const LOAD_AFTER_HELP: &str = "\
 Defaults are those of a scenario that says nothing. This command's scenario comes before them,
 the environment before the scenario, flags before all; --dry-run shows what holds and why.";
+
+const CONSUME_AFTER_HELP: &str = "\
+Instances are always deleted at the end, also after Ctrl-C and after an error.
+Exit codes: 0 pass, 2 usage, 10 --min-throughput missed, 13 void: what should come did not,
+15 target unreachable or gone, 130 interrupted.";
 
 /// Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record.
 #[derive(Parser)]
@@ -58,6 +65,9 @@ pub enum Command {
     /// Run a scenario file
     #[command(after_help = LOAD_AFTER_HELP)]
     Run(RunArgs),
+    /// Read records with consumer instances, and measure it: rates, fetch latency, time to drain a backlog
+    #[command(after_help = CONSUME_AFTER_HELP)]
+    Consume(ConsumeArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),
     /// Run krush against servers that lie, and show that its figures do not
@@ -104,6 +114,7 @@ impl Command {
             | Self::Extreme(args)
             | Self::SixtyFourKb(args) => Some(args),
             Self::Run(args) => Some(&mut args.load),
+            Self::Consume(args) => Some(args.layered()),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }

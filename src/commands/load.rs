@@ -193,7 +193,7 @@ fn setup(plan: &Plan, prepared: &Prepared<Embedded>) -> Result<Setup> {
 }
 
 /// A name for this run that no other run has, by chance of 1 in 900 million.
-fn run_name() -> String {
+pub(super) fn run_name() -> String {
     use rand::RngExt;
     const LETTERS: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     let mut random = rand::rng();

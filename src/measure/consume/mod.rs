@@ -111,6 +111,7 @@ pub struct Tally {
     empty_us: Histogram<u64>,
     wire_bytes: u64,
     late: u64,
+    samples: BTreeMap<FetchFailure, String>,
     backlog: Backlog,
 }
 
@@ -177,6 +178,7 @@ impl Tally {
             empty_us: histogram(),
             wire_bytes: 0,
             late: 0,
+            samples: BTreeMap::new(),
             backlog: summary,
         }
     }
@@ -253,9 +255,16 @@ impl Tally {
         &mut self.instances[instance]
     }
 
-    /// Counts a fetch that failed.
-    pub fn failed(&mut self, instance: usize, failure: FetchFailure) {
+    /// Counts a fetch that failed; `why` is kept of the first of its kind.
+    pub fn failed(&mut self, instance: usize, failure: FetchFailure, why: &str) {
         *self.instances[instance].failed.entry(failure).or_default() += 1;
+        let sample = self.samples.entry(failure);
+        sample.or_insert_with(|| why.to_owned());
+    }
+
+    /// The text of the first failure of each kind.
+    pub fn samples(&self) -> &BTreeMap<FetchFailure, String> {
+        &self.samples
     }
 
     /// All instances, in their order.
