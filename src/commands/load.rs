@@ -189,6 +189,8 @@ fn setup(plan: &Plan, prepared: &Prepared<Embedded>) -> Result<Setup> {
         payload: plan.payload.clone(),
         run: run_name(),
         dialect: prepared.facts.dialect,
+        counts_partitions: false,
+        due_log: None,
     })
 }
 
