@@ -12,6 +12,7 @@ use crate::units::{ByteSize, Rate, parse_duration};
 
 /// Read records with consumer instances of the v2 API, and measure it.
 #[derive(Args, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "they are switches")]
 pub struct ConsumeArgs {
     /// Where they are, and how the server is spoken to.
     #[command(flatten)]
@@ -45,11 +46,12 @@ pub struct ConsumeArgs {
     #[arg(long, value_name = "NAME", help_heading = "Reading")]
     pub group: Option<String>,
 
-    /// Where to begin in a partition of which the group has committed nothing
+    /// Where to begin in a partition of which the group has committed nothing: earliest or latest
     #[arg(
         long,
         value_name = "PLACE",
         default_value = "earliest",
+        hide_possible_values = true,
         help_heading = "Reading"
     )]
     pub from: StartAt,
@@ -60,15 +62,18 @@ pub struct ConsumeArgs {
         long,
         value_name = "WHEN",
         default_value = "auto",
+        hide_possible_values = true,
         help_heading = "Reading"
     )]
     pub commit: CommitMode,
 
-    /// How the records are stored; the last three need a Schema Registry behind the proxy
+    /// How the records are stored: json, binary, or avro, jsonschema or protobuf with a Schema Registry
+    /// behind the proxy
     #[arg(
         long,
         value_name = "FORMAT",
         default_value = "json",
+        hide_possible_values = true,
         help_heading = "Reading"
     )]
     pub format: StoredAs,
@@ -166,6 +171,7 @@ pub struct ReadingArgs {
         long,
         value_name = "HOW",
         default_value = "rewrite",
+        hide_possible_values = true,
         help_heading = "Fetches"
     )]
     pub base_uri: BaseUriChoice,

@@ -18,6 +18,7 @@ use crate::rest::{BaseUri, ConsumerSettings, Fetch, RecordFormat, Reset};
 const DEFAULT_TOPIC: &str = "performance-test";
 
 /// What is wanted.
+#[expect(clippy::struct_excessive_bools, reason = "they are switches")]
 pub(super) struct Wanted {
     pub(super) target: Target,
     pub(super) topics: Vec<String>,

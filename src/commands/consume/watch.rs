@@ -6,6 +6,7 @@ use super::super::crew::Crew;
 use super::super::interrupt::Interrupts;
 use super::super::progress::Line;
 use super::wanted::Wanted;
+use crate::measure::consume::InstanceTally;
 use crate::report::consume::ConsumeEnd;
 use crate::units::{grouped, rate_digits};
 
@@ -44,7 +45,7 @@ impl Show {
             let (fetched, again) = tally.records();
             let instances = tally.instances().iter();
             let lost: u64 = instances.clone().map(|one| one.lost).sum();
-            let failed: u64 = instances.map(|one| one.failed_fetches()).sum();
+            let failed: u64 = instances.map(InstanceTally::failed_fetches).sum();
             (fetched - again, tally.backlog(), failed, lost)
         };
         let (at, before, mut rate) = self.reading;

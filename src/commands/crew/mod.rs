@@ -55,11 +55,9 @@ impl Crew {
         sink: &Sink,
     ) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        let instances = match self.has_ended() {
-            true => 0,
-            false => self.tally().instances().len(),
-        };
-        for index in 0..instances {
+        let instances = self.tally().instances().len();
+        let wanted = if self.has_ended() { 0 } else { instances };
+        for index in 0..wanted {
             let client = clients[index % clients.len()].clone();
             let work = member::Member::new(index, client, self, orders, sink);
             tasks.spawn(work.work());

@@ -213,8 +213,9 @@ impl Tally {
                     Novelty::Again => here.again += 1,
                     novelty => {
                         self.late += u64::from(novelty == Novelty::Late);
-                        self.backlog
-                            .came(partition.goal.as_mut(), record.offset, fetch.received);
+                        if let Some(goal) = &mut partition.goal {
+                            self.backlog.came(goal, record.offset, fetch.received);
+                        }
                     }
                 }
                 let same = |next: &RecordSeen<'_>| {
@@ -343,10 +344,8 @@ impl Tally {
 
 impl Backlog {
     /// A record that was not seen before came.
-    fn came(&mut self, goal: Option<&mut Goal>, offset: i64, now: Duration) {
-        let Some(Goal { stretch, reached }) = goal else {
-            return;
-        };
+    fn came(&mut self, goal: &mut Goal, offset: i64, now: Duration) {
+        let Goal { stretch, reached } = goal;
         if offset < stretch.end && stretch.start.is_none_or(|start| offset >= start) {
             self.read += 1;
         }
