@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use regex::Regex;
+use regex_lite::Regex;
 use tokio::task::JoinSet;
 
 use super::wanted::Wanted;
