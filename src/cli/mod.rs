@@ -1,5 +1,6 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
+mod consume;
 mod layered;
 mod load;
 mod pages;
@@ -8,6 +9,7 @@ mod serve;
 mod target;
 mod verify;
 
+pub use consume::{BaseUriChoice, CommitMode, ConsumeArgs, ReadingArgs, StartAt, StoredAs};
 pub use layered::Typed;
 pub use load::LoadArgs;
 pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
@@ -31,6 +33,11 @@ Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 
 const LOAD_AFTER_HELP: &str = "\
 Defaults are those of a scenario that says nothing. This command's scenario comes before them,
 the environment before the scenario, flags before all; --dry-run shows what holds and why.";
+
+const CONSUME_AFTER_HELP: &str = "\
+Instances are always deleted at the end, also after Ctrl-C and after an error.
+Exit codes: 0 pass, 2 usage, 10 --min-throughput missed, 13 void: what should come did not,
+15 target unreachable or gone, 130 interrupted.";
 
 /// Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record.
 #[derive(Parser)]
@@ -62,6 +69,9 @@ pub enum Command {
     Run(RunArgs),
     /// Hold what a run acked against what is stored, from its report
     Verify(VerifyArgs),
+    /// Read records with consumer instances, and measure it: rates, fetch latency, time to drain a backlog
+    #[command(after_help = CONSUME_AFTER_HELP)]
+    Consume(ConsumeArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),
     /// Run krush against servers that lie, and show that its figures do not
@@ -109,6 +119,7 @@ impl Command {
             | Self::SixtyFourKb(args) => Some(args),
             Self::Run(args) => Some(&mut args.load),
             Self::Verify(args) => Some(&mut args.control),
+            Self::Consume(args) => Some(args.layered()),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }

@@ -13,7 +13,7 @@ use super::audit::Subject;
 use super::interrupt::Interrupts;
 use super::limits::{self, Ends};
 use super::prepare::{Prepared, prepare};
-use super::progress::{Display, Reading};
+use super::progress::{Display, Line};
 use crate::audit::Audited;
 use crate::engine::{self, Control, Progress, Setup, TargetSetup, TlsTarget};
 use crate::error::{Error, Result, exit};
@@ -96,7 +96,7 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         let audited = if control.interrupts() > 0 {
             Audited::not_done("the run was interrupted")
         } else {
-            let mut shown = Reading::new(plan.output.quiet);
+            let mut shown = Line::new(plan.output.quiet);
             let subject = subject(&plan, &prepared);
             let audit = subject.audit(report, Some(&before), &mut shown);
             let audited = interrupts.unless_interrupted(audit);
@@ -229,7 +229,7 @@ fn setup(plan: &Plan, prepared: &Prepared<Embedded>) -> Result<Setup> {
 }
 
 /// A name for this run that no other run has, by chance of 1 in 900 million.
-fn run_name() -> String {
+pub(super) fn run_name() -> String {
     use rand::RngExt;
     const LETTERS: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     let mut random = rand::rng();

@@ -1,6 +1,8 @@
 //! A verb, its plan, the library, an exit code. The only place where the parts of the program meet.
 
 mod audit;
+pub mod consume;
+mod crew;
 mod interrupt;
 mod limits;
 pub mod load;
@@ -11,7 +13,7 @@ pub mod selftest;
 pub mod serve;
 pub mod verify;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Cli, Command, LoadArgs};
@@ -30,6 +32,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::SixtyFourKb(args) => load("64kb", args),
         Command::Run(args) => run(read_scenario(&args.file)?, args.load),
         Command::Verify(args) => verify::verify(&args),
+        Command::Consume(args) => consume::consume(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Completions(args) => pages::completions(&args),
@@ -69,6 +72,13 @@ fn run(scenario: Scenario, args: LoadArgs) -> Result<u8> {
 fn github_summary() -> Option<PathBuf> {
     let path = std::env::var_os(load::GITHUB_STEP_SUMMARY)?;
     (!path.is_empty()).then(|| path.into())
+}
+
+/// Writes a text to standard output.
+fn say(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// Whether what is printed may have colours: standard output is a terminal that takes them.

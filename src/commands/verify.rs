@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::audit::Subject;
 use super::interrupt::Interrupts;
 use super::load::written;
-use super::progress::Reading;
+use super::progress::Line;
 use crate::audit::Audited;
 use crate::cli::VerifyArgs;
 use crate::engine::Control;
@@ -36,7 +36,7 @@ pub fn verify(args: &VerifyArgs) -> Result<u8> {
     }
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(control)?;
-    let mut shown = Reading::new(args.quiet);
+    let mut shown = Line::new(args.quiet);
     let audited = interrupts.unless_interrupted(audit(&report, &target, &mut shown));
     shown.end();
     let (audited, server) = match audited {
@@ -92,7 +92,7 @@ fn url_of(path: &Path, report: &Report) -> Result<url::Url> {
 }
 
 /// The audit, and what the server is.
-async fn audit(report: &Report, target: &Target, shown: &mut Reading) -> Result<(Audited, String)> {
+async fn audit(report: &Report, target: &Target, shown: &mut Line) -> Result<(Audited, String)> {
     let url = &target.urls[0];
     let client = Client::new(target, url, CALL_TIMEOUT)?;
     let server = probe(&client, url, Patience::default(), &mut std::io::stderr()).await?;

@@ -65,7 +65,8 @@ impl Outcome {
         }
     }
 
-    fn headline(self) -> &'static str {
+    /// The word that is printed.
+    pub fn headline(self) -> &'static str {
         match self {
             Self::Pass => "PASS",
             Self::Threshold => "FAIL",

@@ -3,6 +3,7 @@
 mod audit;
 mod build;
 mod claims;
+pub mod consume;
 mod json;
 mod junit;
 mod latencies;
@@ -23,8 +24,9 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use model::*;
 pub use style::Style;
-pub use write::{append_markdown, check_outputs, write};
+pub use write::{append_markdown, check_outputs, write, write_text};
 
+pub use crate::gate::Verdict;
 pub use crate::measure::{Distribution, Summary, TargetFacts, TargetKind};
 
 #[cfg(test)]

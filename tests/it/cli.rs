@@ -143,6 +143,8 @@ fn help_lists_the_commands() {
       extreme      The most: 100,000 small records, 500 connections, batches of 1,000
       64kb         Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
       run          Run a scenario file
+      consume      Read records with consumer instances, and measure it: rates, fetch latency, time to
+                   drain a backlog
       serve        Serve the built-in stand-in proxy on a port of its own
       selftest     Run krush against servers that lie, and show that its figures do not
       completions  Print the script that completes krush's command line in a shell
@@ -197,9 +199,6 @@ fn help_of_a_load_command_names_units_and_defaults() {
     Target:
           --url <URL>             Base URL of the target; repeat it to spread the connections [default:
                                   http://localhost:8082] [env: KRUSH_URL]
-          --embedded              Test the built-in stand-in, started inside krush [env: KRUSH_EMBEDDED]
-          --fault <FAULT>         Make the built-in stand-in misbehave, such as stall=1s@5s; repeatable,
-                                  see docs/serve.md [env: KRUSH_FAULT]
           --dialect <NAME>        Judge replies as those of auto, confluent, strimzi, karapace or
                                   redpanda [default: auto] [env: KRUSH_DIALECT]
       -H, --header <HEADER>       Extra request header `Name: value`; repeatable [env: KRUSH_HEADER]
@@ -210,6 +209,9 @@ fn help_of_a_load_command_names_units_and_defaults() {
           --client-cert <FILE>    Client certificate chain (PEM) [env: KRUSH_CLIENT_CERT]
           --client-key <FILE>     Private key of the client certificate (PEM) [env: KRUSH_CLIENT_KEY]
           --insecure              Accept any server certificate [env: KRUSH_INSECURE]
+          --embedded              Test the built-in stand-in, started inside krush [env: KRUSH_EMBEDDED]
+          --fault <FAULT>         Make the built-in stand-in misbehave, such as stall=1s@5s; repeatable,
+                                  see docs/serve.md [env: KRUSH_FAULT]
 
     Topic:
           --topic <NAME>    Topic to produce to [default: performance-test] [env: KRUSH_TOPIC]

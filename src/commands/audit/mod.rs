@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use url::Url;
 
-use super::progress::Reading;
+use super::progress::Line;
 use crate::audit::{Audit, Audited, PartitionOffsets};
 use crate::error::Result;
 use crate::measure::Claims;
@@ -55,7 +55,7 @@ impl Subject<'_> {
         &self,
         report: &Report,
         before: Option<&[i64]>,
-        shown: &mut Reading,
+        shown: &mut Line,
     ) -> Result<Audited> {
         let Some((claims, recogniser)) = claimed(report) else {
             let why = "the report does not say what it claims of each record, or not in words of this version";

@@ -9,12 +9,13 @@ use tokio::task::JoinSet;
 
 use super::{CALL_TIMEOUT, Subject};
 use crate::audit::{Audit, StoredRecord};
-use crate::commands::progress::Reading;
+use crate::commands::progress::Line;
 use crate::error::Result;
 use crate::rest::{
     BaseUri, Batch, CallError, ConsumerClient, ConsumerSettings, Fetch, Instance, Partition,
     Position, RecordFormat, Reset,
 };
+use crate::units::grouped;
 use crate::wire::Dialect;
 
 /// Instances at once: each costs the server a thread and some 16 MB.
@@ -39,7 +40,7 @@ const CLOSES_WITHIN: Duration = Duration::from_secs(5);
 pub(super) async fn all(
     subject: &Subject<'_>,
     audit: &mut Audit,
-    shown: &mut Reading,
+    shown: &mut Line,
 ) -> Result<Option<String>> {
     let unread = audit.unread();
     if unread.is_empty() {
@@ -75,7 +76,8 @@ pub(super) async fn all(
     while let Some(batch) = batches.recv().await {
         look(&batch, audit);
         let (done, of) = audit.progress();
-        shown.show(done, of);
+        let text = format!("reading back: {} of {} offsets", grouped(done), grouped(of));
+        shown.show(done as f64 / of.max(1) as f64, text);
     }
     let ended = reading.join_all().await;
     guard.close().await;

@@ -111,6 +111,7 @@ pub struct Tally {
     empty_us: Histogram<u64>,
     wire_bytes: u64,
     late: u64,
+    samples: BTreeMap<FetchFailure, String>,
     backlog: Backlog,
 }
 
@@ -177,6 +178,7 @@ impl Tally {
             empty_us: histogram(),
             wire_bytes: 0,
             late: 0,
+            samples: BTreeMap::new(),
             backlog: summary,
         }
     }
@@ -211,8 +213,9 @@ impl Tally {
                     Novelty::Again => here.again += 1,
                     novelty => {
                         self.late += u64::from(novelty == Novelty::Late);
-                        self.backlog
-                            .came(partition.goal.as_mut(), record.offset, fetch.received);
+                        if let Some(goal) = &mut partition.goal {
+                            self.backlog.came(goal, record.offset, fetch.received);
+                        }
                     }
                 }
                 let same = |next: &RecordSeen<'_>| {
@@ -253,9 +256,16 @@ impl Tally {
         &mut self.instances[instance]
     }
 
-    /// Counts a fetch that failed.
-    pub fn failed(&mut self, instance: usize, failure: FetchFailure) {
+    /// Counts a fetch that failed; `why` is kept of the first of its kind.
+    pub fn failed(&mut self, instance: usize, failure: FetchFailure, why: &str) {
         *self.instances[instance].failed.entry(failure).or_default() += 1;
+        let sample = self.samples.entry(failure);
+        sample.or_insert_with(|| why.to_owned());
+    }
+
+    /// The text of the first failure of each kind.
+    pub fn samples(&self) -> &BTreeMap<FetchFailure, String> {
+        &self.samples
     }
 
     /// All instances, in their order.
@@ -334,10 +344,8 @@ impl Tally {
 
 impl Backlog {
     /// A record that was not seen before came.
-    fn came(&mut self, goal: Option<&mut Goal>, offset: i64, now: Duration) {
-        let Some(Goal { stretch, reached }) = goal else {
-            return;
-        };
+    fn came(&mut self, goal: &mut Goal, offset: i64, now: Duration) {
+        let Goal { stretch, reached } = goal;
         if offset < stretch.end && stretch.start.is_none_or(|start| offset >= start) {
             self.read += 1;
         }

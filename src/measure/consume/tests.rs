@@ -94,7 +94,7 @@ fn failures_are_counted_by_what_they_mean() {
         FetchFailure::InstanceGone,
         FetchFailure::AnswerLost,
     ] {
-        tally.failed(0, failure);
+        tally.failed(0, failure, "why");
     }
     let one = &tally.instances()[0];
     assert_eq!(

@@ -161,6 +161,11 @@ impl ConsumerClient {
         self.open().elsewhere.clone()
     }
 
+    /// Paths of the instances that exist, or may exist.
+    pub fn paths(&self) -> Vec<String> {
+        self.open().instances.keys().cloned().collect()
+    }
+
     /// Deletes all instances that are left, at once, within `limit` each; returns those that could not be deleted.
     pub async fn close(&self, limit: Duration) -> Vec<Undeleted> {
         let instances = std::mem::take(&mut self.open().instances);
