@@ -1,5 +1,8 @@
 //! A verb, its plan, the library, an exit code. The only place where the parts of the program meet.
 
+mod control;
+mod creation;
+mod grid;
 mod interrupt;
 mod limits;
 pub mod load;
@@ -8,6 +11,8 @@ pub mod prepare;
 mod progress;
 pub mod selftest;
 pub mod serve;
+pub mod status;
+pub mod topics;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -28,6 +33,8 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::SixtyFourKb(args) => load("64kb", args),
         Command::Run(args) => run(read_scenario(&args.file)?, args.load),
         Command::Serve(args) => serve::serve(&args),
+        Command::Topics(args) => topics::topics(&args),
+        Command::Status(args) => status::status(&args),
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),

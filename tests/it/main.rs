@@ -18,5 +18,6 @@ mod served;
 #[cfg(all(feature = "kafka", unix))]
 mod stack;
 mod standin;
+mod topics;
 
 use served::krush;
