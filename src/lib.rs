@@ -13,6 +13,7 @@
 //!
 //! `tests/it/layers.rs` reads this tree and fails on an edge against that flow.
 
+pub mod audit;
 pub mod cli;
 pub mod commands;
 pub mod engine;

@@ -104,6 +104,8 @@ impl Case {
         let batch = u64::from(self.batch_size);
         let address: SocketAddr = server.url["http://".len()..].parse().unwrap();
         Setup {
+            counts_partitions: false,
+            due_log: None,
             targets: vec![TargetSetup {
                 address,
                 tls: None,

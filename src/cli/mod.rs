@@ -1,5 +1,6 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
+mod consume;
 mod control;
 mod layered;
 mod load;
@@ -8,6 +9,7 @@ mod selftest;
 mod serve;
 mod target;
 
+pub use consume::{BaseUriChoice, CommitMode, ConsumeArgs, ReadingArgs, StartAt, StoredAs};
 pub use control::{
     CreateArgs, DeleteArgs, DescribeArgs, ListArgs, StatusArgs, TopicsArgs, TopicsVerb,
 };
@@ -33,6 +35,11 @@ Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 
 const LOAD_AFTER_HELP: &str = "\
 Defaults are those of a scenario that says nothing. This command's scenario comes before them,
 the environment before the scenario, flags before all; --dry-run shows what holds and why.";
+
+const CONSUME_AFTER_HELP: &str = "\
+Instances are always deleted at the end, also after Ctrl-C and after an error.
+Exit codes: 0 pass, 2 usage, 10 --min-throughput missed, 13 void: what should come did not,
+15 target unreachable or gone, 130 interrupted.";
 
 /// Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record.
 #[derive(Parser)]
@@ -62,6 +69,9 @@ pub enum Command {
     /// Run a scenario file
     #[command(after_help = LOAD_AFTER_HELP)]
     Run(RunArgs),
+    /// Read records with consumer instances, and measure it: rates, fetch latency, time to drain a backlog
+    #[command(after_help = CONSUME_AFTER_HELP)]
+    Consume(ConsumeArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),
     /// List, describe, create and delete topics
@@ -114,6 +124,7 @@ impl Command {
             Self::Run(args) => Some(&mut args.load),
             Self::Topics(args) => Some(args.verb.layered()),
             Self::Status(args) => Some(&mut args.control),
+            Self::Consume(args) => Some(args.layered()),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }

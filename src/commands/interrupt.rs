@@ -43,6 +43,11 @@ impl Interrupts {
         Ok(Self { runtime, first })
     }
 
+    /// Waits for the next signal that nobody has waited for yet.
+    pub(super) async fn heard(&self) {
+        self.first.notified().await;
+    }
+
     /// The outcome of `work`, or `None` if a signal came first.
     pub(super) fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.runtime.block_on(async {

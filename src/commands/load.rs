@@ -189,11 +189,13 @@ fn setup(plan: &Plan, prepared: &Prepared<Embedded>) -> Result<Setup> {
         payload: plan.payload.clone(),
         run: run_name(),
         dialect: prepared.facts.dialect,
+        counts_partitions: false,
+        due_log: None,
     })
 }
 
 /// A name for this run that no other run has, by chance of 1 in 900 million.
-fn run_name() -> String {
+pub(super) fn run_name() -> String {
     use rand::RngExt;
     const LETTERS: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     let mut random = rand::rng();

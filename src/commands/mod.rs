@@ -1,7 +1,9 @@
 //! A verb, its plan, the library, an exit code. The only place where the parts of the program meet.
 
+pub mod consume;
 mod control;
 mod creation;
+mod crew;
 mod grid;
 mod interrupt;
 mod limits;
@@ -14,7 +16,7 @@ pub mod serve;
 pub mod status;
 pub mod topics;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Cli, Command, LoadArgs};
@@ -32,6 +34,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Extreme(args) => load("extreme", args),
         Command::SixtyFourKb(args) => load("64kb", args),
         Command::Run(args) => run(read_scenario(&args.file)?, args.load),
+        Command::Consume(args) => consume::consume(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Topics(args) => topics::topics(&args),
         Command::Status(args) => status::status(&args),
@@ -73,6 +76,13 @@ fn run(scenario: Scenario, args: LoadArgs) -> Result<u8> {
 fn github_summary() -> Option<PathBuf> {
     let path = std::env::var_os(load::GITHUB_STEP_SUMMARY)?;
     (!path.is_empty()).then(|| path.into())
+}
+
+/// Writes a text to standard output.
+fn say(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// Whether what is printed may have colours: standard output is a terminal that takes them.

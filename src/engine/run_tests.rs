@@ -200,6 +200,8 @@ fn read_until(
 
 fn setup(server: &Server, stop: Stop, concurrency: u32, batch_size: u32) -> Setup {
     Setup {
+        counts_partitions: false,
+        due_log: None,
         targets: vec![TargetSetup {
             address: server.address,
             tls: None,

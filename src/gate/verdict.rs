@@ -64,7 +64,8 @@ impl Outcome {
         }
     }
 
-    fn headline(self) -> &'static str {
+    /// The word that is printed.
+    pub fn headline(self) -> &'static str {
         match self {
             Self::Pass => "PASS",
             Self::Threshold => "FAIL",

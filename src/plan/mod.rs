@@ -16,7 +16,7 @@ mod value;
 
 pub use describe::{describe, is_secret_header, without_secrets};
 pub use layers::{Layers, Origin, Origins};
-pub use resolve::{Machine, resolve, resolve_target};
+pub use resolve::{Machine, TOPIC_NAME_HINT, is_topic_name, resolve, resolve_target};
 pub use scenario::{PRESETS, Scenario};
 pub use settings::{EXCLUSIVE, Overrides, SAID_BY_STAGES, SETTINGS, Setting, setting};
 pub use size::{

@@ -96,17 +96,10 @@ fn topic(settings: &Overrides, origins: &Origins) -> Result<Topic> {
         .topic
         .clone()
         .unwrap_or_else(|| "performance-test".to_owned());
-    let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if name.is_empty()
-        || name.len() > MAX_TOPIC_CHARS
-        || name == "."
-        || name == ".."
-        || !name.chars().all(legal)
-    {
+    if !is_topic_name(&name) {
         let shown: String = name.chars().take(60).collect();
         let message = format!("`{}` is not a topic name", shown.escape_debug());
-        let hint = "1 to 249 of a-z A-Z 0-9 . _ -, and not . or ..";
-        return Err(origins.error("topic.name", &message, hint));
+        return Err(origins.error("topic.name", &message, TOPIC_NAME_HINT));
     }
     let partitions = settings.partitions.unwrap_or(48);
     at_least_one(u64::from(partitions), "topic.partitions", origins)?;
@@ -119,6 +112,19 @@ fn topic(settings: &Overrides, origins: &Origins) -> Result<Topic> {
         replication_factor: settings.replication_factor,
         create: settings.create.unwrap_or(true),
     })
+}
+
+/// What a topic's name may be.
+pub const TOPIC_NAME_HINT: &str = "1 to 249 of a-z A-Z 0-9 . _ -, and not . or ..";
+
+/// Whether Kafka takes this as a topic's name.
+pub fn is_topic_name(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !name.is_empty()
+        && name.len() <= MAX_TOPIC_CHARS
+        && name != "."
+        && name != ".."
+        && name.chars().all(legal)
 }
 
 fn at_least_one(value: u64, key: &str, origins: &Origins) -> Result<()> {

@@ -46,10 +46,8 @@ pub(super) fn build_on(
     Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool {
-            name: env!("CARGO_PKG_NAME").to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: option_env!("KRUSH_COMMIT").map(str::to_owned),
             debug_build,
+            ..Tool::here()
         },
         started_at: rfc3339(measured.started_at),
         elapsed_secs: measured.elapsed.as_secs_f64(),
@@ -109,8 +107,20 @@ fn finite(value: f64) -> f64 {
     if value.is_finite() { value } else { 0.0 }
 }
 
-fn rfc3339(time: SystemTime) -> String {
+pub(super) fn rfc3339(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(time).to_string()
+}
+
+impl Tool {
+    /// This build.
+    pub fn here() -> Self {
+        Self {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("KRUSH_COMMIT").map(str::to_owned),
+            debug_build: cfg!(debug_assertions),
+        }
+    }
 }
 
 impl PlanSection {
@@ -358,7 +368,7 @@ fn failure_row(row: &Failure) -> FailureRow {
     }
 }
 
-fn encode(histogram: &Histogram<u64>) -> String {
+pub(super) fn encode(histogram: &Histogram<u64>) -> String {
     let mut bytes = Vec::new();
     V2DeflateSerializer::new()
         .serialize(histogram, &mut bytes)

@@ -1,6 +1,7 @@
 //! What is said about a run: the [`Report`], and table, JSON, Markdown and JUnit XML as pure functions of it.
 
 mod build;
+pub mod consume;
 mod json;
 mod junit;
 mod latencies;
@@ -20,8 +21,9 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use model::*;
 pub use style::Style;
-pub use write::{append_markdown, check_outputs, write};
+pub use write::{append_markdown, check_outputs, write, write_text};
 
+pub use crate::gate::Verdict;
 pub use crate::measure::{Distribution, Summary, TargetFacts, TargetKind};
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::words::{
     warmup_words,
 };
 use super::{PlanSection, Report, Style, Summary, TargetFacts, TargetSection};
-use crate::gate::Outcome;
+use crate::gate::{Outcome, Verdict};
 use crate::plan::Plan;
 use crate::units::{self, grouped, rate_digits};
 
@@ -58,14 +58,14 @@ pub fn body(report: &Report, files: &[PathBuf], style: Style) -> String {
     add(targets(report));
     add(failures(report));
     add(thresholds(report));
-    add(warnings(report, style));
-    add(verdict(report, files, style));
+    add(warning_lines(&report.warnings, style));
+    add(verdict_block(&report.verdict, files, style));
     out
 }
 
 /// The verdict alone, for `--quiet`; still says if the target is no REST Proxy, or misbehaves on purpose.
 pub fn verdict_lines(report: &Report, files: &[PathBuf], style: Style) -> String {
-    let mut lines = verdict(report, files, style);
+    let mut lines = verdict_block(&report.verdict, files, style);
     for words in [stand_in_words(&report.target), fault_words(&report.target)] {
         lines.extend(words.map_or_else(Vec::new, |text| wrap("  ", 4, &text)));
     }
@@ -93,7 +93,7 @@ fn header_lines(plan: &PlanSection, target: &TargetSection) -> String {
 
 /// Aligned columns without borders: the first to the left, the others to the right if `numbers`. They move together where
 /// that keeps a line whole.
-fn columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
+pub(super) fn columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
     let mut table = Builder::from_iter(rows).build();
     table.with(Borders::empty()).with(Padding::new(0, 2, 0, 0));
     if numbers {
@@ -118,7 +118,7 @@ fn fit(line: &str) -> Vec<String> {
     }
 }
 
-fn labelled(label: &str, text: &str) -> Vec<String> {
+pub(super) fn labelled(label: &str, text: &str) -> Vec<String> {
     wrap(&format!("{label:<LABEL$}"), LABEL, text)
 }
 
@@ -141,15 +141,17 @@ fn against_reference(report: &Report) -> Vec<String> {
     columns(rows, false)
 }
 
+/// A row whose first cell is as wide as a label.
+pub(super) fn row_of(name: &str, cells: Vec<String>) -> Vec<String> {
+    let mut row = vec![format!("{name:<0$}", LABEL - 2)];
+    row.extend(cells);
+    row
+}
+
 fn latencies(report: &Report) -> Vec<String> {
-    let row = |name: &str, cells: Vec<String>| {
-        let mut row = vec![format!("{name:<0$}", LABEL - 2)];
-        row.extend(cells);
-        row
-    };
     let names = COLUMNS.map(|(name, _)| name.to_owned()).to_vec();
-    let mut rows = vec![row("latency", names)];
-    rows.extend(latency_rows(report).map(|(name, cells)| row(name, cells)));
+    let mut rows = vec![row_of("latency", names)];
+    rows.extend(latency_rows(report).map(|(name, cells)| row_of(name, cells)));
     let mut lines = columns(rows, false);
     let notes = latency_notes(report);
     lines.extend(notes.iter().flat_map(|note| wrap("", 2, note)));
@@ -270,9 +272,9 @@ fn thresholds(report: &Report) -> Vec<String> {
     lines
 }
 
-fn warnings(report: &Report, style: Style) -> Vec<String> {
+pub(super) fn warning_lines(warnings: &[String], style: Style) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for warning in &report.warnings {
+    for warning in warnings {
         for (index, line) in wrap("warning: ", 2, &clean(warning)).iter().enumerate() {
             lines.push(match (index, line.strip_prefix("warning:")) {
                 (0, Some(rest)) => format!("{}{rest}", style.warning("warning:")),
@@ -283,8 +285,7 @@ fn warnings(report: &Report, style: Style) -> Vec<String> {
     lines
 }
 
-fn verdict(report: &Report, files: &[PathBuf], style: Style) -> Vec<String> {
-    let verdict = &report.verdict;
+pub(super) fn verdict_block(verdict: &Verdict, files: &[PathBuf], style: Style) -> Vec<String> {
     let word = match verdict.outcome {
         Outcome::Pass if verdict.reasons.is_empty() => style.good(&verdict.headline),
         Outcome::Pass | Outcome::Interrupted | Outcome::Inconclusive => {

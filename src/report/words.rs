@@ -108,7 +108,12 @@ pub(super) fn topic_words(target: &TargetSection) -> String {
 
 /// What must be said of a target that is no REST Proxy.
 pub(super) fn stand_in_words(target: &TargetSection) -> Option<String> {
-    let what = match (target.kind, target.embedded) {
+    kind_words(target.kind, target.embedded)
+}
+
+/// The same by its kind.
+pub(super) fn kind_words(kind: TargetKind, embedded: bool) -> Option<String> {
+    let what = match (kind, embedded) {
         (TargetKind::RestProxy, _) => return None,
         (TargetKind::StandIn, true) => "stand-in inside this process",
         (TargetKind::StandIn, false) => "krush's built-in stand-in",

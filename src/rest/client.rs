@@ -18,6 +18,12 @@ use crate::wire::ACCEPT_V2;
 
 /// Longest answer that is read: a list of a hundred thousand topics fits.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// Longest answer of a fetch: the 64 MiB that Confluent's proxy gives at most, as base64 and with names and offsets around.
+const MAX_FETCH_BYTES: usize = 512 << 20;
+/// Confluent's proxy closes connections that were idle for 30 s, without a word.
+const IDLE_AT_MOST: Duration = Duration::from_secs(20);
+/// Idle connections kept for each host.
+const IDLE_CONNECTIONS: usize = 64;
 
 /// One server of the control plane.
 #[derive(Debug, Clone)]
@@ -25,6 +31,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     timeout: Duration,
+    max_answer_bytes: usize,
 }
 
 /// An answer, read to its end.
@@ -55,22 +62,42 @@ impl Client {
     /// # Errors
     /// [`Error::Usage`] for unreadable TLS files and headers that HTTP does not allow.
     pub fn new(target: &Target, url: &Url, timeout: Duration) -> Result<Self> {
-        let tls = client_config(&target.tls)?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured((*tls).clone())
-            .default_headers(headers(target)?)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .http1_only()
-            // A connection for each call: the keep-alive defect of Confluent REST Proxy 8.0.0 spoils only later ones.
-            .pool_max_idle_per_host(0)
-            .build()
-            .map_err(|error| Error::Internal(format!("control-plane client: {error}")))?;
+        // A connection for each call: the keep-alive defect of Confluent REST Proxy 8.0.0 spoils only later ones.
+        let http = http(target, |builder| builder.pool_max_idle_per_host(0))?;
         Ok(Self {
             http,
             base: url.as_str().trim_end_matches('/').to_owned(),
             timeout,
+            max_answer_bytes: MAX_ANSWER_BYTES,
         })
+    }
+
+    /// A client that keeps its connections and reads long answers: for consumers, which fetch again and again.
+    pub(super) fn keeping(target: &Target, url: &Url, timeout: Duration) -> Result<Self> {
+        let http = http(target, |builder| {
+            builder
+                .pool_max_idle_per_host(IDLE_CONNECTIONS)
+                .pool_idle_timeout(IDLE_AT_MOST)
+        })?;
+        Ok(Self {
+            http,
+            base: url.as_str().trim_end_matches('/').to_owned(),
+            timeout,
+            max_answer_bytes: MAX_FETCH_BYTES,
+        })
+    }
+
+    /// The same client at another base URL.
+    pub(super) fn at(&self, base: String) -> Self {
+        Self {
+            base,
+            ..self.clone()
+        }
+    }
+
+    /// Limit for each call.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The same client with another limit for each call.
@@ -225,8 +252,8 @@ impl Client {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
             body.extend_from_slice(&chunk);
-            if body.len() > MAX_ANSWER_BYTES {
-                let what = "longer than 64 MiB".to_owned();
+            if body.len() > self.max_answer_bytes {
+                let what = format!("longer than {} MiB", self.max_answer_bytes >> 20);
                 return Err(self.fail(&call, Problem::NotJson(what)));
             }
         }
@@ -237,6 +264,23 @@ impl Client {
             body,
         })
     }
+}
+
+/// Connections as the target asks for them, kept as `keep` says.
+fn http(
+    target: &Target,
+    keep: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client> {
+    let tls = client_config(&target.tls)?;
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured((*tls).clone())
+        .default_headers(headers(target)?)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .http1_only();
+    keep(builder)
+        .build()
+        .map_err(|error| Error::Internal(format!("control-plane client: {error}")))
 }
 
 fn headers(target: &Target) -> Result<HeaderMap> {

@@ -3,6 +3,7 @@
 //! Never in the hot path; the engine shares only [`client_config`] with it.
 
 mod client;
+mod consumer;
 mod failure;
 mod probe;
 #[cfg(test)]
@@ -16,6 +17,10 @@ mod tls_tests;
 mod topics;
 
 pub use client::{Client, Reply, Root};
+pub use consumer::{
+    BaseUri, Batch, ConsumerClient, ConsumerSettings, Fetch, FetchFailure, Instance, Interest,
+    Partition, Position, RawJson, Record, RecordFormat, Reset, Undeleted,
+};
 pub use failure::{CallError, Problem};
 pub use probe::{Identity, Patience, Server, identify, probe};
 pub use side_by_side::{offsets_of, side_by_side};

@@ -9,7 +9,7 @@ use crate::plan::{Auth, Target, Tls};
 use crate::report::TargetKind;
 use crate::wire::Dialect;
 
-fn target() -> Target {
+pub(super) fn target() -> Target {
     Target {
         urls: Vec::new(),
         named: true,
@@ -26,7 +26,7 @@ fn client(server: &Scripted) -> Client {
     Client::new(&target(), &server.url(), Duration::from_secs(5)).expect("a client")
 }
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -26,8 +26,9 @@ pub struct TopicInfo {
     pub configs: BTreeMap<String, String>,
 }
 
-/// A partition, as v2 describes it.
+/// A partition, as v2 describes it. A load run needs but their count, so that what a server leaves out is no failure.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct PartitionInfo {
     /// Its number, from 0.
     pub partition: u32,
@@ -35,6 +36,16 @@ pub struct PartitionInfo {
     pub leader: i64,
     /// Where it is kept.
     pub replicas: Vec<Replica>,
+}
+
+impl Default for PartitionInfo {
+    fn default() -> Self {
+        Self {
+            partition: 0,
+            leader: -1,
+            replicas: Vec::new(),
+        }
+    }
 }
 
 /// A copy of a partition.

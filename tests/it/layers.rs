@@ -31,7 +31,11 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         "cli",
         &["plan", "standin", "fault", "units", "error", "wire"],
     ),
-    ("rest", &["plan", "report", "units", "error", "wire"]),
+    // What a failed fetch means for records is told in measure's kinds.
+    (
+        "rest",
+        &["plan", "measure", "report", "units", "error", "wire"],
+    ),
 ];
 
 /// May use everything; nobody but the binary may use it.
