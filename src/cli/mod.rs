@@ -1,6 +1,7 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
 mod consume;
+mod control;
 mod layered;
 mod load;
 mod pages;
@@ -10,6 +11,9 @@ mod target;
 mod verify;
 
 pub use consume::{BaseUriChoice, CommitMode, ConsumeArgs, ReadingArgs, StartAt, StoredAs};
+pub use control::{
+    CreateArgs, DeleteArgs, DescribeArgs, ListArgs, StatusArgs, TopicsArgs, TopicsVerb,
+};
 pub use layered::Typed;
 pub use load::LoadArgs;
 pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
@@ -74,6 +78,10 @@ pub enum Command {
     Consume(ConsumeArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),
+    /// List, describe, create and delete topics
+    Topics(TopicsArgs),
+    /// What the target is, and whether it is ready
+    Status(StatusArgs),
     /// Run krush against servers that lie, and show that its figures do not
     Selftest(SelftestArgs),
     /// Print the script that completes krush's command line in a shell
@@ -119,6 +127,8 @@ impl Command {
             | Self::SixtyFourKb(args) => Some(args),
             Self::Run(args) => Some(&mut args.load),
             Self::Verify(args) => Some(&mut args.control),
+            Self::Topics(args) => Some(args.verb.layered()),
+            Self::Status(args) => Some(&mut args.control),
             Self::Consume(args) => Some(args.layered()),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
         }
@@ -143,17 +153,19 @@ pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap
 
 /// The command line; `--messages -1` is a wrong value of that flag, not an unknown flag `-1`.
 fn command() -> clap::Command {
-    Cli::command().mut_subcommands(|verb| {
-        verb.mut_args(|argument| {
-            let takes_number =
-                argument.get_long().is_some() && argument.get_action().takes_values();
-            if takes_number {
-                argument.allow_negative_numbers(true)
-            } else {
-                argument
-            }
-        })
-    })
+    Cli::command().mut_subcommands(with_negative_numbers)
+}
+
+fn with_negative_numbers(verb: clap::Command) -> clap::Command {
+    let verb = verb.mut_args(|argument| {
+        let takes_number = argument.get_long().is_some() && argument.get_action().takes_values();
+        if takes_number {
+            argument.allow_negative_numbers(true)
+        } else {
+            argument
+        }
+    });
+    verb.mut_subcommands(with_negative_numbers)
 }
 
 /// clap blames the flag even if the value came from its variable; this adds the variable's name.

@@ -2,7 +2,10 @@
 
 mod audit;
 pub mod consume;
+mod control;
+mod creation;
 mod crew;
+mod grid;
 mod interrupt;
 mod limits;
 pub mod load;
@@ -11,6 +14,8 @@ pub mod prepare;
 mod progress;
 pub mod selftest;
 pub mod serve;
+pub mod status;
+pub mod topics;
 pub mod verify;
 
 use std::io::{IsTerminal, Write as _};
@@ -34,6 +39,8 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Verify(args) => verify::verify(&args),
         Command::Consume(args) => consume::consume(&args),
         Command::Serve(args) => serve::serve(&args),
+        Command::Topics(args) => topics::topics(&args),
+        Command::Status(args) => status::status(&args),
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),

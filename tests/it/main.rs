@@ -18,6 +18,7 @@ mod served;
 #[cfg(all(feature = "kafka", unix))]
 mod stack;
 mod standin;
+mod topics;
 mod verify;
 
 use served::krush;
