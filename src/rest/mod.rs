@@ -5,7 +5,6 @@
 mod client;
 mod consumer;
 mod failure;
-mod offsets;
 mod probe;
 #[cfg(test)]
 pub(crate) mod scripted;

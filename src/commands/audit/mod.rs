@@ -13,7 +13,7 @@ use crate::measure::Claims;
 use crate::payload::Recogniser;
 use crate::plan::Target;
 use crate::report::Report;
-use crate::rest::{CallError, Client};
+use crate::rest::{CallError, Client, Offsets, offsets_of};
 use crate::wire::Dialect;
 
 /// Limit for each call but fetches.
@@ -42,11 +42,19 @@ impl Subject<'_> {
         Client::new(self.target, self.url, CALL_TIMEOUT)
     }
 
+    /// First and next offset of each partition, in order.
+    async fn offsets(&self, client: &Client) -> Result<Vec<Offsets>, CallError> {
+        let count = client.topic(self.topic).await?.partitions.len();
+        let partitions: Vec<(String, u32)> = (0..count as u32)
+            .map(|partition| (self.topic.to_owned(), partition))
+            .collect();
+        offsets_of(client, &partitions).await
+    }
+
     /// Next offset of each partition.
     pub(super) async fn ends(&self) -> Result<Vec<i64>> {
         let client = self.client()?;
-        let partitions = client.topic(self.topic).await?.partitions;
-        let offsets = client.all_offsets(self.topic, partitions).await?;
+        let offsets = self.offsets(&client).await?;
         Ok(offsets.iter().map(|offsets| offsets.end_offset).collect())
     }
 
@@ -83,8 +91,7 @@ impl Subject<'_> {
         let deadline = Instant::now() + SETTLES_WITHIN;
         let acked = claims.acked();
         loop {
-            let partitions = client.topic(self.topic).await?.partitions;
-            let offsets = client.all_offsets(self.topic, partitions).await?;
+            let offsets = self.offsets(client).await?;
             let partitions: Vec<PartitionOffsets> = (0..)
                 .zip(&offsets)
                 .map(|(partition, offsets): (usize, _)| PartitionOffsets {
