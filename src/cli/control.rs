@@ -160,3 +160,29 @@ fn config(text: &str) -> Result<(String, String), String> {
         )),
     }
 }
+
+/// Arguments of `krush lag`.
+#[derive(Args)]
+pub struct LagArgs {
+    /// Consumer group to look at
+    #[arg(long, value_name = "NAME", env = "KRUSH_GROUP", hide_env_values = true)]
+    #[arg(value_parser = group_name)]
+    pub group: String,
+    /// Only this topic; repeatable [default: all that the group has committed offsets of]
+    #[arg(long = "topic", value_name = "NAME", value_delimiter = ',', value_parser = topic_name)]
+    pub topics: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where the target is.
+    #[command(flatten)]
+    pub control: ControlArgs,
+}
+
+/// A group's name may be anything but empty.
+pub(super) fn group_name(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("an empty name is no group".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}

@@ -12,7 +12,7 @@ mod verify;
 
 pub use consume::{BaseUriChoice, CommitMode, ConsumeArgs, ReadingArgs, StartAt, StoredAs};
 pub use control::{
-    CreateArgs, DeleteArgs, DescribeArgs, ListArgs, StatusArgs, TopicsArgs, TopicsVerb,
+    CreateArgs, DeleteArgs, DescribeArgs, LagArgs, ListArgs, StatusArgs, TopicsArgs, TopicsVerb,
 };
 pub use layered::Typed;
 pub use load::LoadArgs;
@@ -82,6 +82,8 @@ pub enum Command {
     Topics(TopicsArgs),
     /// What the target is, and whether it is ready
     Status(StatusArgs),
+    /// How far a consumer group is behind, partition by partition
+    Lag(LagArgs),
     /// Run krush against servers that lie, and show that its figures do not
     Selftest(SelftestArgs),
     /// Print the script that completes krush's command line in a shell
@@ -129,6 +131,7 @@ impl Command {
             Self::Verify(args) => Some(&mut args.control),
             Self::Topics(args) => Some(args.verb.layered()),
             Self::Status(args) => Some(&mut args.control),
+            Self::Lag(args) => Some(&mut args.control),
             Self::Consume(args) => Some(args.layered()),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
         }

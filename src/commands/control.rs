@@ -38,21 +38,27 @@ pub(super) fn show(
     work: impl AsyncFnOnce(Connected) -> Result<String>,
 ) -> Result<u8> {
     let target = target(args)?;
-    let text = interruptible(async {
+    let work = async {
         let connected = connect(&target).await?;
         work(connected).await
-    })?;
+    };
+    let text = interruptible(work, async {})?;
     match text {
         Some(text) => print(&text),
         None => Ok(exit::INTERRUPTED),
     }
 }
 
-/// The outcome of `work`, or `None` if Ctrl-C came first.
-pub(super) fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+/// The outcome of `work`, or `None` if Ctrl-C came first; then `clean` is done, which another Ctrl-C ends.
+pub(super) fn interruptible<T>(
+    work: impl Future<Output = Result<T>>,
+    clean: impl Future<Output = ()>,
+) -> Result<Option<T>> {
     // Signals go to the control of an engine, which here has nothing to do.
     let interrupts = Interrupts::watch(Arc::new(engine::Control::new()))?;
-    interrupts.unless_interrupted(work).transpose()
+    let outcome = interrupts.unless_interrupted(work);
+    interrupts.unless_interrupted(clean);
+    outcome.transpose()
 }
 
 /// Text to standard output.

@@ -7,11 +7,14 @@ mod creation;
 mod crew;
 mod grid;
 mod interrupt;
+pub mod lag;
 mod limits;
 pub mod load;
 pub mod pages;
 pub mod prepare;
 mod progress;
+#[cfg(test)]
+mod recorded;
 pub mod selftest;
 pub mod serve;
 pub mod status;
@@ -41,6 +44,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Serve(args) => serve::serve(&args),
         Command::Topics(args) => topics::topics(&args),
         Command::Status(args) => status::status(&args),
+        Command::Lag(args) => lag::lag(&args),
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),

@@ -52,14 +52,15 @@ struct RoundTrip {
 /// A URL at which nothing can be asked at all, if there is no other.
 pub fn status(args: &StatusArgs) -> Result<u8> {
     let target = control::target(&args.control)?;
-    let all = control::interruptible(async {
+    let looks = async {
         let mut all = Vec::with_capacity(target.urls.len());
         for url in &target.urls {
             let client = Client::new(&target, url, args.timeout)?;
             all.push(look(&target, &client).await);
         }
         Ok(all)
-    })?;
+    };
+    let all = control::interruptible(looks, async {})?;
     let Some(all) = all else {
         return Ok(exit::INTERRUPTED);
     };

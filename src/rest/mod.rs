@@ -5,6 +5,7 @@
 mod client;
 mod consumer;
 mod failure;
+mod groups;
 mod probe;
 #[cfg(test)]
 pub(crate) mod scripted;
@@ -22,6 +23,7 @@ pub use consumer::{
     Partition, Position, RawJson, Record, RecordFormat, Reset, Undeleted,
 };
 pub use failure::{CallError, Problem};
+pub use groups::{LagSummary, PartitionLag, segment};
 pub use probe::{Identity, Patience, Server, identify, probe};
 pub use side_by_side::{offsets_of, side_by_side};
 pub use tls::client_config;

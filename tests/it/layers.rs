@@ -8,6 +8,8 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("units", &[]),
     ("error", &[]),
     ("wire", &[]),
+    // When lag, silence and age are states to act on.
+    ("health", &["units"]),
     // What a stand-in's script says: a plan reads it, a stand-in runs it.
     ("fault", &["units"]),
     ("measure", &["units", "error", "wire"]),

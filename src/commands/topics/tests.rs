@@ -1,46 +1,9 @@
 //! The topic commands against recorded answers of the real servers.
 
-use std::time::Duration;
-
-use super::super::control::Connected;
+use super::super::recorded::{CLUSTER, said, server};
 use super::{create, delete, describe, list};
-use crate::error::{Error, Result};
-use crate::plan::{Overrides, resolve_target};
-use crate::rest::scripted::{Answer, Scripted, json, recorded};
-use crate::rest::{Client, NewTopic, Patience, probe};
-
-const CLUSTER: &str = "/v3/clusters/MkU3OEVBNTcwNTJENDM2Qk";
-
-/// A server that says of itself what `name` was recorded to say, and these answers.
-fn server(name: &str, calls: &[(&str, Answer)]) -> Scripted {
-    let mut script = vec![
-        ("GET /", recorded(name, "get-root")),
-        ("GET /topics", recorded(name, "get-topics")),
-        ("GET /v3/clusters", recorded(name, "get-v3-clusters")),
-    ];
-    script.extend_from_slice(calls);
-    Scripted::start(&script)
-}
-
-/// Text or error of some work at that server, its address left out.
-fn said(server: &Scripted, work: impl AsyncFnOnce(Connected) -> Result<String>) -> String {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let outcome = runtime.block_on(async {
-        let target = resolve_target(Overrides::default(), Overrides::default())?;
-        let client = Client::new(&target, &server.url(), Duration::from_secs(5))?;
-        let patience = Patience::default();
-        let server = probe(&client, &server.url(), patience, &mut Vec::new()).await?;
-        work(Connected { client, server }).await
-    });
-    let text = outcome.unwrap_or_else(|error: Error| {
-        let hint = error.hint().unwrap_or_default().to_owned();
-        format!("error {}: {error}\nhint: {hint}\n", error.exit_code())
-    });
-    text.replace(server.url().as_str().trim_end_matches('/'), "URL")
-}
+use crate::rest::NewTopic;
+use crate::rest::scripted::{Scripted, json, recorded};
 
 fn topic(name: &str, partitions: u32, configs: &[(&str, &str)]) -> NewTopic {
     let configs = configs.iter();
