@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use super::backend::ApiError;
-
 /// Where a partition is read from that has no committed offset: `auto.offset.reset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reset {

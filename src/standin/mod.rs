@@ -35,6 +35,7 @@ mod head;
 mod inbox;
 mod json;
 #[cfg(feature = "kafka")]
+#[expect(dead_code, reason = "the front has no consumers yet")]
 pub mod kafka;
 #[expect(dead_code, reason = "the front has no consumers yet")]
 mod members;
