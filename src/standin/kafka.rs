@@ -33,8 +33,8 @@ use rdkafka::producer::{Producer, ThreadedProducer};
 use super::ProducerSettings;
 use super::members::{MemberSettings, Reset};
 use crate::error::{Error, Result};
-use admin::INTERNAL;
 use batch::Deliveries;
+pub(crate) use member::Member;
 use metadata::Quiet;
 use protocol::Address;
 
@@ -279,11 +279,6 @@ fn consumer_config(
         .set("fetch.queue.backoff.ms", "10")
         // Topics made later, and new partitions, are found within so long; Java's client takes up to five minutes.
         .set("topic.metadata.refresh.interval.ms", "3000")
-        // A pattern does not match these (`exclude.internal.topics`).
-        .set(
-            "topic.blacklist",
-            INTERNAL.map(|name| format!("^{name}$")).join(","),
-        )
         .set("reconnect.backoff.max.ms", "500");
     config
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::wire::Dialect;
 
 /// Of the longest path there is.
-const MOST_SEGMENTS: usize = 6;
+const MOST_SEGMENTS: usize = 9;
 
 /// A resource of the API; names are decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,74 @@ pub(crate) enum Route<'a> {
     Health,
     /// Redpanda's `/status/ready`.
     StatusReady,
+    /// Where consumer instances of a group are made.
+    Consumers(Cow<'a, str>),
+    /// A consumer instance of a group, or what belongs to it.
+    Instance(Cow<'a, str>, Cow<'a, str>, InstancePart),
+}
+
+/// What belongs to a consumer instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InstancePart {
+    Itself,
+    Subscription,
+    Assignments,
+    Records,
+    Offsets,
+    Positions,
+    Beginning,
+    End,
+}
+
+impl InstancePart {
+    fn find(rest: &[&str]) -> Option<Self> {
+        Some(match rest {
+            [] => Self::Itself,
+            ["subscription"] => Self::Subscription,
+            ["assignments"] => Self::Assignments,
+            ["records"] => Self::Records,
+            ["offsets"] => Self::Offsets,
+            ["positions"] => Self::Positions,
+            ["positions", "beginning"] => Self::Beginning,
+            ["positions", "end"] => Self::End,
+            _ => return None,
+        })
+    }
+
+    fn methods(self, dialect: Dialect) -> &'static [&'static str] {
+        let lacks = match dialect {
+            Dialect::Redpanda => !matches!(
+                self,
+                Self::Itself | Self::Subscription | Self::Records | Self::Offsets
+            ),
+            _ => false,
+        };
+        if lacks {
+            return &[];
+        }
+        match (dialect, self) {
+            (Dialect::Confluent, Self::Itself) => &["DELETE", "OPTIONS"],
+            (Dialect::Confluent, Self::Subscription) => {
+                &["HEAD", "DELETE", "POST", "GET", "OPTIONS"]
+            }
+            (Dialect::Confluent, Self::Assignments | Self::Offsets) => {
+                &["HEAD", "POST", "GET", "OPTIONS"]
+            }
+            (Dialect::Confluent, Self::Records) => &["HEAD", "GET", "OPTIONS"],
+            (Dialect::Confluent, _) => &["POST", "OPTIONS"],
+            (Dialect::Karapace, Self::Itself) => &["DELETE", "OPTIONS"],
+            (Dialect::Karapace, Self::Subscription) => &["DELETE", "GET", "OPTIONS", "POST"],
+            (Dialect::Karapace, Self::Assignments | Self::Offsets) => &["GET", "OPTIONS", "POST"],
+            (Dialect::Karapace, Self::Records) => &["GET", "OPTIONS"],
+            (Dialect::Karapace, _) => &["OPTIONS", "POST"],
+            (_, Self::Itself) => &["DELETE"],
+            (Dialect::Strimzi, Self::Subscription) => &["POST", "GET", "DELETE"],
+            (_, Self::Subscription) => &["POST"],
+            (_, Self::Records) => &["GET"],
+            (Dialect::Redpanda, Self::Offsets) => &["GET", "POST"],
+            _ => &["POST"],
+        }
+    }
 }
 
 impl<'a> Route<'a> {
@@ -69,6 +137,10 @@ impl<'a> Route<'a> {
             ["metrics"] => Self::Metrics,
             ["_health"] => Self::Health,
             ["status", "ready"] => Self::StatusReady,
+            ["consumers", group] => Self::Consumers(decode(group)),
+            ["consumers", group, "instances", instance, rest @ ..] => {
+                Self::Instance(decode(group), decode(instance), InstancePart::find(rest)?)
+            }
             _ => return None,
         };
         (!route.methods(dialect).is_empty()).then_some(route)
@@ -76,8 +148,12 @@ impl<'a> Route<'a> {
 
     /// Methods in the order the server names them in `Allow`; empty: it has no such resource.
     pub(crate) fn methods(&self, dialect: Dialect) -> &'static [&'static str] {
+        if let Self::Instance(_, _, part) = self {
+            return part.methods(dialect);
+        }
         match dialect {
             Dialect::Confluent => match self {
+                Self::Consumers(_) => &["POST", "OPTIONS"],
                 Self::Topic(_) | Self::Partition(..) | Self::ClusterTopics(_) => {
                     &["HEAD", "POST", "GET", "OPTIONS"]
                 }
@@ -91,7 +167,7 @@ impl<'a> Route<'a> {
             },
             Dialect::Strimzi => match self {
                 Self::Topic(_) | Self::Partition(..) => &["POST", "GET"],
-                Self::AdminTopics => &["POST"],
+                Self::AdminTopics | Self::Consumers(_) => &["POST"],
                 Self::Root
                 | Self::Topics
                 | Self::Partitions(_)
@@ -102,6 +178,7 @@ impl<'a> Route<'a> {
             },
             Dialect::Karapace => match self {
                 Self::Topic(_) | Self::Partition(..) => &["GET", "OPTIONS", "POST"],
+                Self::Consumers(_) => &["OPTIONS", "POST"],
                 Self::Root
                 | Self::Topics
                 | Self::Partitions(_)
@@ -111,7 +188,7 @@ impl<'a> Route<'a> {
                 _ => &[],
             },
             Dialect::Redpanda => match self {
-                Self::Topic(_) => &["POST"],
+                Self::Topic(_) | Self::Consumers(_) => &["POST"],
                 Self::Root | Self::Topics | Self::Brokers | Self::StatusReady => &["GET"],
                 _ => &[],
             },

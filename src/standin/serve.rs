@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::{Answer, JSON};
 use super::backend::Backend;
+use super::consumers::{self, Consumers};
 use super::desk::Desk;
 use super::faults::{Plan, Script};
 use super::head::{Head, Length};
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     /// How long a record waits for a missing topic or partition.
     pub(crate) max_block: Duration,
     pub(crate) threads: Threads,
+    pub(crate) consumers: Consumers,
     pub(crate) tls: bool,
     pub(crate) started: Instant,
     pub(crate) truth: Arc<Truth>,
@@ -43,6 +45,17 @@ pub(crate) struct Call<'a> {
     pub(crate) desk: &'a Desk,
     /// Of a produce request.
     pub(crate) account: Option<&'a Account<'a>>,
+}
+
+impl Call<'_> {
+    /// Scheme and authority by which the client knows the server, such as `http://host:8082`.
+    pub(crate) fn origin(&self) -> String {
+        let is_authority =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_' | '[' | ']');
+        let host = self.head.host.filter(|host| host.chars().all(is_authority));
+        let scheme = if self.shared.tls { "https" } else { "http" };
+        format!("{scheme}://{}", host.unwrap_or("localhost"))
+    }
 }
 
 /// Finds the resource, or the answer that needs no body.
@@ -120,6 +133,11 @@ fn wrong_method(dialect: Dialect, methods: &[&str], head: &Head<'_>) -> Answer {
 
 /// Jersey: the request's type first, then whether the answer's would be taken.
 fn confluent_types(route: &Route<'_>, head: &Head<'_>) -> Result<(), Answer> {
+    match route {
+        Route::Consumers(_) => return consumers::check_types(head, None),
+        Route::Instance(_, _, part) => return consumers::check_types(head, Some(*part)),
+        _ => {}
+    }
     let v3 = matches!(
         route,
         Route::Clusters
@@ -186,6 +204,8 @@ pub(crate) async fn answer(call: &Call<'_>, route: &Route<'_>) -> Answer {
         }
         Route::ClusterTopic(id, name) => v3::topic(call, id, name).await,
         Route::ClusterPartitions(id, name) => v3::partitions(call, id, name).await,
+        Route::Consumers(group) => Ok(consumers::create(call, group).await),
+        Route::Instance(group, name, part) => Ok(consumers::answer(call, group, name, *part).await),
     };
     match outcome {
         Ok(answer) | Err(answer) => answer,

@@ -18,14 +18,9 @@ struct Links {
 
 impl Links {
     fn of(call: &Call<'_>) -> Self {
-        let is_authority =
-            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_' | '[' | ']');
-        let host = call.head.host.filter(|host| host.chars().all(is_authority));
-        let scheme = if call.shared.tls { "https" } else { "http" };
-        let host = host.unwrap_or("localhost");
         Self {
             cluster_id: call.shared.backend.cluster_id(),
-            clusters: format!("{scheme}://{host}/v3/clusters"),
+            clusters: format!("{}/v3/clusters", call.origin()),
         }
     }
 

@@ -33,6 +33,7 @@ impl Front {
 }
 
 /// A consumer in a real group. It leaves the group when it is closed or dropped.
+#[derive(Debug)]
 pub(crate) struct Member {
     /// `None` once it is closed.
     session: Mutex<Option<Arc<Session>>>,
@@ -63,9 +64,9 @@ impl Member {
         .await
     }
 
-    /// Topics it is subscribed to; of a pattern, those it has partitions of.
-    pub(crate) fn subscription(&self) -> Vec<String> {
-        self.now(Session::subscription)
+    /// Topics it is subscribed to; of a pattern, those that matched when it last looked.
+    pub(crate) async fn subscription(&self) -> Vec<String> {
+        self.look(Session::subscription).await
     }
 
     /// Reads these partitions and no others, without a group's help.
@@ -77,15 +78,16 @@ impl Member {
     }
 
     /// Partitions it has, by hand or from its group.
-    pub(crate) fn assignment(&self) -> Vec<TopicPartition> {
-        self.now(|session| session.partitions().into_keys().collect())
+    pub(crate) async fn assignment(&self) -> Vec<TopicPartition> {
+        self.look(|session| session.partitions().into_keys().collect())
+            .await
     }
 
     /// Up to `max_records` records that are there now. Its group's rebalances are served, and offsets committed that are due.
     ///
     /// # Errors
-    /// Status 500 if it has neither subscription nor partitions, or no offset to begin at; 403 if it may not read; 400 for a bad topic
-    /// name. Never because a broker is away, or a topic missing.
+    /// Status 500 if it has no offset to begin at; 403 if it may not read; 400 for a bad topic name. Never because a broker is away, or
+    /// a topic missing.
     pub(crate) async fn poll(&self, max_records: usize) -> Result<Vec<Fetched>, ApiError> {
         self.run(move |session| session.poll(max_records)).await
     }
@@ -100,9 +102,10 @@ impl Member {
     }
 
     /// Next offset to read of each partition it has, as far as it is known: from the committed offset or the reset policy at first.
-    pub(crate) fn positions(&self) -> Vec<(TopicPartition, i64)> {
+    pub(crate) async fn positions(&self) -> Vec<(TopicPartition, i64)> {
         let known = |(of, offset): (_, Option<i64>)| Some((of, offset?));
-        self.now(|session| session.partitions().into_iter().filter_map(known).collect())
+        self.look(move |session| session.partitions().into_iter().filter_map(known).collect())
+            .await
     }
 
     /// Stores these offsets as its group's, as they are.
@@ -125,7 +128,8 @@ impl Member {
         partitions: &[TopicPartition],
     ) -> Result<Vec<Position>, ApiError> {
         let partitions = partitions.to_vec();
-        self.run(move |session| session.committed(&partitions))
+        let late = texts::committed_timed_out(&partitions, self.time);
+        self.run_for(late, move |session| session.committed(&partitions))
             .await
     }
 
@@ -151,9 +155,13 @@ impl Member {
             .clone()
     }
 
-    fn now<T: Default>(&self, read: impl FnOnce(&Session) -> T) -> T {
-        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-        session.as_deref().map(read).unwrap_or_default()
+    /// Nothing of one that is closed.
+    async fn look<T: Default + Send + 'static>(
+        &self,
+        look: impl FnOnce(&Session) -> T + Send + 'static,
+    ) -> T {
+        let looked = self.run(|session| Ok(look(session))).await;
+        looked.unwrap_or_default()
     }
 
     /// Runs something that may block; the last one to hold the session is never an async thread.

@@ -3,7 +3,7 @@
 //! Positions are kept here, since librdkafka's own begin with the first record read: Kafka's Java client knows them as soon as it has
 //! its partitions, and commits them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,11 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::topic_partition_list::Offset;
+use regex_lite::Regex;
 
+use super::admin::INTERNAL;
 use super::rebalance::{Group, list, offsets_at};
 use super::texts;
 use crate::standin::backend::{ApiError, topic_name_is_valid};
@@ -26,6 +29,10 @@ use crate::standin::members::{
 const AUTO_COMMIT_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause between two tries of a commit or a seek: `retry.backoff.ms`.
 const RETRY_BACKOFF: Duration = Duration::from_millis(100);
+/// A topic that is made later is found within so long, if it matches a pattern; by Java's client within five minutes.
+const NEW_TOPICS: Duration = Duration::from_secs(3);
+/// How long such a look may take.
+const A_LOOK: Duration = Duration::from_secs(1);
 /// How long unsubscribing waits until the partitions are given back.
 const GIVING_BACK: Duration = Duration::from_secs(5);
 
@@ -39,7 +46,21 @@ pub(super) struct Session {
     time: Duration,
     /// Held by whatever changes subscription, partitions or positions, which come one at a time.
     reading: Mutex<Reading>,
-    subscription: Mutex<Option<Subscription>>,
+    wish: Mutex<Wish>,
+}
+
+/// What it shares with its group.
+#[derive(Debug, Clone, Default)]
+enum Wish {
+    /// Nothing: what it reads, it is assigned by hand.
+    #[default]
+    Nothing,
+    Topics(Vec<String>),
+    /// And the topics that matched when it last looked.
+    Pattern {
+        whole: Regex,
+        topics: Vec<String>,
+    },
 }
 
 struct Reading {
@@ -48,10 +69,21 @@ struct Reading {
     /// An error that was met behind records: the next poll's.
     held: Option<ApiError>,
     next_commit: Instant,
+    /// For topics that match a pattern.
+    next_look: Instant,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("wish", &*lock(&self.wish))
+            .field("partitions", &*self.group().partitions())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Session {
@@ -70,8 +102,9 @@ impl Session {
                 names: HashMap::new(),
                 held: None,
                 next_commit: Instant::now() + AUTO_COMMIT_INTERVAL,
+                next_look: Instant::now(),
             }),
-            subscription: Mutex::new(None),
+            wish: Mutex::default(),
         })
     }
 
@@ -84,41 +117,77 @@ impl Session {
     }
 
     pub(super) fn subscription(&self) -> Vec<String> {
-        match &*lock(&self.subscription) {
-            None => Vec::new(),
-            Some(Subscription::Topics(topics)) => topics.clone(),
-            Some(Subscription::Pattern(_)) => {
-                let partitions = self.group().partitions();
-                let topics: BTreeSet<_> = partitions.keys().map(|of| of.topic.clone()).collect();
-                topics.into_iter().collect()
-            }
+        match &*lock(&self.wish) {
+            Wish::Nothing => Vec::new(),
+            Wish::Topics(topics) | Wish::Pattern { topics, .. } => topics.clone(),
         }
     }
 
     pub(super) fn subscribe(&self, wanted: Subscription) -> Result<(), ApiError> {
-        let _reading = lock(&self.reading);
-        let mut subscription = lock(&self.subscription);
-        let assigned_by_hand = subscription.is_none() && !self.group().partitions().is_empty();
-        let of_another_kind = subscription.as_ref().is_some_and(|subscription| {
-            std::mem::discriminant(subscription) != std::mem::discriminant(&wanted)
-        });
-        if assigned_by_hand || of_another_kind {
-            return Err(texts::exclusive());
-        }
-        let anchored;
-        let topics: Vec<&str> = match &wanted {
-            Subscription::Topics(topics) => topics.iter().map(String::as_str).collect(),
-            Subscription::Pattern(pattern) => {
-                anchored = format!("^({pattern})$");
-                vec![&anchored]
+        let mut reading = lock(&self.reading);
+        let before = lock(&self.wish).clone();
+        let by_hand = matches!(before, Wish::Nothing) && !self.group().partitions().is_empty();
+        let wish = match (wanted, before) {
+            (Subscription::Topics(topics), _) if topics.is_empty() => {
+                self.give_back();
+                return Ok(());
             }
+            (Subscription::Topics(mut topics), Wish::Nothing | Wish::Topics(_)) if !by_hand => {
+                topics.sort();
+                topics.dedup();
+                if invalid(&topics).is_empty() {
+                    self.tell(&topics)?;
+                }
+                Wish::Topics(topics)
+            }
+            (Subscription::Pattern(pattern), Wish::Nothing | Wish::Pattern { .. }) if !by_hand => {
+                let whole = Regex::new(&format!("^(?:{pattern})$"));
+                Wish::Pattern {
+                    whole: whole.map_err(|_| texts::internal())?,
+                    topics: Vec::new(),
+                }
+            }
+            _ => return Err(texts::exclusive()),
         };
-        if invalid(&wanted).is_empty() {
-            self.consumer
-                .subscribe(&topics)
-                .map_err(|_| texts::internal())?;
+        *lock(&self.wish) = wish;
+        self.match_topics(&mut reading)
+    }
+
+    fn tell(&self, topics: &[String]) -> Result<(), ApiError> {
+        let topics: Vec<_> = topics.iter().map(String::as_str).collect();
+        let told = self.consumer.subscribe(&topics);
+        told.map_err(|_| texts::internal())
+    }
+
+    /// Looks which topics match the pattern by now.
+    fn match_topics(&self, reading: &mut Reading) -> Result<(), ApiError> {
+        let (whole, topics) = match &*lock(&self.wish) {
+            Wish::Pattern { whole, topics } => (whole.clone(), topics.clone()),
+            Wish::Nothing | Wish::Topics(_) => return Ok(()),
+        };
+        reading.next_look = Instant::now() + NEW_TOPICS;
+        // Without an answer, those of before stay.
+        let Ok(metadata) = self.consumer.fetch_metadata(None, A_LOOK) else {
+            return Ok(());
+        };
+        let names = metadata.topics().iter().map(MetadataTopic::name);
+        let mut found: Vec<_> = names
+            .filter(|name| whole.is_match(name) && !INTERNAL.contains(name))
+            .map(str::to_owned)
+            .collect();
+        found.sort();
+        if found == topics {
+            return Ok(());
         }
-        *subscription = Some(wanted);
+        if found.is_empty() {
+            self.consumer.unsubscribe();
+        } else {
+            self.tell(&found)?;
+        }
+        *lock(&self.wish) = Wish::Pattern {
+            whole,
+            topics: found,
+        };
         Ok(())
     }
 
@@ -128,8 +197,8 @@ impl Session {
     }
 
     fn give_back(&self) {
-        let subscribed = lock(&self.subscription).take().is_some();
-        if !subscribed {
+        let wish = std::mem::take(&mut *lock(&self.wish));
+        if matches!(wish, Wish::Nothing) {
             self.group().revoke(&self.consumer);
             return;
         }
@@ -143,7 +212,7 @@ impl Session {
 
     pub(super) fn assign(&self, wanted: Vec<TopicPartition>) -> Result<(), ApiError> {
         let _reading = lock(&self.reading);
-        if lock(&self.subscription).is_some() {
+        if !matches!(*lock(&self.wish), Wish::Nothing) {
             return Err(texts::exclusive());
         }
         if wanted.is_empty() {
@@ -157,13 +226,14 @@ impl Session {
 
     pub(super) fn poll(&self, max_records: usize) -> Result<Vec<Fetched>, ApiError> {
         let mut reading = lock(&self.reading);
-        let subscription = lock(&self.subscription).clone();
-        if subscription.is_none() && self.group().partitions().is_empty() {
-            return Err(texts::internal());
-        }
-        let invalid = subscription.as_ref().map(invalid).unwrap_or_default();
-        if !invalid.is_empty() {
+        if let Wish::Topics(topics) = &*lock(&self.wish)
+            && let invalid = invalid(topics)
+            && !invalid.is_empty()
+        {
             return Err(texts::invalid_topics(&invalid));
+        }
+        if Instant::now() >= reading.next_look {
+            self.match_topics(&mut reading)?;
         }
         if Instant::now() >= reading.next_commit {
             self.group().auto_commit(&self.consumer, CommitMode::Async);
@@ -230,6 +300,7 @@ impl Session {
         let mut unknown = Vec::new();
         for (of, seek) in to {
             let time = match *seek {
+                Seek::Offset(offset) if offset < 0 => return Err(texts::internal()),
                 Seek::Offset(offset) => {
                     positions.insert(of.clone(), Some(offset));
                     continue;
@@ -301,10 +372,15 @@ impl Session {
         for of in partitions {
             asked.add_partition(&of.topic, of.partition);
         }
-        let found = self
-            .consumer
-            .committed_offsets(asked, self.time)
-            .map_err(|error| self.failure("offsetFetch", &error))?;
+        let found =
+            self.consumer
+                .committed_offsets(asked, self.time)
+                .map_err(|error| match error.rdkafka_error_code() {
+                    Some(code) if texts::may_pass(code) => {
+                        texts::committed_timed_out(partitions, self.time)
+                    }
+                    _ => self.failure("offsetFetch", &error),
+                })?;
         let positions = found.elements().into_iter().filter_map(|of| {
             let Offset::Offset(offset) = of.offset() else {
                 return None;
@@ -359,16 +435,10 @@ impl Reading {
     }
 }
 
-/// Names that Kafka does not take. Kafka's Java client subscribes to them, and then every poll fails.
-fn invalid(subscription: &Subscription) -> Vec<&str> {
-    match subscription {
-        Subscription::Pattern(_) => Vec::new(),
-        Subscription::Topics(topics) => topics
-            .iter()
-            .map(String::as_str)
-            .filter(|name| !topic_name_is_valid(name))
-            .collect(),
-    }
+/// Names that Kafka does not take. Its Java client subscribes to them, and then every poll fails.
+fn invalid(topics: &[String]) -> Vec<&str> {
+    let names = topics.iter().map(String::as_str);
+    names.filter(|name| !topic_name_is_valid(name)).collect()
 }
 
 /// What a poll fails with. Troubles that may pass are no error: a broker that is away, a topic that is not there yet.

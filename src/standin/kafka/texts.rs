@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::standin::backend::ApiError;
-use crate::standin::members::{Position, TopicPartition};
+use crate::standin::members::{Position, TopicPartition, illegal_state};
 use crate::wire::code;
 
 /// `error_code` and text of a record whose topic or partition did not turn up in time.
@@ -218,25 +218,15 @@ pub(super) fn closed() -> ApiError {
 
 /// Topics, a pattern and partitions by hand do not go together: Java's `IllegalStateException`.
 pub(super) fn exclusive() -> ApiError {
-    illegal_state(
-        "Subscription to topics, partitions and pattern are mutually exclusive".to_owned(),
-    )
+    illegal_state("Subscription to topics, partitions and pattern are mutually exclusive")
 }
 
 /// A place was asked for in a partition that the member does not have.
 pub(super) fn not_assigned(of: &TopicPartition) -> ApiError {
-    illegal_state(format!(
+    illegal_state(&format!(
         "No current assignment for partition {}",
         named_partition(of)
     ))
-}
-
-fn illegal_state(message: String) -> ApiError {
-    ApiError {
-        status: 409,
-        code: 40903,
-        message,
-    }
 }
 
 fn named_partition(of: &TopicPartition) -> String {
@@ -282,6 +272,19 @@ pub(super) fn timed_out(waited: Duration) -> ApiError {
     )
 }
 
+/// Committed offsets that were not told in time.
+pub(super) fn committed_timed_out(partitions: &[TopicPartition], waited: Duration) -> ApiError {
+    let partitions: Vec<_> = partitions.iter().map(named_partition).collect();
+    failed(
+        code::KAFKA_RETRIABLE,
+        format!(
+            "Timeout of {}ms expired before the last committed offset for partitions [{}] could be determined. Try tuning default.api.timeout.ms larger to relax the threshold.",
+            waited.as_millis(),
+            partitions.join(", ")
+        ),
+    )
+}
+
 /// A commit that was not acknowledged in time.
 pub(super) fn commit_timed_out(positions: &[Position], waited: Duration) -> ApiError {
     let offsets: Vec<_> = positions
@@ -311,12 +314,15 @@ pub(super) fn commit_refused(positions: &[Position], error: Code) -> ApiError {
         (
             Code::UnknownMemberId
             | Code::IllegalGeneration
-            | Code::FencedInstanceId
-            | Code::RebalanceInProgress,
+            | Code::FencedInstanceId,
             _,
         ) => failed(
             code::KAFKA,
             "Offset commit cannot be completed since the consumer is not part of an active group for auto partition assignment; it is likely that the consumer was kicked out of the group.".to_owned(),
+        ),
+        (Code::RebalanceInProgress, _) => failed(
+            code::KAFKA,
+            "Offset commit cannot be completed since the consumer is undergoing a rebalance for auto partition assignment. You can try completing the rebalance by calling poll() and then retry the operation.".to_owned(),
         ),
         (error, [position]) if is_missing(error) => failed(
             code::KAFKA,
