@@ -14,6 +14,9 @@ use crate::standin::members::{
     Fetched, MemberSettings, Position, Seek, Subscription, TopicPartition,
 };
 
+/// How long closing waits until the group is left.
+const LEAVING: Duration = Duration::from_secs(10);
+
 impl Front {
     /// A consumer of its own, which joins its group once it is subscribed and polled.
     ///
@@ -115,8 +118,12 @@ impl Member {
     pub(crate) async fn commit(&self, positions: &[Position]) -> Result<(), ApiError> {
         let positions = positions.to_vec();
         let late = texts::commit_timed_out(&positions, self.time);
-        self.run_for(late, move |session| session.commit(&positions))
-            .await
+        let session = self.session().ok_or_else(texts::closed)?;
+        let committing = apart(move || session.commit(&positions));
+        let committed = timeout(self.time, committing).await;
+        committed.map_or(Err(late), |result| {
+            result.unwrap_or_else(|_| Err(texts::internal()))
+        })
     }
 
     /// What its group has committed of these partitions, without those of which it has nothing.
@@ -137,7 +144,7 @@ impl Member {
     pub(crate) async fn close(&self) {
         if let Some(session) = self.take() {
             // Whatever is not done by then goes on without anybody waiting for it.
-            let _ = timeout(self.time, leave(session)).await;
+            let _ = timeout(self.time.min(LEAVING), apart(move || session.leave())).await;
         }
     }
 
@@ -189,20 +196,18 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         if let Some(session) = self.take() {
-            drop(leave(session));
+            drop(apart(move || session.leave()));
         }
     }
 }
 
-/// Begins to leave the group, on a thread that neither whoever drops a member nor the end of the program waits for: with no broker
-/// there it takes long. The answer comes when it is done.
-fn leave(session: Arc<Session>) -> oneshot::Receiver<()> {
-    let (done, left) = oneshot::channel();
+/// Does something on a thread that the end of the program does not wait for, as it does for those that tokio lends: with no broker there,
+/// librdkafka takes its time over it.
+fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+    let (done, answer) = oneshot::channel();
     std::thread::spawn(move || {
-        session.leave();
-        drop(session);
         // Perhaps nobody waits.
-        let _ = done.send(());
+        let _ = done.send(work());
     });
-    left
+    answer
 }

@@ -21,8 +21,31 @@ const FIRST_POSITIONS: Duration = Duration::from_secs(5);
 pub(super) struct Group {
     reset: Reset,
     auto_commit: bool,
-    partitions: Mutex<Partitions>,
+    held: Mutex<Held>,
     rebalances: AtomicU64,
+}
+
+#[derive(Default)]
+struct Held {
+    partitions: Partitions,
+    /// Topic, partition and offset of the last record that was handed out, if that is not in there yet: records come in runs.
+    last: Option<(Arc<str>, i32, i64)>,
+}
+
+impl Held {
+    fn note(&mut self) {
+        let Some((topic, partition, offset)) = self.last.take() else {
+            return;
+        };
+        let of = TopicPartition {
+            topic: topic.to_string(),
+            partition,
+        };
+        // What was taken away meanwhile is not its own any more.
+        if let Some(place) = self.partitions.get_mut(&of) {
+            *place = Some(offset + 1);
+        }
+    }
 }
 
 impl Group {
@@ -30,15 +53,23 @@ impl Group {
         Self {
             reset,
             auto_commit,
-            partitions: Mutex::default(),
+            held: Mutex::default(),
             rebalances: AtomicU64::new(0),
         }
     }
 
-    pub(super) fn partitions(&self) -> MutexGuard<'_, Partitions> {
-        self.partitions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Held> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.note();
+        held
+    }
+
+    pub(super) fn partitions(&self) -> Partitions {
+        self.held().partitions.clone()
+    }
+
+    pub(super) fn has_partitions(&self) -> bool {
+        !self.held().partitions.is_empty()
     }
 
     /// How many there were.
@@ -49,15 +80,16 @@ impl Group {
     /// Partitions that have no committed offset, where nothing says where to begin.
     pub(super) fn undefined(&self) -> Vec<TopicPartition> {
         match self.reset {
-            Reset::None => self.unknown(),
             Reset::Earliest | Reset::Latest => Vec::new(),
+            Reset::None => {
+                let held = self.held();
+                let unknown = held
+                    .partitions
+                    .iter()
+                    .filter(|(_, offset)| offset.is_none());
+                unknown.map(|(of, _)| of.clone()).collect()
+            }
         }
-    }
-
-    fn unknown(&self) -> Vec<TopicPartition> {
-        let partitions = self.partitions();
-        let unknown = partitions.iter().filter(|(_, offset)| offset.is_none());
-        unknown.map(|(of, _)| of.clone()).collect()
     }
 
     /// Takes these partitions in place of those before; who keeps one keeps the place in it.
@@ -67,7 +99,7 @@ impl Group {
         wanted: Vec<TopicPartition>,
     ) -> KafkaResult<()> {
         self.auto_commit(consumer, CommitMode::Async);
-        let before = std::mem::take(&mut *self.partitions());
+        let before = std::mem::take(&mut self.held().partitions);
         let (kept, new): (Vec<_>, Vec<_>) = wanted
             .into_iter()
             .map(|of| (before.get(&of).copied().flatten(), of))
@@ -78,7 +110,7 @@ impl Group {
             partitions.extend(found);
         }
         partitions.extend(kept.into_iter().map(|(offset, of)| (of, offset)));
-        *self.partitions() = partitions;
+        self.held().partitions = partitions;
         self.hand_over(consumer)
     }
 
@@ -133,7 +165,7 @@ impl Group {
     }
 
     pub(super) fn clear(&self) {
-        self.partitions().clear();
+        self.held().partitions.clear();
     }
 
     /// Commits all positions, if that is to happen by itself.
@@ -141,11 +173,8 @@ impl Group {
         if !self.auto_commit {
             return;
         }
-        let known = self.partitions().clone();
-        let known: Partitions = known
-            .into_iter()
-            .filter(|(_, offset)| offset.is_some())
-            .collect();
+        let mut known = self.partitions();
+        known.retain(|_, offset| offset.is_some());
         if let Ok(offsets) = list(&known)
             && offsets.count() > 0
         {
@@ -154,32 +183,39 @@ impl Group {
         }
     }
 
-    /// These were handed out.
-    pub(super) fn advance(&self, records: &[Fetched]) {
-        let mut partitions = self.partitions();
-        let of_one_partition = |a: &Fetched, b: &Fetched| {
-            a.partition == b.partition && (Arc::ptr_eq(&a.topic, &b.topic))
-        };
-        for run in records.chunk_by(of_one_partition) {
-            let Some(last) = run.last() else { continue };
-            let of = TopicPartition {
-                topic: last.topic.to_string(),
-                partition: last.partition,
-            };
-            // A partition that was taken away in the same poll is not its own any more.
-            if let Some(offset) = partitions.get_mut(&of) {
-                *offset = Some(last.offset + 1);
+    /// This one is handed out. At once, since the next poll may give its partition away, and commit before it does.
+    pub(super) fn advance(&self, record: &Fetched) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut held.last {
+            Some((topic, partition, offset))
+                if *partition == record.partition && Arc::ptr_eq(topic, &record.topic) =>
+            {
+                *offset = record.offset;
+            }
+            _ => {
+                held.note();
+                held.last = Some((Arc::clone(&record.topic), record.partition, record.offset));
             }
         }
     }
 
     /// New positions of partitions it has.
     pub(super) fn set(&self, positions: &Partitions) {
-        let mut partitions = self.partitions();
+        let mut held = self.held();
         for (of, offset) in positions {
-            if let Some(place) = partitions.get_mut(of) {
+            if let Some(place) = held.partitions.get_mut(of) {
                 *place = *offset;
             }
+        }
+    }
+
+    /// Looks whether somebody has committed an offset where there was none to begin at.
+    pub(super) fn look_again(&self, consumer: &BaseConsumer<Self>) {
+        let undefined = self.undefined().into_iter().map(|of| (of, None));
+        if let Ok(found) = self.first_positions(consumer, &undefined.collect())
+            && !found.is_empty()
+        {
+            self.place(consumer, &found);
         }
     }
 

@@ -29,8 +29,9 @@ use crate::standin::members::{
 const AUTO_COMMIT_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause between two tries of a commit or a seek: `retry.backoff.ms`.
 const RETRY_BACKOFF: Duration = Duration::from_millis(100);
-/// A topic that is made later is found within so long, if it matches a pattern; by Java's client within five minutes.
-const NEW_TOPICS: Duration = Duration::from_secs(3);
+/// A topic that is made later is found within so long, if it matches a pattern; by Java's client within five minutes. As often is
+/// looked for an offset to begin at.
+const NEXT_LOOK: Duration = Duration::from_secs(3);
 /// How long such a look may take.
 const A_LOOK: Duration = Duration::from_secs(1);
 /// How long unsubscribing waits until the partitions are given back.
@@ -69,7 +70,7 @@ struct Reading {
     /// An error that was met behind records: the next poll's.
     held: Option<ApiError>,
     next_commit: Instant,
-    /// For topics that match a pattern.
+    /// For topics that match a pattern, and for an offset to begin at.
     next_look: Instant,
 }
 
@@ -81,7 +82,7 @@ impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session")
             .field("wish", &*lock(&self.wish))
-            .field("partitions", &*self.group().partitions())
+            .field("partitions", &self.group().partitions())
             .finish_non_exhaustive()
     }
 }
@@ -113,7 +114,7 @@ impl Session {
     }
 
     pub(super) fn partitions(&self) -> Partitions {
-        self.group().partitions().clone()
+        self.group().partitions()
     }
 
     pub(super) fn subscription(&self) -> Vec<String> {
@@ -124,9 +125,9 @@ impl Session {
     }
 
     pub(super) fn subscribe(&self, wanted: Subscription) -> Result<(), ApiError> {
-        let mut reading = lock(&self.reading);
+        let _reading = lock(&self.reading);
         let before = lock(&self.wish).clone();
-        let by_hand = matches!(before, Wish::Nothing) && !self.group().partitions().is_empty();
+        let by_hand = matches!(before, Wish::Nothing) && self.group().has_partitions();
         let wish = match (wanted, before) {
             (Subscription::Topics(topics), _) if topics.is_empty() => {
                 self.give_back();
@@ -150,7 +151,7 @@ impl Session {
             _ => return Err(texts::exclusive()),
         };
         *lock(&self.wish) = wish;
-        self.match_topics(&mut reading)
+        self.match_topics()
     }
 
     fn tell(&self, topics: &[String]) -> Result<(), ApiError> {
@@ -160,12 +161,11 @@ impl Session {
     }
 
     /// Looks which topics match the pattern by now.
-    fn match_topics(&self, reading: &mut Reading) -> Result<(), ApiError> {
+    fn match_topics(&self) -> Result<(), ApiError> {
         let (whole, topics) = match &*lock(&self.wish) {
             Wish::Pattern { whole, topics } => (whole.clone(), topics.clone()),
             Wish::Nothing | Wish::Topics(_) => return Ok(()),
         };
-        reading.next_look = Instant::now() + NEW_TOPICS;
         // Without an answer, those of before stay.
         let Ok(metadata) = self.consumer.fetch_metadata(None, A_LOOK) else {
             return Ok(());
@@ -204,7 +204,7 @@ impl Session {
         }
         self.consumer.unsubscribe();
         let deadline = Instant::now() + GIVING_BACK;
-        while !self.group().partitions().is_empty() && Instant::now() < deadline {
+        while self.group().has_partitions() && Instant::now() < deadline {
             // Records that were fetched ahead are not handed out any more.
             let _ = self.consumer.poll(Duration::from_millis(10));
         }
@@ -233,7 +233,9 @@ impl Session {
             return Err(texts::invalid_topics(&invalid));
         }
         if Instant::now() >= reading.next_look {
-            self.match_topics(&mut reading)?;
+            reading.next_look = Instant::now() + NEXT_LOOK;
+            self.match_topics()?;
+            self.group().look_again(&self.consumer);
         }
         if Instant::now() >= reading.next_commit {
             self.group().auto_commit(&self.consumer, CommitMode::Async);
@@ -246,7 +248,11 @@ impl Session {
         while records.len() < max_records {
             let rebalances = self.group().rebalances();
             match self.consumer.poll(Duration::ZERO) {
-                Some(Ok(message)) => records.push(reading.fetched(&message)),
+                Some(Ok(message)) => {
+                    let record = reading.fetched(&message);
+                    self.group().advance(&record);
+                    records.push(record);
+                }
                 Some(Err(error)) => {
                     if let Some(error) = surfaces(&error) {
                         reading.held = Some(error);
@@ -258,7 +264,6 @@ impl Session {
                 None => {}
             }
         }
-        self.group().advance(&records);
         let undefined = self.group().undefined();
         if !undefined.is_empty() {
             return Err(texts::undefined_offsets(&undefined));
@@ -356,11 +361,10 @@ impl Session {
             }
             std::thread::sleep(RETRY_BACKOFF);
         }
-        let stored = positions
-            .iter()
-            .map(|position| (position.of.clone(), Some(position.offset)));
-        let _reading = lock(&self.reading);
-        self.group().place(&self.consumer, &stored.collect());
+        if !self.group().undefined().is_empty() {
+            // Perhaps there is an offset to begin at now.
+            lock(&self.reading).next_look = Instant::now();
+        }
         Ok(())
     }
 
