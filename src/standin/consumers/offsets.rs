@@ -46,24 +46,19 @@ pub(super) async fn commit(call: &Call<'_>, instance: &Instance) -> Result<Answe
         (Dialect::Karapace, Some(items)) if items.is_empty() => None,
         (_, items) => items,
     };
-    match explicit {
-        Some(items) => {
-            if dialect == Dialect::Karapace {
-                exist(call, &items).await?;
-            }
-            let positions: Vec<Position> = items
-                .into_iter()
-                .map(|item| stored(dialect, item))
-                .collect();
-            let committed = instance.member.commit(&positions).await;
-            committed.map_err(|error| words::refused(call, &error))?;
+    if let Some(items) = explicit {
+        if dialect == Dialect::Karapace {
+            exist(call, &items).await?;
         }
-        None => {
-            let outcome = commit_positions(instance).await;
-            // Confluent's proxy never says what became of it.
-            if dialect != Dialect::Confluent {
-                outcome.map_err(|error| words::refused(call, &error))?;
-            }
+        let positions = items.into_iter().map(|item| stored(dialect, item));
+        let positions: Vec<Position> = positions.collect();
+        let committed = instance.member.commit(&positions).await;
+        committed.map_err(|error| words::refused(call, &error))?;
+    } else {
+        let outcome = commit_positions(instance).await;
+        // Confluent's proxy never says what became of it.
+        if dialect != Dialect::Confluent {
+            outcome.map_err(|error| words::refused(call, &error))?;
         }
     }
     Ok(match dialect {
