@@ -120,13 +120,13 @@ impl Lag {
 #[derive(Debug)]
 pub(crate) enum Member {
     /// Reads from this process.
-    Memory(memory::Member),
+    Memory(Box<memory::Member>),
     /// Reads from a real Apache Kafka.
     #[cfg(feature = "kafka")]
     Kafka(super::kafka::Member),
 }
 
-/// Calls the same method of whichever member it is; the memory one answers without waiting. The second kind of call cannot fail
+/// Calls the same method of whichever member it is; the memory one answers without waiting. The first kind of call cannot fail
 /// in memory.
 macro_rules! either {
     ($member:expr, Ok($name:ident($($argument:expr),*))) => {
