@@ -20,6 +20,7 @@ pub mod engine;
 pub mod error;
 pub mod fault;
 pub mod gate;
+pub mod health;
 pub mod measure;
 pub mod payload;
 pub mod plan;

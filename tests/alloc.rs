@@ -128,6 +128,8 @@ impl Case {
                 timeout: Duration::from_mins(1),
                 drain: Duration::from_mins(1),
                 threads: self.threads,
+                verify: false,
+                back_pressure: None,
             },
             payload: Payload {
                 format: Format::Json,

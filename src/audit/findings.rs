@@ -151,6 +151,62 @@ pub enum Outcome {
     Violated,
     /// Not all could be read: what was read is in order, and nothing is said of the rest.
     Incomplete,
+    /// Nothing could be read.
+    NotDone,
+    /// Ended by the user.
+    Interrupted,
+}
+
+/// An audit that was made, or why it was not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Audited {
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// Why it is not whole.
+    pub why: Option<String>,
+    /// Reading back took so long.
+    pub read_secs: f64,
+    /// What was found; `null`: not even offsets were.
+    pub findings: Option<Findings>,
+}
+
+impl Audited {
+    /// An audit that could not be made.
+    pub fn not_done(why: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::NotDone,
+            why: Some(why.into()),
+            read_secs: 0.0,
+            findings: None,
+        }
+    }
+
+    /// An audit that the user ended.
+    pub fn interrupted() -> Self {
+        Self {
+            outcome: Outcome::Interrupted,
+            ..Self::not_done("interrupted while reading back")
+        }
+    }
+
+    /// One that was made; `why`: what kept it from reading everything.
+    pub fn of(findings: Findings, read_secs: f64, why: Option<String>) -> Self {
+        let outcome = findings.outcome();
+        let retention = (outcome == Outcome::Incomplete && findings.dropped > 0).then(|| {
+            let dropped = crate::units::counted(findings.dropped, "offset", "offsets");
+            format!("{dropped} of the run are no longer held: retention, or a bound of memory, dropped what lay there")
+        });
+        let order = findings.order_places_full.then(|| {
+            "there are too many pairs of connection and partition to follow the order of all"
+                .to_owned()
+        });
+        Self {
+            outcome,
+            why: why.or(retention).or(order),
+            read_secs,
+            findings: Some(findings),
+        }
+    }
 }
 
 impl Findings {

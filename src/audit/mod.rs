@@ -8,7 +8,7 @@ mod findings;
 mod offsets;
 mod order;
 
-pub use findings::{ClaimCounts, Finding, Findings, Outcome, PartitionRow, SAMPLES};
+pub use findings::{Audited, ClaimCounts, Finding, Findings, Outcome, PartitionRow, SAMPLES};
 pub use offsets::PartitionOffsets;
 
 use roaring::RoaringTreemap;
@@ -102,14 +102,6 @@ impl Audit {
             Recognised::Foreign => self.findings.foreign += 1,
         }
         true
-    }
-
-    /// A partition has nothing more to show, though its end was not reached: what is left are offsets without records.
-    pub fn exhausted(&mut self, partition: u32) {
-        if let Some(row) = self.partitions.get_mut(partition as usize) {
-            row.gaps += (row.end_offset - row.next_offset).unsigned_abs();
-            row.next_offset = row.end_offset;
-        }
     }
 
     /// A record whose id was never given out claims to be of this run: that is no id it was sent with.

@@ -1,20 +1,26 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
 mod consume;
+mod control;
 mod layered;
 mod load;
 mod pages;
 mod selftest;
 mod serve;
 mod target;
+mod verify;
 
 pub use consume::{BaseUriChoice, CommitMode, ConsumeArgs, ReadingArgs, StartAt, StoredAs};
+pub use control::{
+    CreateArgs, DeleteArgs, DescribeArgs, LagArgs, ListArgs, StatusArgs, TopicsArgs, TopicsVerb,
+};
 pub use layered::Typed;
 pub use load::LoadArgs;
 pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
 pub use selftest::SelftestArgs;
 pub use serve::{ServeArgs, ServedTopic};
 pub use target::{ControlArgs, TargetArgs};
+pub use verify::VerifyArgs;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -65,11 +71,19 @@ pub enum Command {
     /// Run a scenario file
     #[command(after_help = LOAD_AFTER_HELP)]
     Run(RunArgs),
+    /// Hold what a run acked against what is stored, from its report
+    Verify(VerifyArgs),
     /// Read records with consumer instances, and measure it: rates, fetch latency, time to drain a backlog
     #[command(after_help = CONSUME_AFTER_HELP)]
     Consume(ConsumeArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),
+    /// List, describe, create and delete topics
+    Topics(TopicsArgs),
+    /// What the target is, and whether it is ready
+    Status(StatusArgs),
+    /// How far a consumer group is behind, partition by partition
+    Lag(LagArgs),
     /// Run krush against servers that lie, and show that its figures do not
     Selftest(SelftestArgs),
     /// Print the script that completes krush's command line in a shell
@@ -114,6 +128,10 @@ impl Command {
             | Self::Extreme(args)
             | Self::SixtyFourKb(args) => Some(args),
             Self::Run(args) => Some(&mut args.load),
+            Self::Verify(args) => Some(&mut args.control),
+            Self::Topics(args) => Some(args.verb.layered()),
+            Self::Status(args) => Some(&mut args.control),
+            Self::Lag(args) => Some(&mut args.control),
             Self::Consume(args) => Some(args.layered()),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
         }
@@ -138,17 +156,19 @@ pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap
 
 /// The command line; `--messages -1` is a wrong value of that flag, not an unknown flag `-1`.
 fn command() -> clap::Command {
-    Cli::command().mut_subcommands(|verb| {
-        verb.mut_args(|argument| {
-            let takes_number =
-                argument.get_long().is_some() && argument.get_action().takes_values();
-            if takes_number {
-                argument.allow_negative_numbers(true)
-            } else {
-                argument
-            }
-        })
-    })
+    Cli::command().mut_subcommands(with_negative_numbers)
+}
+
+fn with_negative_numbers(verb: clap::Command) -> clap::Command {
+    let verb = verb.mut_args(|argument| {
+        let takes_number = argument.get_long().is_some() && argument.get_action().takes_values();
+        if takes_number {
+            argument.allow_negative_numbers(true)
+        } else {
+            argument
+        }
+    });
+    verb.mut_subcommands(with_negative_numbers)
 }
 
 /// clap blames the flag even if the value came from its variable; this adds the variable's name.

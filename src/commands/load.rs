@@ -9,10 +9,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::pki_types::ServerName;
 use url::Url;
 
+use super::audit::Subject;
 use super::interrupt::Interrupts;
 use super::limits::{self, Ends};
 use super::prepare::{Prepared, prepare};
-use super::progress::Display;
+use super::progress::{Display, Line};
+use crate::audit::Audited;
 use crate::engine::{self, Control, Progress, Setup, TargetSetup, TlsTarget};
 use crate::error::{Error, Result, exit};
 use crate::payload::{self, Head, RUN_CHARS};
@@ -76,11 +78,33 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         let header = table::header(&plan, &prepared.facts);
         written(writeln!(std::io::stdout().lock(), "{header}"))?;
     }
+    let before = if plan.load.verify {
+        let subject = subject(&plan, &prepared);
+        match interrupts.unless_interrupted(subject.ends()) {
+            Some(ends) => Some(ends?),
+            None => return Ok(exit::INTERRUPTED),
+        }
+    } else {
+        None
+    };
     let mut display = Display::new(&plan);
-    let report = applied(&plan, &prepared, &control, &mut |progress| {
+    let mut report = applied(&plan, &prepared, &control, &mut |progress| {
         display.show(progress);
     });
     display.end();
+    if let (Ok(Some(report)), Some(before)) = (&mut report, before) {
+        let audited = if control.interrupts() > 0 {
+            Audited::not_done("the run was interrupted")
+        } else {
+            let mut shown = Line::new(plan.output.quiet);
+            let subject = subject(&plan, &prepared);
+            let audit = subject.audit(report, Some(&before), &mut shown);
+            let audited = interrupts.unless_interrupted(audit);
+            shown.end();
+            audited.unwrap_or_else(|| Ok(Audited::interrupted()))?
+        };
+        report.add_audit(audited, Some(before));
+    }
     if let Some(standin) = &mut prepared.standin {
         // First: a server that failed is no target that refused.
         standin.stop()?;
@@ -96,6 +120,16 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     print_result(&plan, &report, files.as_deref().unwrap_or_default())?;
     files?;
     Ok(report.verdict.exit_code)
+}
+
+/// What the plan's topic is to an audit.
+fn subject<'a>(plan: &'a Plan, prepared: &Prepared<Embedded>) -> Subject<'a> {
+    Subject {
+        target: &plan.target,
+        url: &plan.target.urls[0],
+        dialect: prepared.facts.dialect,
+        topic: &plan.topic.name,
+    }
 }
 
 /// Adds the report to the summary of the GitHub Actions step. The run is what it is, with or without: a failure is only said.
@@ -189,7 +223,7 @@ fn setup(plan: &Plan, prepared: &Prepared<Embedded>) -> Result<Setup> {
         payload: plan.payload.clone(),
         run: run_name(),
         dialect: prepared.facts.dialect,
-        counts_partitions: false,
+        counts_partitions: plan.load.verify,
         due_log: None,
     })
 }

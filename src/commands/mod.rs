@@ -1,15 +1,25 @@
 //! A verb, its plan, the library, an exit code. The only place where the parts of the program meet.
 
+mod audit;
 pub mod consume;
+mod control;
+mod creation;
 mod crew;
+mod grid;
 mod interrupt;
+pub mod lag;
 mod limits;
 pub mod load;
 pub mod pages;
 pub mod prepare;
 mod progress;
+#[cfg(test)]
+mod recorded;
 pub mod selftest;
 pub mod serve;
+pub mod status;
+pub mod topics;
+pub mod verify;
 
 use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
@@ -29,8 +39,12 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Extreme(args) => load("extreme", args),
         Command::SixtyFourKb(args) => load("64kb", args),
         Command::Run(args) => run(read_scenario(&args.file)?, args.load),
+        Command::Verify(args) => verify::verify(&args),
         Command::Consume(args) => consume::consume(&args),
         Command::Serve(args) => serve::serve(&args),
+        Command::Topics(args) => topics::topics(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Lag(args) => lag::lag(&args),
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),

@@ -254,7 +254,9 @@ impl<'a> Worker<'a> {
             }
             let mut wake_us = u64::MAX;
             if self.load_over_us.is_none() {
-                if let Next::At(due_us) = self.dispatch(&go, now_us) {
+                if !self.shared.control.held()
+                    && let Next::At(due_us) = self.dispatch(&go, now_us)
+                {
                     wake_us = due_us;
                 }
                 let sent_all = go.measured.exhausted(now_us) && self.nothing_to_send(&go);

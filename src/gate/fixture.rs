@@ -235,6 +235,8 @@ fn plan() -> Plan {
             timeout: Duration::from_mins(1),
             drain: Duration::from_secs(30),
             threads: 2,
+            verify: false,
+            back_pressure: None,
         },
         payload: Payload {
             format: Format::Json,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Run, ThresholdResult, Validity};
+use crate::audit::{self, Audited};
 use crate::error::exit;
 use crate::measure::{End, FailureKind};
 use crate::plan::Metric;
@@ -136,6 +137,54 @@ pub fn decide(run: &Run, validity: &Validity, thresholds: &[ThresholdResult]) ->
         exit_code: outcome.exit_code(),
         headline: outcome.headline().to_owned(),
         reasons,
+    }
+}
+
+impl Verdict {
+    /// Nothing was found against it.
+    pub fn pass() -> Self {
+        Self {
+            outcome: Outcome::Pass,
+            exit_code: exit::PASS,
+            headline: Outcome::Pass.headline().to_owned(),
+            reasons: Vec::new(),
+        }
+    }
+
+    /// The verdict on a run whose records were held against what is stored. What is lost is lost, whatever else is said of the run;
+    /// an audit that is not whole vouches for nothing.
+    #[must_use]
+    pub fn audited(self, audited: &Audited) -> Self {
+        let why = || audited.why.clone().unwrap_or_default();
+        let (outcome, reason) = match audited.outcome {
+            audit::Outcome::Intact => return self,
+            audit::Outcome::Violated => {
+                let findings = audited.findings.as_ref();
+                let violations = findings.map_or_else(Vec::new, audit::Findings::violations);
+                (
+                    Outcome::Integrity,
+                    format!("audit: {}", violations.join(", ")),
+                )
+            }
+            audit::Outcome::Incomplete => (
+                Outcome::Inconclusive,
+                format!("the audit is not whole: {}", why()),
+            ),
+            audit::Outcome::NotDone => (Outcome::Target, format!("no audit: {}", why())),
+            audit::Outcome::Interrupted => (Outcome::Interrupted, format!("no audit: {}", why())),
+        };
+        let mut reasons = vec![reason];
+        reasons.extend(self.reasons);
+        if outcome != Outcome::Integrity && self.outcome != Outcome::Pass {
+            reasons.rotate_left(1);
+            return Self { reasons, ..self };
+        }
+        Self {
+            outcome,
+            exit_code: outcome.exit_code(),
+            headline: outcome.headline().to_owned(),
+            reasons,
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use super::layers::{Layers, Origins, merge};
 use super::settings::Overrides;
 use super::threshold::distinct;
 use super::{
-    KeyKind, KeyMode, Load, MAX_THREADS, Output, Payload, Plan, Reference, Scenario, Stop, Target,
-    Threshold, Topic, body_bytes, pace, target,
+    BackPressure, KeyKind, KeyMode, Load, MAX_THREADS, Output, Payload, Plan, Reference, Scenario,
+    Stop, Target, Threshold, Topic, body_bytes, pace, target,
 };
 use crate::error::Result;
 use crate::units::{ByteSize, Rate, duration, grouped};
@@ -134,6 +134,34 @@ fn at_least_one(value: u64, key: &str, origins: &Origins) -> Result<()> {
     Ok(())
 }
 
+fn back_pressure(settings: &Overrides, origins: &Origins) -> Result<Option<BackPressure>> {
+    match (settings.max_lag, &settings.lag_group) {
+        (Some(0), _) => Err(origins.error(
+            "load.max_lag",
+            "0 is too small",
+            "a group that is read is always a little behind: at least 1",
+        )),
+        (Some(_), _) if settings.rate.is_some() || settings.stages.is_some() => Err(origins.error(
+            "load.max_lag",
+            "an open loop sends at its rate, whatever happens",
+            "leave out the rate (or the stages), or the limit",
+        )),
+        (Some(max_lag), Some(group)) if !group.is_empty() => Ok(Some(BackPressure {
+            group: group.clone(),
+            max_lag,
+        })),
+        (None, None) => Ok(None),
+        (Some(_), _) => {
+            let hint = "name the consumer group with --lag-group";
+            Err(origins.error("load.max_lag", "the lag of which group?", hint))
+        }
+        (None, Some(_)) => {
+            let hint = "say how far it may be behind with --max-lag, or leave it out";
+            Err(origins.error("load.lag_group", "has no effect without a limit", hint))
+        }
+    }
+}
+
 fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Load> {
     let concurrency = settings.concurrency.unwrap_or(10);
     at_least_one(u64::from(concurrency), "load.concurrency", origins)?;
@@ -162,6 +190,8 @@ fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Loa
         timeout,
         drain: settings.drain.unwrap_or(timeout),
         threads: threads.min(concurrency),
+        verify: settings.verify.unwrap_or(false),
+        back_pressure: back_pressure(settings, origins)?,
     })
 }
 

@@ -223,7 +223,9 @@ mod tests {
     #[test]
     fn every_scenario_key_can_be_set_and_is_kept_with_its_line() {
         let values = |key: &str| match key {
-            "target.embedded" | "target.insecure" | "topic.create" | "thresholds.gate" => "true",
+            "target.embedded" | "target.insecure" | "topic.create" | "thresholds.gate"
+            | "load.verify" => "true",
+            "load.lag_group" => "\"g\"",
             "target.headers" => "[\"A: b\"]",
             "target.faults" => "[\"stall=1s@4s\"]",
             "target.dialect" => "\"auto\"",

@@ -7,11 +7,12 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
 use super::{
-    ConnectionWaits, FailureRow, GeneratorSection, Histograms, KeySection, LedgerSection,
-    LoadSection, Machine, PayloadSection, PlanSection, RecordLedger, ReferenceSection, Report,
-    RequestLedger, SCHEMA_VERSION, SecondLatency, SecondRow, SpanRow, SpikeSection, StageSection,
-    TargetRow, TargetSection, TlsSection, Tool, TopicSection,
+    ClaimsSection, ConnectionWaits, FailureRow, GeneratorSection, Histograms, KeySection,
+    LedgerSection, LoadSection, Machine, PayloadSection, PlanSection, RecordLedger,
+    ReferenceSection, Report, RequestLedger, SCHEMA_VERSION, SecondLatency, SecondRow, SpanRow,
+    SpikeSection, StageSection, TargetRow, TargetSection, TlsSection, Tool, TopicSection,
 };
+use crate::audit::Audited;
 use crate::gate::{self, Run};
 use crate::measure::{
     Failure, FailureKind, Measured, Recorder, SecondStats, Span, Summary, TargetFacts,
@@ -71,9 +72,22 @@ pub(super) fn build_on(
         },
         summary: run.summary,
         validity,
+        audit: None,
+        claims: Some(ClaimsSection::of(&measured.claims)),
         warnings,
         thresholds,
         verdict,
+    }
+}
+
+impl Report {
+    /// Adds an audit, and lets the verdict say what it comes to.
+    pub fn add_audit(&mut self, audited: Audited, start_offsets: Option<Vec<i64>>) {
+        self.verdict = self.verdict.clone().audited(&audited);
+        self.audit = Some(audited);
+        if let Some(claims) = &mut self.claims {
+            claims.start_offsets = start_offsets;
+        }
     }
 }
 

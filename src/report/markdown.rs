@@ -1,6 +1,7 @@
 //! The report as Markdown, for pull requests and notes.
 
 use super::Report;
+use super::audit;
 use super::latencies::{COLUMNS, latency_cells, latency_notes, latency_rows};
 use super::over_time;
 use super::text::clean;
@@ -18,6 +19,7 @@ pub fn markdown(report: &Report) -> String {
     out.extend(latency_table(report));
     out.extend(over_time_table(report));
     out.extend(ledger_list(report));
+    out.extend(audit_list(report));
     out.extend(target_table(report));
     out.extend(failure_table(report));
     out.extend(threshold_table(report));
@@ -161,6 +163,21 @@ fn ledger_list(report: &Report) -> Vec<String> {
         generator_words(report).join("; ")
     ));
     lines.extend(warmup_words(report).map(|text| format!("- warm-up: {text}")));
+    lines.push(String::new());
+    lines
+}
+
+fn audit_list(report: &Report) -> Vec<String> {
+    let Some(audited) = &report.audit else {
+        return Vec::new();
+    };
+    let mut lines: Vec<String> = audit::lines(audited)
+        .iter()
+        .map(|(label, text)| match *label {
+            "" => format!("  - {}", safe(text)),
+            label => format!("- {label}: {}", safe(text)),
+        })
+        .collect();
     lines.push(String::new());
     lines
 }

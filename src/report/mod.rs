@@ -1,6 +1,8 @@
 //! What is said about a run: the [`Report`], and table, JSON, Markdown and JUnit XML as pure functions of it.
 
+mod audit;
 mod build;
+mod claims;
 pub mod consume;
 mod json;
 mod junit;
@@ -16,6 +18,7 @@ mod words;
 mod write;
 
 pub use build::build;
+pub use claims::{ClaimsSection, ThreadClaimsSection};
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;

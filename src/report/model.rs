@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ClaimsSection;
+use crate::audit::Audited;
 use crate::gate::{ThresholdResult, Validity, Verdict};
 use crate::measure::{self, Connections, End, FailureKind, Summary, TargetKind};
 use crate::wire::{Dialect, Format};
@@ -52,6 +54,12 @@ pub struct Report {
     pub histograms: Histograms,
     /// Whether the run proves anything.
     pub validity: Validity,
+    /// The run's records held against what is stored; `null`: not asked for.
+    #[serde(default)]
+    pub audit: Option<Audited>,
+    /// What the run claims of each of its records, for `krush verify`; `null` in reports of earlier versions.
+    #[serde(default)]
+    pub claims: Option<ClaimsSection>,
     /// What weakens the run without voiding it, and what to try.
     pub warnings: Vec<String>,
     /// Every threshold and what became of it.

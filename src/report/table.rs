@@ -6,6 +6,7 @@ use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style as Borders};
 
+use super::audit;
 use super::latencies::{COLUMNS, latency_notes, latency_rows};
 use super::over_time;
 use super::text::{WIDTH, clean, fill, shorten, wrap};
@@ -15,6 +16,7 @@ use super::words::{
     warmup_words,
 };
 use super::{PlanSection, Report, Style, Summary, TargetFacts, TargetSection};
+use crate::audit::Audited;
 use crate::gate::{Outcome, Verdict};
 use crate::plan::Plan;
 use crate::units::{self, grouped, rate_digits};
@@ -55,6 +57,7 @@ pub fn body(report: &Report, files: &[PathBuf], style: Style) -> String {
     add(vec![String::new()]);
     add(over_time(report));
     add(ledgers(report));
+    add(report.audit.as_ref().map_or_else(Vec::new, audit_lines));
     add(targets(report));
     add(failures(report));
     add(thresholds(report));
@@ -189,6 +192,14 @@ fn ledgers(report: &Report) -> Vec<String> {
     lines
 }
 
+/// The audit as labelled lines, for `krush verify` too.
+pub fn audit_lines(audited: &Audited) -> Vec<String> {
+    audit::lines(audited)
+        .iter()
+        .flat_map(|(label, text)| labelled(label, &clean(text)))
+        .collect()
+}
+
 /// One row a target, if there are several.
 fn targets(report: &Report) -> Vec<String> {
     let rows = &report.target.per_target;
@@ -285,7 +296,8 @@ pub(super) fn warning_lines(warnings: &[String], style: Style) -> Vec<String> {
     lines
 }
 
-pub(super) fn verdict_block(verdict: &Verdict, files: &[PathBuf], style: Style) -> Vec<String> {
+/// The verdict's word, and the exit code if it is not 0.
+pub fn headline(verdict: &Verdict, style: Style) -> String {
     let word = match verdict.outcome {
         Outcome::Pass if verdict.reasons.is_empty() => style.good(&verdict.headline),
         Outcome::Pass | Outcome::Interrupted | Outcome::Inconclusive => {
@@ -293,15 +305,19 @@ pub(super) fn verdict_block(verdict: &Verdict, files: &[PathBuf], style: Style) 
         }
         _ => style.bad(&verdict.headline),
     };
-    let code = match verdict.exit_code {
-        0 => String::new(),
-        code => format!("  (exit {code})"),
-    };
+    match verdict.exit_code {
+        0 => word,
+        code => format!("{word}  (exit {code})"),
+    }
+}
+
+pub(super) fn verdict_block(verdict: &Verdict, files: &[PathBuf], style: Style) -> Vec<String> {
+    let word = headline(verdict, style);
     let mut paths = files.iter().map(|path| path.display().to_string());
     let mut lines = Vec::new();
     match paths.next() {
-        Some(path) => lines.push(format!("{word}{code}  {path}")),
-        None => lines.push(format!("{word}{code}")),
+        Some(path) => lines.push(format!("{word}  {path}")),
+        None => lines.push(word),
     }
     lines.extend(paths.map(|path| format!("  {path}")));
     for reason in &verdict.reasons {

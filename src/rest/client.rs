@@ -1,4 +1,4 @@
-//! Typed calls to one server: v2 metadata, v3 clusters and topics, Strimzi's topic creation.
+//! One server of the control plane: how it is called, and what it says of itself.
 
 use std::time::Duration;
 
@@ -8,14 +8,13 @@ use reqwest::header::{
 use reqwest::{Method, redirect};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
 use url::Url;
 
 use super::failure::{CallError, Problem, error_body, problem, sketch};
 use super::tls::client_config;
 use crate::error::{Error, Result};
-use crate::plan::{Target, Topic};
-use crate::wire::{ACCEPT_V2, Format};
+use crate::plan::Target;
+use crate::wire::ACCEPT_V2;
 
 /// Longest answer that is read: a list of a hundred thousand topics fits.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -55,24 +54,6 @@ pub struct Root {
     pub server: Option<String>,
     /// `bridge_version`: only Strimzi's bridge has it.
     pub bridge_version: Option<String>,
-}
-
-/// What `GET /topics/{t}` tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicSummary {
-    /// Topic name.
-    pub name: String,
-    /// Number of partitions.
-    pub partitions: u32,
-}
-
-/// First and next offset of a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct Offsets {
-    /// Oldest record still there.
-    pub beginning_offset: i64,
-    /// Offset of the next record.
-    pub end_offset: i64,
 }
 
 impl Client {
@@ -174,32 +155,6 @@ impl Client {
         self.get("/topics", ACCEPT_V2).await
     }
 
-    /// `GET /topics/{name}`.
-    ///
-    /// # Errors
-    /// No answer, 404 if there is no such topic, or an answer that does not describe one.
-    pub async fn topic(&self, name: &str) -> Result<TopicSummary, CallError> {
-        #[derive(Deserialize)]
-        struct Body {
-            name: String,
-            partitions: Vec<serde::de::IgnoredAny>,
-        }
-        let body: Body = self.get(&format!("/topics/{name}"), ACCEPT_V2).await?;
-        Ok(TopicSummary {
-            name: body.name,
-            partitions: u32::try_from(body.partitions.len()).unwrap_or(u32::MAX),
-        })
-    }
-
-    /// `GET /topics/{name}/partitions/{partition}/offsets`.
-    ///
-    /// # Errors
-    /// No answer, 404 if there is no such partition, or an answer without offsets.
-    pub async fn offsets(&self, name: &str, partition: u32) -> Result<Offsets, CallError> {
-        let path = format!("/topics/{name}/partitions/{partition}/offsets");
-        self.get(&path, ACCEPT_V2).await
-    }
-
     /// `GET /v3/clusters`: the id of the first cluster, which is the only one a REST Proxy has.
     ///
     /// # Errors
@@ -223,38 +178,6 @@ impl Client {
         })
     }
 
-    /// Creates a topic through v3.
-    ///
-    /// # Errors
-    /// No answer, or a refusal; that the topic exists is one too.
-    pub async fn create_topic_v3(&self, cluster: &str, topic: &Topic) -> Result<(), CallError> {
-        let path = format!("/v3/clusters/{cluster}/topics");
-        self.post(&path, "application/json", "application/json", topic)
-            .await
-    }
-
-    /// Creates a topic through Strimzi's admin call.
-    ///
-    /// # Errors
-    /// No answer, or a refusal; that the topic exists is one too (HTTP 500).
-    pub async fn create_topic_strimzi(&self, topic: &Topic) -> Result<(), CallError> {
-        let content_type = Format::Json.content_type();
-        self.post("/admin/topics", content_type, ACCEPT_V2, topic)
-            .await
-    }
-
-    /// Deletes a topic through v3.
-    ///
-    /// # Errors
-    /// No answer, or a refusal.
-    pub async fn delete_topic_v3(&self, cluster: &str, name: &str) -> Result<(), CallError> {
-        let path = format!("/v3/clusters/{cluster}/topics/{name}");
-        let reply = self
-            .exchange(Method::DELETE, &path, "application/json", None)
-            .await?;
-        self.accepted(&format!("DELETE {path}"), &reply)
-    }
-
     /// Whether `path` answers with a success.
     ///
     /// # Errors
@@ -264,6 +187,7 @@ impl Client {
         Ok((200..300).contains(&reply.status))
     }
 
+    /// What a GET answers, as JSON.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -276,22 +200,7 @@ impl Client {
             .map_err(|_| self.fail(&call, Problem::NotJson(sketch(&reply.body))))
     }
 
-    async fn post(
-        &self,
-        path: &str,
-        content_type: &'static str,
-        accept: &'static str,
-        topic: &Topic,
-    ) -> Result<(), CallError> {
-        let mut body = json!({"topic_name": topic.name, "partitions_count": topic.partitions});
-        if let Some(replicas) = topic.replication_factor {
-            body["replication_factor"] = json!(replicas);
-        }
-        let body = Some((content_type, body.to_string()));
-        let reply = self.exchange(Method::POST, path, accept, body).await?;
-        self.accepted(&format!("POST {path}"), &reply)
-    }
-
+    /// Whether the answer is a success; if not, what it says.
     pub(super) fn accepted(&self, call: &str, reply: &Reply) -> Result<(), CallError> {
         let problem = match (reply.status, &reply.location) {
             (200..300, _) => return Ok(()),
@@ -315,6 +224,7 @@ impl Client {
         }
     }
 
+    /// One call, its answer read to its end.
     pub(super) async fn exchange(
         &self,
         method: Method,

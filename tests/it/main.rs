@@ -19,5 +19,7 @@ mod served;
 #[cfg(all(feature = "kafka", unix))]
 mod stack;
 mod standin;
+mod topics;
+mod verify;
 
 use served::krush;

@@ -107,7 +107,13 @@ async fn partitions_of(
         partition,
     };
     match control.topic(topic).await {
-        Ok(summary) => Ok(Some((0..summary.partitions).map(partition).collect())),
+        Ok(summary) => Ok(Some(
+            summary
+                .partitions
+                .iter()
+                .map(|info| partition(info.partition))
+                .collect(),
+        )),
         // Redpanda has no such call, but it has the list.
         Err(error) if error.is_not_found() && server.topics.iter().any(|name| name == topic) => {
             Ok(None)

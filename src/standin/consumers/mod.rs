@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinSet;
+
 use super::answer::{Answer, JSON, JSON_V2, Voice};
 use super::head::Head;
 use super::members::Member;
@@ -125,9 +127,12 @@ impl Consumers {
             gone.extend(going);
             stays
         });
-        for instance in gone {
-            instance.member.close().await;
-        }
+        // All at once: before a real Kafka each takes a while.
+        let mut leaving: JoinSet<()> = gone
+            .into_iter()
+            .map(|instance| async move { instance.member.close().await })
+            .collect();
+        while leaving.join_next().await.is_some() {}
     }
 
     /// The instance, which lives on; `None`: there is no such one.

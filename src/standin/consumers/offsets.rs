@@ -1,8 +1,10 @@
 //! Commits, committed offsets and positions.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::requests::{Expected, Item, optional, required};
 use super::{Instance, nothing, words};
@@ -12,6 +14,9 @@ use crate::standin::members::{Position, Seek, TopicPartition};
 use crate::standin::routes::InstancePart;
 use crate::standin::serve::Call;
 use crate::wire::{Dialect, code};
+
+/// Confluent: a commit of everything read so far was recorded to take so long, broker or no broker.
+const CONFLUENT_COMMIT: Duration = Duration::from_millis(5);
 
 const COMMIT: Expected = Expected {
     argument: "commitOffsets.offsetCommitRequest",
@@ -34,7 +39,7 @@ const SEEK_TO: Expected = Expected {
 };
 
 /// `POST …/offsets`: of these, or of everything read so far.
-pub(super) async fn commit(call: &Call<'_>, instance: &Instance) -> Result<Answer, Answer> {
+pub(super) async fn commit(call: &Call<'_>, instance: &Arc<Instance>) -> Result<Answer, Answer> {
     let dialect = call.shared.dialect;
     let fields = match dialect {
         Dialect::Karapace => Some(required(call, &COMMIT)?),
@@ -59,9 +64,13 @@ pub(super) async fn commit(call: &Call<'_>, instance: &Instance) -> Result<Answe
             committed.map_err(|error| words::refused(call, &error))?;
         }
         None => {
-            let outcome = commit_positions(instance).await;
-            // Confluent's proxy never says what became of it.
-            if dialect != Dialect::Confluent {
+            let instance = Arc::clone(instance);
+            if dialect == Dialect::Confluent {
+                // It never says what became of it, and does not wait for that either.
+                let commit = tokio::spawn(async move { commit_positions(&instance).await });
+                let _ = timeout(CONFLUENT_COMMIT, commit).await;
+            } else {
+                let outcome = commit_positions(&instance).await;
                 outcome.map_err(|error| words::refused(call, &error))?;
             }
         }
