@@ -4,6 +4,7 @@
 mod ci;
 mod cli;
 mod completions;
+mod consume;
 mod evolution;
 mod faults;
 mod instructions;

@@ -251,13 +251,14 @@ impl Member {
                 payload_bytes: parts.map(|part| part.payload_bytes(format)).sum(),
             }
         });
-        let (counted, backlog) = {
+        let (before, counted, backlog) = {
             let mut tally = self.crew.tally();
+            let before = tally.counted();
             tally.fetched(self.index, fetch, records);
-            let (fetched, again) = tally.records();
-            (fetched - again, tally.backlog())
+            (before, tally.counted(), tally.backlog())
         };
-        if !batch.is_empty() {
+        // Records that come again are no progress: a group whose commits fail could read them for ever.
+        if counted > before {
             self.crew.heard(fetch.received);
         }
         if matches!(self.orders.begin, Begin::Assign(_)) {

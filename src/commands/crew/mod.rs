@@ -111,7 +111,7 @@ impl Crew {
         self.fetching.load(Ordering::Relaxed)
     }
 
-    /// Time since the last record came; none passes while an instance has no good answer from the server.
+    /// Time since the last record came that was not seen before; none passes while an instance has no good answer from the server.
     pub(super) fn silent_for(&self) -> Duration {
         let now = self.now();
         if self.troubled.load(Ordering::Relaxed) > 0 {

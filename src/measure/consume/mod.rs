@@ -325,6 +325,12 @@ impl Tally {
         (fetched, self.instances.iter().map(|one| one.again).sum())
     }
 
+    /// Records that came, each once.
+    pub fn counted(&self) -> u64 {
+        let (fetched, again) = self.records();
+        fetched - again
+    }
+
     /// What rates are taken over: from when the first fetch that brought records was asked for until the last one's answer was
     /// there. `None`: nothing came.
     pub fn window(&self) -> Option<(Duration, Duration)> {
