@@ -73,6 +73,7 @@ pub(super) fn build_on(
         summary: run.summary,
         validity,
         audit: None,
+        end_to_end: None,
         claims: Some(ClaimsSection::of(&measured.claims)),
         warnings,
         thresholds,
