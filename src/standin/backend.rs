@@ -118,8 +118,16 @@ pub enum Backend {
     Kafka(Arc<super::kafka::Front>),
 }
 
-/// Calls the same method of whichever backend it is; the memory one answers without waiting.
+/// Calls the same method of whichever backend it is; the memory one answers without waiting. The first kind of call
+/// cannot fail in memory.
 macro_rules! either {
+    ($backend:expr, Ok($name:ident($($argument:expr),*))) => {
+        match $backend {
+            Backend::Memory(memory) => Ok(memory.$name($($argument),*)),
+            #[cfg(feature = "kafka")]
+            Backend::Kafka(front) => front.$name($($argument),*).await,
+        }
+    };
     ($backend:expr, $name:ident($($argument:expr),*)) => {
         match $backend {
             Backend::Memory(memory) => memory.$name($($argument),*),
@@ -258,7 +266,7 @@ impl Backend {
     /// # Errors
     /// When the cluster does not answer.
     pub(crate) async fn groups(&self) -> Result<Vec<String>, ApiError> {
-        either!(self, groups())
+        either!(self, Ok(groups()))
     }
 
     /// A consumer group, `None` if it is unknown.
@@ -266,7 +274,7 @@ impl Backend {
     /// # Errors
     /// When the cluster does not answer.
     pub(crate) async fn group(&self, name: &str) -> Result<Option<GroupInfo>, ApiError> {
-        either!(self, group(name))
+        either!(self, Ok(group(name)))
     }
 
     /// How far behind a group is in each partition of which it has committed an offset; `None` if it is unknown.
@@ -274,7 +282,7 @@ impl Backend {
     /// # Errors
     /// When the cluster does not answer.
     pub(crate) async fn lags(&self, group: &str) -> Result<Option<Vec<Lag>>, ApiError> {
-        either!(self, lags(group))
+        either!(self, Ok(lags(group)))
     }
 
     /// Broker ids.

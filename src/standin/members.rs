@@ -126,7 +126,7 @@ pub(crate) enum Member {
     Kafka(super::kafka::Member),
 }
 
-/// Calls the same method of whichever member it is; the memory one answers without waiting. The second kind of call cannot fail
+/// Calls the same method of whichever member it is; the memory one answers without waiting. The first kind of call cannot fail
 /// in memory.
 macro_rules! either {
     ($member:expr, Ok($name:ident($($argument:expr),*))) => {

@@ -138,15 +138,8 @@ fn confluent_types(route: &Route<'_>, head: &Head<'_>) -> Result<(), Answer> {
         Route::Instance(_, _, part) => return consumers::check_types(head, Some(*part)),
         _ => {}
     }
-    let v3 = matches!(
-        route,
-        Route::Clusters
-            | Route::Cluster(_)
-            | Route::ClusterTopics(_)
-            | Route::ClusterTopic(..)
-            | Route::ClusterPartitions(..)
-    );
-    if head.method == "POST" {
+    let v3 = route.is_v3();
+    if matches!(head.method, "POST" | "PUT" | "PATCH") {
         if v3 {
             let given = head.content_type.unwrap_or(JSON);
             if !given.starts_with(JSON) {
@@ -202,8 +195,19 @@ pub(crate) async fn answer(call: &Call<'_>, route: &Route<'_>) -> Answer {
         Route::ClusterTopic(id, name) if call.head.method == "DELETE" => {
             v3::delete_topic(call, id, name).await
         }
+        Route::ClusterTopic(id, name) if call.head.method == "PATCH" => {
+            v3::update_topic(call, id, name).await
+        }
         Route::ClusterTopic(id, name) => v3::topic(call, id, name).await,
         Route::ClusterPartitions(id, name) => v3::partitions(call, id, name).await,
+        Route::ClusterPartition(id, name, number) => v3::partition(call, id, name, number).await,
+        Route::ClusterOffset(id, name, number) => v3::offset(call, id, name, number).await,
+        Route::ClusterBrokers(id) => v3::brokers(call, id).await,
+        Route::TopicConfigs(id, name) => v3::configs::configs(call, id, name).await,
+        Route::TopicConfig(id, name, key) => v3::configs::config(call, id, name, key).await,
+        Route::AlterConfigs(id, name) => v3::configs::alter(call, id, name).await,
+        Route::Groups(id) => v3::groups::groups(call, id).await,
+        Route::Group(id, name, part) => v3::groups::group(call, id, name, part).await,
         Route::Consumers(group) => Ok(consumers::create(call, group).await),
         Route::Instance(group, name, part) => Ok(consumers::answer(call, group, name, *part).await),
     };

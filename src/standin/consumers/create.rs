@@ -1,6 +1,5 @@
 //! Making an instance: the settings that each server takes, and where it says the instance is.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::fetch::Reading;
@@ -9,6 +8,7 @@ use super::requests::{Expected, Fields, optional, required};
 use super::{Instance, words};
 use crate::standin::answer::{Answer, push_json_string};
 use crate::standin::members::{MemberSettings, Reset, uuid};
+use crate::standin::routes::encode;
 use crate::standin::serve::Call;
 use crate::wire::{Dialect, code};
 
@@ -210,7 +210,7 @@ fn new_name(dialect: Dialect) -> String {
 }
 
 fn made(call: &Call<'_>, group: &str, name: &str) -> Answer {
-    let path = format!("consumers/{}/instances/{}", encoded(group), encoded(name));
+    let path = format!("consumers/{}/instances/{}", encode(group), encode(name));
     let dialect = call.shared.dialect;
     let uri = match dialect {
         Dialect::Karapace => path,
@@ -236,20 +236,6 @@ fn made(call: &Call<'_>, group: &str, name: &str) -> Answer {
     Answer::ok(body)
 }
 
-/// A path segment, percent-encoded.
-fn encoded(segment: &str) -> String {
-    let mut out = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // A string takes all that is written.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,12 +254,6 @@ mod tests {
         ] {
             assert_eq!(reset(dialect, given).ok(), wanted, "{dialect:?} {given:?}");
         }
-    }
-
-    #[test]
-    fn a_name_is_encoded_where_it_stands_in_a_path() {
-        assert_eq!(encoded("my-c.1"), "my-c.1");
-        assert_eq!(encoded("a b/c%"), "a%20b%2Fc%25");
     }
 
     #[test]

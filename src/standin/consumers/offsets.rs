@@ -51,28 +51,23 @@ pub(super) async fn commit(call: &Call<'_>, instance: &Arc<Instance>) -> Result<
         (Dialect::Karapace, Some(items)) if items.is_empty() => None,
         (_, items) => items,
     };
-    match explicit {
-        Some(items) => {
-            if dialect == Dialect::Karapace {
-                exist(call, &items).await?;
-            }
-            let positions: Vec<Position> = items
-                .into_iter()
-                .map(|item| stored(dialect, item))
-                .collect();
-            let committed = instance.member.commit(&positions).await;
-            committed.map_err(|error| words::refused(call, &error))?;
+    if let Some(items) = explicit {
+        if dialect == Dialect::Karapace {
+            exist(call, &items).await?;
         }
-        None => {
-            let instance = Arc::clone(instance);
-            if dialect == Dialect::Confluent {
-                // It never says what became of it, and does not wait for that either.
-                let commit = tokio::spawn(async move { commit_positions(&instance).await });
-                let _ = timeout(CONFLUENT_COMMIT, commit).await;
-            } else {
-                let outcome = commit_positions(&instance).await;
-                outcome.map_err(|error| words::refused(call, &error))?;
-            }
+        let positions = items.into_iter().map(|item| stored(dialect, item));
+        let positions: Vec<Position> = positions.collect();
+        let committed = instance.member.commit(&positions).await;
+        committed.map_err(|error| words::refused(call, &error))?;
+    } else {
+        let instance = Arc::clone(instance);
+        if dialect == Dialect::Confluent {
+            // It never says what became of it, and does not wait for that either.
+            let commit = tokio::spawn(async move { commit_positions(&instance).await });
+            let _ = timeout(CONFLUENT_COMMIT, commit).await;
+        } else {
+            let outcome = commit_positions(&instance).await;
+            outcome.map_err(|error| words::refused(call, &error))?;
         }
     }
     Ok(match dialect {

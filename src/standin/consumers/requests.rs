@@ -144,7 +144,7 @@ impl Fields {
         let item = |value: &Value| {
             let map = value.as_object();
             let map = map.ok_or_else(|| self.wrong(name, "object", value))?;
-            self.item(Self {
+            self.item(&Self {
                 dialect: self.dialect,
                 map: map.clone(),
             })
@@ -152,7 +152,7 @@ impl Fields {
         list.iter().map(item).collect::<Result<_, _>>().map(Some)
     }
 
-    fn item(&self, fields: Self) -> Result<Item, Answer> {
+    fn item(&self, fields: &Self) -> Result<Item, Answer> {
         const KNOWN: [&str; 5] = ["topic", "partition", "offset", "metadata", "timestamp"];
         let dialect = self.dialect();
         let unknown = fields.map.keys().find(|key| !KNOWN.contains(&key.as_str()));

@@ -42,9 +42,10 @@ pub(super) async fn subscribe(call: &Call<'_>, instance: &Instance) -> Result<An
             let message = "Neither topic_pattern nor topics are present in request";
             return Err(Answer::error(409, code::ILLEGAL_STATE, message));
         }
-        (Dialect::Karapace, _, Some(pattern)) => Subscription::Pattern(pattern),
+        (Dialect::Karapace, _, Some(pattern)) | (_, None, Some(pattern)) => {
+            Subscription::Pattern(pattern)
+        }
         (_, Some(topics), _) => Subscription::Topics(topics),
-        (_, None, Some(pattern)) => Subscription::Pattern(pattern),
         (_, None, None) => return Ok(nothing()),
     };
     let wants = !matches!(&wish, Subscription::Topics(topics) if topics.is_empty());

@@ -14,7 +14,7 @@ use crate::standin::members::{
     Fetched, MemberSettings, Position, Reset, Seek, Subscription, TopicPartition, illegal_state,
     kafka_error, uuid,
 };
-use crate::standin::partition::{Cursor, OutOfRange, Partition};
+use crate::standin::partition::{Cursor, Partition};
 
 /// How often a member commits by itself: `auto.commit.interval.ms`.
 const AUTO_COMMIT_INTERVAL: Duration = Duration::from_secs(5);
@@ -410,7 +410,7 @@ impl Member {
             let TopicPartition { topic, partition } = &one.of;
             format!("Fetch position {position} is out of range for partition {topic}-{partition}")
         })?);
-        read(cursor).or_else(|OutOfRange| Ok(0))
+        Ok(read(cursor).unwrap_or(0))
     }
 
     fn commit_positions(&self, reads: &Reads, state: &mut State) {

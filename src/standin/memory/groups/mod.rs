@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use self::state::State;
 use super::{Memory, lock};
-use crate::standin::backend::ApiError;
 use crate::standin::members::{GroupInfo, Lag, MemberInfo, TopicPartition};
 
 mod member;
@@ -47,23 +46,17 @@ impl Groups {
 
 impl Memory {
     /// Names of the groups that have members or offsets.
-    ///
-    /// # Errors
-    /// Never; the signature is shared with the Kafka backend.
-    pub(crate) fn groups(&self) -> Result<Vec<String>, ApiError> {
+    pub(crate) fn groups(&self) -> Vec<String> {
         let groups = lock(&self.groups.0);
         let known = groups
             .iter()
             .filter(|(_, group)| lock(&group.state).is_known());
-        Ok(known.map(|(name, _)| name.clone()).collect())
+        known.map(|(name, _)| name.clone()).collect()
     }
 
     /// A group, `None` if it is unknown.
-    ///
-    /// # Errors
-    /// Never; the signature is shared with the Kafka backend.
-    pub(crate) fn group(&self, name: &str) -> Result<Option<GroupInfo>, ApiError> {
-        Ok(self.groups.find(name).map(|group| {
+    pub(crate) fn group(&self, name: &str) -> Option<GroupInfo> {
+        self.groups.find(name).map(|group| {
             let state = lock(&group.state);
             let members = state.members();
             let assignor = if members.is_empty() { "" } else { "range" };
@@ -73,17 +66,12 @@ impl Memory {
                 assignor: assignor.to_owned(),
                 members,
             }
-        }))
+        })
     }
 
     /// How far behind a group is, partition by partition; `None` if it is unknown.
-    ///
-    /// # Errors
-    /// Never; the signature is shared with the Kafka backend.
-    pub(crate) fn lags(&self, name: &str) -> Result<Option<Vec<Lag>>, ApiError> {
-        let Some(group) = self.groups.find(name) else {
-            return Ok(None);
-        };
+    pub(crate) fn lags(&self, name: &str) -> Option<Vec<Lag>> {
+        let group = self.groups.find(name)?;
         let state = lock(&group.state);
         let members = state.members();
         let lag = |(of, current_offset): (&TopicPartition, i64)| {
@@ -96,6 +84,6 @@ impl Memory {
                 member: members.iter().find(reads).cloned(),
             })
         };
-        Ok(Some(state.all_committed().filter_map(lag).collect()))
+        Some(state.all_committed().filter_map(lag).collect())
     }
 }

@@ -259,8 +259,7 @@ mod tests {
         let mut state = State::default();
         join(&mut state, 1, now);
         join(&mut state, 2, now);
-        let late = now + REBALANCE_TIMEOUT - Duration::from_millis(1);
-        state.settle(THREE, late);
+        state.settle(THREE, now + REBALANCE_TIMEOUT / 2);
         assert!(state.has(1) && state.is_rebalancing());
         state.settle(THREE, now + REBALANCE_TIMEOUT);
         assert!(!state.has(1));
