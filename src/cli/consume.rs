@@ -7,6 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::layered::Layered;
+use super::load::LoadArgs;
 use super::target::ControlArgs;
 use crate::units::{ByteSize, Rate, parse_duration};
 
@@ -137,6 +138,17 @@ pub struct ConsumeArgs {
     )]
     #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
     pub no_color: bool,
+}
+
+/// Send a load and read it at once: latency from due to a consumer.
+#[derive(Args, Clone)]
+pub struct E2eArgs {
+    /// The load.
+    #[command(flatten)]
+    pub load: LoadArgs,
+    /// Who reads it.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 }
 
 /// How instances read: shared by all commands that consume.

@@ -10,7 +10,9 @@ mod serve;
 mod target;
 mod verify;
 
-pub use consume::{BaseUriChoice, CommitMode, ConsumeArgs, ReadingArgs, StartAt, StoredAs};
+pub use consume::{
+    BaseUriChoice, CommitMode, ConsumeArgs, E2eArgs, ReadingArgs, StartAt, StoredAs,
+};
 pub use control::{
     CreateArgs, DeleteArgs, DescribeArgs, LagArgs, ListArgs, StatusArgs, TopicsArgs, TopicsVerb,
 };
@@ -76,6 +78,9 @@ pub enum Command {
     /// Read records with consumer instances, and measure it: rates, fetch latency, time to drain a backlog
     #[command(after_help = CONSUME_AFTER_HELP)]
     Consume(ConsumeArgs),
+    /// Send at a rate and read at once: latency from when a request was due to a consumer, on one clock
+    #[command(after_help = LOAD_AFTER_HELP)]
+    E2e(E2eArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),
     /// List, describe, create and delete topics
@@ -128,6 +133,7 @@ impl Command {
             | Self::Extreme(args)
             | Self::SixtyFourKb(args) => Some(args),
             Self::Run(args) => Some(&mut args.load),
+            Self::E2e(args) => Some(&mut args.load),
             Self::Verify(args) => Some(&mut args.control),
             Self::Topics(args) => Some(args.verb.layered()),
             Self::Status(args) => Some(&mut args.control),

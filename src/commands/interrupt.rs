@@ -44,6 +44,14 @@ impl Interrupts {
         Ok(Self { runtime, first })
     }
 
+    /// Signals that came before are not waited for any more.
+    pub(super) fn forget(&self) {
+        let heard = std::pin::pin!(self.first.notified());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        // Takes the permit, if there is one.
+        let _ = heard.poll(&mut context);
+    }
+
     /// Waits for the next signal that nobody has waited for yet.
     pub(super) async fn heard(&self) {
         self.first.notified().await;

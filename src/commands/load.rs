@@ -11,11 +11,13 @@ use url::Url;
 
 use super::audit::Subject;
 use super::back_pressure::{Watch, Watched};
+use super::e2e::Listeners;
 use super::interrupt::Interrupts;
 use super::limits::{self, Ends};
 use super::prepare::{Prepared, prepare};
 use super::progress::{Display, Line};
 use crate::audit::Audited;
+use crate::cli::ReadingArgs;
 use crate::engine::{self, Control, Progress, Setup, TargetSetup, TlsTarget};
 use crate::error::{Error, Result, exit};
 use crate::payload::{self, Head, RUN_CHARS};
@@ -38,6 +40,8 @@ pub struct Invocation {
     pub origins: Origins,
     /// Print the plan and send nothing.
     pub dry_run: bool,
+    /// Read the records while they are sent, with instances like this.
+    pub end_to_end: Option<ReadingArgs>,
     /// A file of GitHub Actions to which the report is added as Markdown.
     pub github_summary: Option<PathBuf>,
 }
@@ -51,6 +55,7 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         mut plan,
         origins,
         dry_run,
+        end_to_end,
         github_summary,
     } = invocation;
     if dry_run {
@@ -79,15 +84,32 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         let header = table::header(&plan, &prepared.facts);
         written(writeln!(std::io::stdout().lock(), "{header}"))?;
     }
+    let listeners = match &end_to_end {
+        None => None,
+        Some(reading) => match Listeners::start(&plan, &prepared, reading, &interrupts)? {
+            Some(listeners) => Some(listeners),
+            None => return Ok(exit::INTERRUPTED),
+        },
+    };
     let begun = Beside::begin(&plan, &prepared, &interrupts, &control);
     let Some(beside) = begun.transpose()? else {
         return Ok(exit::INTERRUPTED);
     };
     let mut display = Display::new(&plan);
-    let mut report = applied(&plan, &prepared, &control, &mut |progress| {
+    let watch = |setup: &mut Setup| {
+        if let Some(listeners) = &listeners {
+            listeners.watch(setup);
+        }
+    };
+    let mut report = applied_as(&plan, &prepared, &control, &watch, &mut |progress| {
         display.show(progress);
     });
     display.end();
+    if let Some(listeners) = listeners {
+        let sent = report.as_mut().ok().and_then(Option::as_mut);
+        let interrupted = control.interrupts() > 0;
+        listeners.finish(&plan, sent, &interrupts, interrupted)?;
+    }
     let finished = report.as_mut().ok().and_then(Option::as_mut);
     beside.end(&plan, &prepared, &interrupts, &control, finished);
     if let Some(standin) = &mut prepared.standin {
@@ -199,7 +221,19 @@ pub(super) fn applied(
     control: &Control,
     observe: &mut dyn FnMut(Progress),
 ) -> Result<Option<Report>> {
-    let setup = setup(plan, prepared)?;
+    applied_as(plan, prepared, control, &|_| (), observe)
+}
+
+/// The same, with more in the setup.
+fn applied_as(
+    plan: &Plan,
+    prepared: &Prepared<Embedded>,
+    control: &Control,
+    more: &dyn Fn(&mut Setup),
+    observe: &mut dyn FnMut(Progress),
+) -> Result<Option<Report>> {
+    let mut setup = setup(plan, prepared)?;
+    more(&mut setup);
     let mut observe = |progress| {
         if progress == Progress::Starting
             && let Some(standin) = &prepared.standin

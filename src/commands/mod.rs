@@ -6,6 +6,7 @@ pub mod consume;
 mod control;
 mod creation;
 mod crew;
+mod e2e;
 mod grid;
 mod interrupt;
 pub mod lag;
@@ -25,7 +26,7 @@ pub mod verify;
 use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Cli, Command, LoadArgs};
+use crate::cli::{Cli, Command, LoadArgs, ReadingArgs};
 use crate::error::{Error, Result};
 use crate::plan::{Layers, Machine, Scenario, resolve};
 
@@ -39,7 +40,8 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Optimized(args) => load("optimized", args),
         Command::Extreme(args) => load("extreme", args),
         Command::SixtyFourKb(args) => load("64kb", args),
-        Command::Run(args) => run(read_scenario(&args.file)?, args.load),
+        Command::Run(args) => run(read_scenario(&args.file)?, args.load, None),
+        Command::E2e(args) => run(Scenario::e2e()?, args.load, Some(args.reading)),
         Command::Verify(args) => verify::verify(&args),
         Command::Consume(args) => consume::consume(&args),
         Command::Serve(args) => serve::serve(&args),
@@ -53,13 +55,12 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
 }
 
 fn load(preset: &str, args: LoadArgs) -> Result<u8> {
-    run(Scenario::preset(preset)?, args)
+    run(Scenario::preset(preset)?, args, None)
 }
 
-fn run(scenario: Scenario, args: LoadArgs) -> Result<u8> {
+fn run(scenario: Scenario, args: LoadArgs, end_to_end: Option<ReadingArgs>) -> Result<u8> {
     let mut environment = args.typed.environment;
-    // The convention of no-color.org: any value but the empty one counts.
-    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+    if no_color_asked() {
         environment.no_color.get_or_insert(true);
     }
     let layers = Layers {
@@ -76,8 +77,14 @@ fn run(scenario: Scenario, args: LoadArgs) -> Result<u8> {
         plan,
         origins,
         dry_run: args.dry_run,
+        end_to_end,
         github_summary: github_summary(),
     })
+}
+
+/// The convention of no-color.org: any value but the empty one counts.
+fn no_color_asked() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// The file in which GitHub Actions collects what a step has to say, if krush runs in one.

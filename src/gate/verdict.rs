@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Run, ThresholdResult, Validity};
+use super::{Check, Run, ThresholdResult, Validity};
 use crate::audit::{self, Audited};
 use crate::error::exit;
 use crate::measure::{End, FailureKind};
@@ -151,6 +151,29 @@ impl Verdict {
         }
     }
 
+    /// The verdict on a run that one more check voids. One that was interrupted, or whose target is gone, stays what it is.
+    #[must_use]
+    pub fn voided(self, check: &Check) -> Self {
+        let outcome = match self.outcome {
+            Outcome::Pass | Outcome::Threshold | Outcome::Void | Outcome::Inconclusive => {
+                Outcome::Void
+            }
+            worse => worse,
+        };
+        // What was missed of a void run means nothing.
+        let mut reasons = match self.outcome {
+            Outcome::Pass | Outcome::Threshold => Vec::new(),
+            _ => self.reasons,
+        };
+        reasons.push(reason(check));
+        Self {
+            outcome,
+            exit_code: outcome.exit_code(),
+            headline: outcome.headline().to_owned(),
+            reasons,
+        }
+    }
+
     /// The verdict on a run whose records were held against what is stored. What is lost is lost, whatever else is said of the run;
     /// an audit that is not whole vouches for nothing.
     #[must_use]
@@ -190,17 +213,18 @@ impl Verdict {
 
 fn void_reasons(validity: &Validity) -> Vec<String> {
     let failed = validity.checks.iter().filter(|check| !check.passed);
-    failed
-        .map(|check| {
-            format!(
-                "{}? No: saw {}, wanted {}. {}",
-                capitalised(&check.name),
-                check.saw,
-                check.wanted,
-                capitalised(&check.hint)
-            )
-        })
-        .collect()
+    failed.map(reason).collect()
+}
+
+/// A check that failed, as a reason.
+fn reason(check: &Check) -> String {
+    format!(
+        "{}? No: saw {}, wanted {}. {}",
+        capitalised(&check.name),
+        check.saw,
+        check.wanted,
+        capitalised(&check.hint)
+    )
 }
 
 fn missed_reasons(thresholds: &[ThresholdResult]) -> Vec<String> {

@@ -2,6 +2,7 @@
 //!
 //! Workers record into a [`Recorder`] of their own; recorders are merged once, at the end, into [`Measured`].
 
+mod arrivals;
 mod claims;
 mod coarse;
 pub mod consume;
@@ -12,6 +13,7 @@ mod summary;
 mod target;
 mod timeline;
 
+pub use arrivals::{Arrival, ArrivalCounts, Arrivals, Reconciled, Took};
 pub use claims::{Claims, Request, ThreadClaims};
 pub use failure::{Failure, FailureKind, Failures, SAMPLE_BYTES};
 pub use recorder::{Exchange, Ledger, Outcome, RecordCounts, Recorder, RequestCounts, Starvation};

@@ -44,6 +44,15 @@ impl Scenario {
         Self::parse(Path::new(&format!("scenarios/{name}.toml")), text)
     }
 
+    /// The scenario of `krush e2e`.
+    ///
+    /// # Errors
+    /// None, as long as a test reads it.
+    pub fn e2e() -> Result<Self> {
+        let text = include_str!("../../scenarios/e2e.toml");
+        Self::parse(Path::new("scenarios/e2e.toml"), text)
+    }
+
     /// One that says nothing.
     pub(super) fn silent() -> Self {
         Self {

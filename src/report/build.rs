@@ -74,6 +74,7 @@ pub(super) fn build_on(
         validity,
         held_back: None,
         audit: None,
+        end_to_end: None,
         claims: Some(ClaimsSection::of(&measured.claims)),
         warnings,
         thresholds,

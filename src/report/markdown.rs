@@ -1,7 +1,6 @@
 //! The report as Markdown, for pull requests and notes.
 
 use super::Report;
-use super::audit;
 use super::latencies::{COLUMNS, latency_cells, latency_notes, latency_rows};
 use super::over_time;
 use super::text::clean;
@@ -10,6 +9,7 @@ use super::words::{
     records_ledger, requests_ledger, server_words, stand_in_words, topic_words, volume_words,
     warmup_words,
 };
+use super::{audit, end_to_end};
 use crate::units::{self, grouped, rate_digits};
 
 /// GitHub-flavoured Markdown with a newline at the end.
@@ -126,7 +126,9 @@ fn comparison_table(report: &Report) -> Vec<String> {
 fn latency_table(report: &Report) -> Vec<String> {
     let mut head = vec!["latency"];
     head.extend(COLUMNS.map(|(name, _)| name));
-    let rows = latency_rows(report).map(|(name, cells)| [vec![name.to_owned()], cells].concat());
+    let rows = latency_rows(report)
+        .into_iter()
+        .map(|(name, cells)| [vec![name.to_owned()], cells].concat());
     let mut lines = table(&head, rows);
     let notes = latency_notes(report);
     let notes: Vec<String> = notes
@@ -159,6 +161,12 @@ fn ledger_list(report: &Report) -> Vec<String> {
         format!("- requests: {}", requests_ledger(report).join("; ")),
         format!("- volume: {}", volume_words(&report.summary)),
     ];
+    lines.extend((report.end_to_end.as_ref()).map(|section| {
+        format!(
+            "- arrivals: {}",
+            end_to_end::ledger_words(section).join("; ")
+        )
+    }));
     lines.push(format!(
         "- generator: {}",
         generator_words(report).join("; ")

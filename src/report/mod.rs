@@ -4,6 +4,7 @@ mod audit;
 mod build;
 mod claims;
 pub mod consume;
+mod end_to_end;
 mod json;
 mod junit;
 mod latencies;
@@ -19,6 +20,7 @@ mod write;
 
 pub use build::build;
 pub use claims::{ClaimsSection, ThreadClaimsSection};
+pub use end_to_end::EndToEndSection;
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ClaimsSection;
+use super::{ClaimsSection, EndToEndSection};
 use crate::audit::Audited;
 use crate::gate::{ThresholdResult, Validity, Verdict};
 use crate::measure::{self, Connections, End, FailureKind, Summary, TargetKind};
@@ -63,6 +63,9 @@ pub struct Report {
     /// What the run claims of each of its records, for `krush verify`; `null` in reports of earlier versions.
     #[serde(default)]
     pub claims: Option<ClaimsSection>,
+    /// What consumers of the topic received while the run went on; `null`: not asked for (`krush e2e`).
+    #[serde(default)]
+    pub end_to_end: Option<EndToEndSection>,
     /// What weakens the run without voiding it, and what to try.
     pub warnings: Vec<String>,
     /// Every threshold and what became of it.

@@ -6,7 +6,6 @@ use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style as Borders};
 
-use super::audit;
 use super::latencies::{COLUMNS, latency_notes, latency_rows};
 use super::over_time;
 use super::text::{WIDTH, clean, fill, shorten, wrap};
@@ -16,6 +15,7 @@ use super::words::{
     volume_words, warmup_words,
 };
 use super::{PlanSection, Report, Style, Summary, TargetFacts, TargetSection};
+use super::{audit, end_to_end};
 use crate::audit::Audited;
 use crate::gate::{Outcome, Verdict};
 use crate::plan::Plan;
@@ -154,7 +154,11 @@ pub(super) fn row_of(name: &str, cells: Vec<String>) -> Vec<String> {
 fn latencies(report: &Report) -> Vec<String> {
     let names = COLUMNS.map(|(name, _)| name.to_owned()).to_vec();
     let mut rows = vec![row_of("latency", names)];
-    rows.extend(latency_rows(report).map(|(name, cells)| row_of(name, cells)));
+    rows.extend(
+        latency_rows(report)
+            .into_iter()
+            .map(|(name, cells)| row_of(name, cells)),
+    );
     let mut lines = columns(rows, false);
     let notes = latency_notes(report);
     lines.extend(notes.iter().flat_map(|note| wrap("", 2, note)));
@@ -182,6 +186,11 @@ fn ledgers(report: &Report) -> Vec<String> {
     lines.extend(labelled("", &records_sent));
     lines.extend(labelled("requests", &requests));
     lines.extend(labelled("", &requests_sent));
+    if let Some(section) = &report.end_to_end {
+        for (index, words) in end_to_end::ledger_words(section).iter().enumerate() {
+            lines.extend(labelled(if index == 0 { "arrivals" } else { "" }, words));
+        }
+    }
     lines.extend(labelled("volume", &volume_words(&report.summary)));
     for (index, words) in generator_words(report).iter().enumerate() {
         lines.extend(labelled(if index == 0 { "generator" } else { "" }, words));

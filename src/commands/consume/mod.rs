@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use self::ready::Ready;
 use self::wanted::Wanted;
+pub(super) use self::wanted::base_uri;
 use super::crew::{self, Begin, Crew, Orders};
 use super::interrupt::Interrupts;
 use super::load::{run_name, written};
@@ -65,7 +66,10 @@ pub fn consume(args: &ConsumeArgs) -> Result<u8> {
 }
 
 /// The outcome of `work`, or `None` if a signal came first.
-async fn unless_heard<T>(interrupts: &Interrupts, work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn unless_heard<T>(
+    interrupts: &Interrupts,
+    work: impl Future<Output = T>,
+) -> Option<T> {
     tokio::select! {
         outcome = work => Some(outcome),
         () = interrupts.heard() => None,

@@ -117,7 +117,7 @@ impl Wanted {
             output: args.output.clone(),
             json: args.json,
             quiet: args.quiet,
-            color: !args.no_color,
+            color: !args.no_color && !super::super::no_color_asked(),
         })
     }
 
