@@ -8,6 +8,8 @@ mod completions;
 mod consume;
 mod evolution;
 mod faults;
+#[cfg(feature = "kafka")]
+mod forward;
 mod instructions;
 #[cfg(feature = "kafka")]
 mod kafka;
