@@ -6,6 +6,7 @@ mod ci;
 mod cli;
 mod completions;
 mod consume;
+mod consumers;
 mod evolution;
 mod faults;
 #[cfg(feature = "kafka")]
