@@ -123,6 +123,11 @@ impl Session {
         }
     }
 
+    /// Whether it reads what it was assigned by hand.
+    pub(super) fn is_by_hand(&self) -> bool {
+        matches!(*lock(&self.wish), Wish::Nothing)
+    }
+
     pub(super) fn subscribe(&self, wanted: Subscription) -> Result<(), ApiError> {
         let _reading = lock(&self.reading);
         let before = lock(&self.wish).clone();
