@@ -10,6 +10,7 @@ use rustls::pki_types::ServerName;
 use url::Url;
 
 use super::audit::Subject;
+use super::back_pressure::{Watch, Watched};
 use super::e2e::Listeners;
 use super::interrupt::Interrupts;
 use super::limits::{self, Ends};
@@ -83,21 +84,19 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         let header = table::header(&plan, &prepared.facts);
         written(writeln!(std::io::stdout().lock(), "{header}"))?;
     }
-    let before = if plan.load.verify {
-        let subject = subject(&plan, &prepared);
-        match interrupts.unless_interrupted(subject.ends()) {
-            Some(ends) => Some(ends?),
-            None => return Ok(exit::INTERRUPTED),
-        }
-    } else {
-        None
-    };
     let listeners = match &end_to_end {
         None => None,
         Some(reading) => match Listeners::start(&plan, &prepared, reading, &interrupts)? {
             Some(listeners) => Some(listeners),
             None => return Ok(exit::INTERRUPTED),
         },
+    };
+    let begun = Beside::begin(&plan, &prepared, &interrupts, &control);
+    let Some(Ok(beside)) = begun else {
+        if let Some(listeners) = listeners {
+            listeners.finish(&plan, None, &interrupts, &control)?;
+        }
+        return begun.map_or(Ok(exit::INTERRUPTED), |failed| failed.map(|_| exit::PASS));
     };
     let mut display = Display::new(&plan);
     let watch = |setup: &mut Setup| {
@@ -109,24 +108,11 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         display.show(progress);
     });
     display.end();
+    let mut finished = report.as_mut().ok().and_then(Option::as_mut);
     if let Some(listeners) = listeners {
-        let sent = report.as_mut().ok().and_then(Option::as_mut);
-        let interrupted = control.interrupts() > 0;
-        listeners.finish(&plan, sent, &interrupts, interrupted)?;
+        listeners.finish(&plan, finished.as_deref_mut(), &interrupts, &control)?;
     }
-    if let (Ok(Some(report)), Some(before)) = (&mut report, before) {
-        let audited = if control.interrupts() > 0 {
-            Audited::not_done("the run was interrupted")
-        } else {
-            let mut shown = Line::new(plan.output.quiet);
-            let subject = subject(&plan, &prepared);
-            let audit = subject.audit(report, Some(&before), &mut shown);
-            let audited = interrupts.unless_interrupted(audit);
-            shown.end();
-            audited.unwrap_or_else(|| Ok(Audited::interrupted()))?
-        };
-        report.add_audit(audited, Some(before));
-    }
+    beside.end(&plan, &prepared, &interrupts, &control, finished);
     if let Some(standin) = &mut prepared.standin {
         // First: a server that failed is no target that refused.
         standin.stop()?;
@@ -142,6 +128,70 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     print_result(&plan, &report, files.as_deref().unwrap_or_default())?;
     files?;
     Ok(report.verdict.exit_code)
+}
+
+/// What goes on beside a load, and is looked at before and after it.
+struct Beside {
+    /// Next offset of each partition before the load, if it is to be audited.
+    ends: Option<Vec<i64>>,
+    watch: Option<Watch>,
+}
+
+impl Beside {
+    /// `None`: the user stopped it.
+    fn begin(
+        plan: &Plan,
+        prepared: &Prepared<Embedded>,
+        interrupts: &Interrupts,
+        control: &Arc<Control>,
+    ) -> Option<Result<Self>> {
+        let looks = async {
+            let ends = match plan.load.verify {
+                true => Some(subject(plan, prepared).ends().await?),
+                false => None,
+            };
+            let watched = match &plan.load.back_pressure {
+                Some(limit) => Some(Watched::open(plan, limit).await?),
+                None => None,
+            };
+            Ok((ends, watched))
+        };
+        let looks = interrupts.unless_interrupted(looks)?;
+        Some(looks.map(|(ends, watched)| Self {
+            ends,
+            watch: watched.map(|watched| watched.start(interrupts, Arc::clone(control))),
+        }))
+    }
+
+    /// Adds to the report what was seen.
+    fn end(
+        self,
+        plan: &Plan,
+        prepared: &Prepared<Embedded>,
+        interrupts: &Interrupts,
+        control: &Control,
+        report: Option<&mut Report>,
+    ) {
+        let held_back = self.watch.and_then(|watch| interrupts.finish(watch.end()));
+        let Some(report) = report else { return };
+        report.held_back = held_back;
+        let Some(before) = self.ends else { return };
+        let audited = if control.interrupts() > 0 {
+            Audited::not_done("the run was interrupted")
+        } else {
+            let mut shown = Line::new(plan.output.quiet);
+            let subject = subject(plan, prepared);
+            let audit = subject.audit(report, Some(&before), &mut shown);
+            let audited = interrupts.unless_interrupted(audit);
+            shown.end();
+            match audited {
+                Some(Ok(audited)) => audited,
+                Some(Err(error)) => Audited::not_done(error.to_string()),
+                None => Audited::interrupted(),
+            }
+        };
+        report.add_audit(audited, Some(before));
+    }
 }
 
 /// What the plan's topic is to an audit.

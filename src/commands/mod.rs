@@ -1,6 +1,7 @@
 //! A verb, its plan, the library, an exit code. The only place where the parts of the program meet.
 
 mod audit;
+mod back_pressure;
 pub mod consume;
 mod control;
 mod creation;

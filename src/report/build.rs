@@ -72,6 +72,7 @@ pub(super) fn build_on(
         },
         summary: run.summary,
         validity,
+        held_back: None,
         audit: None,
         end_to_end: None,
         claims: Some(ClaimsSection::of(&measured.claims)),

@@ -54,6 +54,9 @@ pub struct Report {
     pub histograms: Histograms,
     /// Whether the run proves anything.
     pub validity: Validity,
+    /// How long a consumer group held the load back; `null`: no limit was set.
+    #[serde(default)]
+    pub held_back: Option<HeldBack>,
     /// The run's records held against what is stored; `null`: not asked for.
     #[serde(default)]
     pub audit: Option<Audited>,
@@ -69,6 +72,27 @@ pub struct Report {
     pub thresholds: Vec<ThresholdResult>,
     /// The last word.
     pub verdict: Verdict,
+}
+
+/// What a limit on a consumer group's lag did to the load.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HeldBack {
+    /// The group.
+    pub group: String,
+    /// Records that it might be behind in the topic.
+    pub max_lag: u64,
+    /// Time in which nothing was sent because it was further behind; throughput includes it.
+    pub held_secs: f64,
+    /// How often the load was held back.
+    pub times: u64,
+    /// The most that it was seen to be behind.
+    pub highest_lag: u64,
+    /// Looks at the group.
+    pub looks: u64,
+    /// Of those, without an answer.
+    pub looks_failed: u64,
+    /// Time in which its lag was not known.
+    pub blind_secs: f64,
 }
 
 /// What measured.

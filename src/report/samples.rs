@@ -940,6 +940,7 @@ fn json_of_a_good_run_on_the_stand_in() {
           }
         ]
       },
+      "held_back": null,
       "audit": null,
       "claims": {
         "run": "",

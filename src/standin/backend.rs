@@ -254,7 +254,7 @@ impl Backend {
         match self {
             Self::Memory(memory) => {
                 let member = memory::Member::new(Arc::clone(memory), settings);
-                Ok(Member::Memory(member))
+                Ok(Member::Memory(Box::new(member)))
             }
             #[cfg(feature = "kafka")]
             Self::Kafka(front) => front.join(settings).await.map(Member::Kafka),

@@ -16,6 +16,7 @@ mod outages;
 mod produce;
 mod protocol;
 mod rebalance;
+mod refusals;
 mod session;
 mod texts;
 mod version;

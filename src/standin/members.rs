@@ -120,7 +120,7 @@ impl Lag {
 #[derive(Debug)]
 pub(crate) enum Member {
     /// Reads from this process.
-    Memory(memory::Member),
+    Memory(Box<memory::Member>),
     /// Reads from a real Apache Kafka.
     #[cfg(feature = "kafka")]
     Kafka(super::kafka::Member),

@@ -1,6 +1,7 @@
 //! One integration binary; a module a topic.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod back_pressure;
 mod ci;
 mod cli;
 mod completions;

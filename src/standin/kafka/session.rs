@@ -19,7 +19,7 @@ use regex_lite::Regex;
 
 use super::admin::INTERNAL;
 use super::rebalance::{Group, list, offsets_at};
-use super::texts;
+use super::{refusals, texts};
 use crate::standin::backend::{ApiError, topic_name_is_valid};
 use crate::standin::members::{
     Fetched, MemberSettings, Position, Seek, Subscription, TopicPartition,
@@ -94,8 +94,8 @@ impl Session {
         time: Duration,
     ) -> Result<Self, ApiError> {
         let group = Group::new(settings.reset, settings.auto_commit);
-        let consumer =
-            BaseConsumer::from_config_and_context(config, group).map_err(|_| texts::internal())?;
+        let consumer = BaseConsumer::from_config_and_context(config, group)
+            .map_err(|_| refusals::internal())?;
         Ok(Self {
             consumer,
             time,
@@ -144,11 +144,11 @@ impl Session {
             (Subscription::Pattern(pattern), Wish::Nothing | Wish::Pattern { .. }) if !by_hand => {
                 let whole = Regex::new(&format!("^(?:{pattern})$"));
                 Wish::Pattern {
-                    whole: whole.map_err(|_| texts::internal())?,
+                    whole: whole.map_err(|_| refusals::internal())?,
                     topics: Vec::new(),
                 }
             }
-            _ => return Err(texts::exclusive()),
+            _ => return Err(refusals::exclusive()),
         };
         *lock(&self.wish) = wish;
         self.match_topics()
@@ -157,7 +157,7 @@ impl Session {
     fn tell(&self, topics: &[String]) -> Result<(), ApiError> {
         let topics: Vec<_> = topics.iter().map(String::as_str).collect();
         let told = self.consumer.subscribe(&topics);
-        told.map_err(|_| texts::internal())
+        told.map_err(|_| refusals::internal())
     }
 
     /// Looks which topics match the pattern by now.
@@ -213,7 +213,7 @@ impl Session {
     pub(super) fn assign(&self, wanted: Vec<TopicPartition>) -> Result<(), ApiError> {
         let _reading = lock(&self.reading);
         if !matches!(*lock(&self.wish), Wish::Nothing) {
-            return Err(texts::exclusive());
+            return Err(refusals::exclusive());
         }
         if wanted.is_empty() {
             self.give_back();
@@ -221,7 +221,7 @@ impl Session {
         }
         self.group()
             .assign(&self.consumer, wanted)
-            .map_err(|_| texts::internal())
+            .map_err(|_| refusals::internal())
     }
 
     pub(super) fn poll(&self, max_records: usize) -> Result<Vec<Fetched>, ApiError> {
@@ -230,7 +230,7 @@ impl Session {
             && let invalid = invalid(topics)
             && !invalid.is_empty()
         {
-            return Err(texts::invalid_topics(&invalid));
+            return Err(refusals::invalid_topics(&invalid));
         }
         if Instant::now() >= reading.next_look {
             reading.next_look = Instant::now() + NEXT_LOOK;
@@ -266,7 +266,7 @@ impl Session {
         }
         let undefined = self.group().undefined();
         if !undefined.is_empty() {
-            return Err(texts::undefined_offsets(&undefined));
+            return Err(refusals::undefined_offsets(&undefined));
         }
         match reading.held.take() {
             Some(error) if records.is_empty() => Err(error),
@@ -284,7 +284,7 @@ impl Session {
             .iter()
             .find(|(of, _)| !self.group().partitions().contains_key(of))
         {
-            return Err(texts::not_assigned(of));
+            return Err(refusals::not_assigned(of));
         }
         let positions = self.resolved(to)?;
         if self.group().place(&self.consumer, &positions) {
@@ -293,7 +293,7 @@ impl Session {
         // A partition that has only just been assigned cannot be moved yet.
         while !self.moved(&positions)? {
             if Instant::now() + RETRY_BACKOFF >= deadline {
-                return Err(texts::timed_out(self.time));
+                return Err(refusals::timed_out(self.time));
             }
             std::thread::sleep(RETRY_BACKOFF);
         }
@@ -305,7 +305,7 @@ impl Session {
         let mut unknown = Vec::new();
         for (of, seek) in to {
             let time = match *seek {
-                Seek::Offset(offset) if offset < 0 => return Err(texts::internal()),
+                Seek::Offset(offset) if offset < 0 => return Err(refusals::internal()),
                 Seek::Offset(offset) => {
                     positions.insert(of.clone(), Some(offset));
                     continue;
@@ -350,14 +350,14 @@ impl Session {
             return Ok(());
         }
         let deadline = Instant::now() + self.time;
-        let offsets = committable(positions).map_err(|_| texts::internal())?;
+        let offsets = committable(positions).map_err(|_| refusals::internal())?;
         while let Err(error) = self.consumer.commit(&offsets, CommitMode::Sync) {
             let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
             if !texts::may_pass(code) {
-                return Err(texts::commit_refused(positions, code));
+                return Err(refusals::commit_refused(positions, code));
             }
             if Instant::now() + RETRY_BACKOFF >= deadline {
-                return Err(texts::commit_timed_out(positions, self.time));
+                return Err(refusals::commit_timed_out(positions, self.time));
             }
             std::thread::sleep(RETRY_BACKOFF);
         }
@@ -381,7 +381,7 @@ impl Session {
                 .committed_offsets(asked, self.time)
                 .map_err(|error| match error.rdkafka_error_code() {
                     Some(code) if texts::may_pass(code) => {
-                        texts::committed_timed_out(partitions, self.time)
+                        refusals::committed_timed_out(partitions, self.time)
                     }
                     _ => self.failure("offsetFetch", &error),
                 })?;
@@ -403,9 +403,9 @@ impl Session {
 
     fn failure(&self, call: &str, error: &KafkaError) -> ApiError {
         match error.rdkafka_error_code() {
-            Some(code) if texts::may_pass(code) => texts::timed_out(self.time),
+            Some(code) if texts::may_pass(code) => refusals::timed_out(self.time),
             Some(code) => texts::api_error("", call, code),
-            None => texts::internal(),
+            None => refusals::internal(),
         }
     }
 

@@ -1,4 +1,5 @@
 //! The front against a real Apache Kafka: compiled with feature `kafka`, run by `tests/kafka/run.sh`, which starts the broker.
+mod consumers;
 mod front;
 mod presets;
 mod processes;
