@@ -390,3 +390,86 @@ fn memory_is_a_bit_a_record_whatever_the_order() {
     assert_eq!(acked.len(), 1_000_000);
     assert!((acked - seen).is_empty());
 }
+
+/// The size of this process's resident set in bytes.
+#[cfg(target_os = "linux")]
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.unwrap().split_whitespace().nth(1).unwrap();
+    kib.parse::<u64>().unwrap() * 1024
+}
+
+/// Takes a minute in a release build: `cargo test --release --lib a_hundred_million -- --ignored --nocapture`.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "minutes; run by hand when the audit's memory is touched"]
+fn a_hundred_million_records_take_little_memory() {
+    const BIG: u32 = 1_000;
+    const REQUESTS: u64 = 100_000;
+    let payload = payload(KeyMode::None);
+    let mut thread = ThreadClaims::new(500);
+    for connection in (0..500).cycle().take(REQUESTS as usize) {
+        thread.next_request(connection);
+    }
+    let claims = Claims {
+        run: RUN.to_owned(),
+        batch_size: BIG,
+        threads: vec![thread],
+        acked_by_partition: Vec::new(),
+    };
+    // Records of a request are dealt to 24 partitions; those are read one after the other, as badly as can be for what is kept.
+    let mut template = {
+        let head = Head {
+            path: String::new(),
+            host: String::new(),
+            headers: Vec::new(),
+        };
+        Template::new(&payload, BIG, BIG, RUN, 0, &[head])
+    };
+    let each = u64::from(BIG) * REQUESTS / 24 + u64::from(BIG);
+    let offsets = [PartitionOffsets {
+        before: 0,
+        oldest: 0,
+        after: each as i64 * 2,
+    }; 24];
+    let before = resident();
+    let recogniser = Recogniser::new(payload, BIG, RUN, MADE_MS..=MADE_MS + REQUESTS);
+    let mut audit = Audit::new(claims, recogniser, &offsets);
+    let mut next = [0_i64; 24];
+    for partition in 0..24_u32 {
+        for number in 0..REQUESTS {
+            let stamp = Stamp {
+                request: number,
+                timestamp_ms: MADE_MS + number,
+            };
+            let bytes = template.bytes(0, stamp, 0);
+            let values = memchr::memmem::find_iter(bytes, b"\"value\":").map(|at| at + 8);
+            for (at, index) in values.zip(0..BIG) {
+                if (index + number as u32) % 24 != partition {
+                    continue;
+                }
+                let end = at + memchr::memchr(b'}', &bytes[at..]).unwrap() + 1;
+                let offset = &mut next[partition as usize];
+                audit.record(&StoredRecord {
+                    partition,
+                    offset: *offset,
+                    key: None,
+                    value: Some(&bytes[at..end]),
+                });
+                *offset += 1;
+            }
+        }
+    }
+    let grown = resident() - before;
+    let findings = audit.conclude();
+    let most = resident() - before;
+    assert_eq!(findings.found, u64::from(BIG) * REQUESTS);
+    assert_eq!(findings.violations(), [""; 0]);
+    println!(
+        "{} MB while reading, {} MB at the end",
+        grown >> 20,
+        most >> 20
+    );
+    assert!(grown < 64 << 20, "{grown}");
+}

@@ -92,8 +92,11 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         },
     };
     let begun = Beside::begin(&plan, &prepared, &interrupts, &control);
-    let Some(beside) = begun.transpose()? else {
-        return Ok(exit::INTERRUPTED);
+    let Some(Ok(beside)) = begun else {
+        if let Some(listeners) = listeners {
+            listeners.finish(&plan, None, &interrupts, &control)?;
+        }
+        return begun.map_or(Ok(exit::INTERRUPTED), |failed| failed.map(|_| exit::PASS));
     };
     let mut display = Display::new(&plan);
     let watch = |setup: &mut Setup| {
@@ -105,12 +108,10 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         display.show(progress);
     });
     display.end();
+    let mut finished = report.as_mut().ok().and_then(Option::as_mut);
     if let Some(listeners) = listeners {
-        let sent = report.as_mut().ok().and_then(Option::as_mut);
-        let interrupted = control.interrupts() > 0;
-        listeners.finish(&plan, sent, &interrupts, interrupted)?;
+        listeners.finish(&plan, finished.as_deref_mut(), &interrupts, &control)?;
     }
-    let finished = report.as_mut().ok().and_then(Option::as_mut);
     beside.end(&plan, &prepared, &interrupts, &control, finished);
     if let Some(standin) = &mut prepared.standin {
         // First: a server that failed is no target that refused.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::build::encode;
 use super::{Distribution, Report};
 use crate::gate::Check;
-use crate::measure::consume::Tally;
+use crate::measure::consume::{InstanceTally, Tally};
 use crate::measure::{ArrivalCounts, Arrivals, Claims, Reconciled};
 use crate::units::{counted, grouped, latency, percent};
 
@@ -60,7 +60,7 @@ impl EndToEndSection {
             instances: instances.len() as u64,
             fetches: instances.iter().map(|one| one.with_records).sum(),
             empty_fetches: instances.iter().map(|one| one.empty).sum(),
-            failed_fetches: instances.iter().map(|one| one.failed_fetches()).sum(),
+            failed_fetches: instances.iter().map(InstanceTally::failed_fetches).sum(),
             instances_lost: instances.iter().map(|one| one.lost).sum(),
             not_deleted,
             fetch_us: Distribution::of(tally.with_records_us()),
@@ -182,9 +182,10 @@ pub(super) fn ledger_words(section: &EndToEndSection) -> Vec<String> {
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{} {what}", grouped(*count)))
         .collect();
-    lines.push(match odd.is_empty() {
-        true => "nothing else came".to_owned(),
-        false => format!("also {}", odd.join(", ")),
+    lines.push(if odd.is_empty() {
+        "nothing else came".to_owned()
+    } else {
+        format!("also {}", odd.join(", "))
     });
     lines.push(format!(
         "by {}, {} with records + {} empty + {} failed",

@@ -130,7 +130,7 @@ fn what_a_dry_run_prints_is_a_scenario_that_resolves_the_same() {
 
 #[test]
 fn help_lists_the_commands() {
-    shows!(krush(&["--help"]), @"
+    shows!(krush(&["--help"]), @r"
     code: 0
     --- stdout
     Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record
@@ -146,6 +146,8 @@ fn help_lists_the_commands() {
       verify       Hold what a run acked against what is stored, from its report
       consume      Read records with consumer instances, and measure it: rates, fetch latency, time to
                    drain a backlog
+      e2e          Send at a rate and read at once: latency from when a request was due to a consumer,
+                   on one clock
       serve        Serve the built-in stand-in proxy on a port of its own
       topics       List, describe, create and delete topics
       status       What the target is, and whether it is ready

@@ -7,7 +7,11 @@ use krush::wire::Dialect;
 use serde_json::Value;
 use std::time::Duration;
 
+#[cfg(unix)]
+use super::load::interrupt;
+use super::load::wait_until;
 use super::load::{Ran, krush, standin_with};
+use super::served::Served;
 
 /// Room for all that these tests write.
 const ROOM: ByteSize = ByteSize(256 << 20);
@@ -66,21 +70,18 @@ fn number(report: &Value, place: &str) -> u64 {
 /// What must be true of every report.
 fn balanced(ran: &Ran) -> &Value {
     let report = ran.report();
-    let at = |place: &str| number(report, place);
-    let fetched = at("ledger.records.fetched");
-    assert_eq!(
-        fetched,
-        at("ledger.records.counted") + at("ledger.records.again")
-    );
-    let fetches =
-        ["with_records", "empty", "failed"].map(|end| at(&format!("ledger.fetches.{end}")));
-    assert_eq!(at("ledger.fetches.asked"), fetches.iter().sum::<u64>());
+    let records = |end: &str| number(report, &format!("ledger.records.{end}"));
+    let fetches = |end: &str| number(report, &format!("ledger.fetches.{end}"));
+    let fetched = records("fetched");
+    assert_eq!(fetched, records("counted") + records("again"));
+    let ends = ["with_records", "empty", "failed"].map(fetches);
+    assert_eq!(fetches("asked"), ends.iter().sum::<u64>());
     let rows = report["instances"].as_array().unwrap();
     let through = rows.iter().map(|row| number(row, "fetched")).sum::<u64>();
     assert_eq!(through, fetched);
     assert_eq!(
-        number(&report["verdict"], "exit_code"),
-        ran.code.unwrap() as u64
+        number(report, "verdict.exit_code"),
+        u64::try_from(ran.code.unwrap()).unwrap()
     );
     report
 }
@@ -358,4 +359,184 @@ fn what_should_come_and_does_not_makes_the_run_void() {
         &["--topic", "t", "--min-throughput", "900M/s"],
     );
     assert_eq!(slow.code, Some(10), "{}{}", slow.stdout, slow.stderr);
+}
+
+/// One call at a server, the answer ending with its connection.
+fn call(url: &str, method: &str, path: &str) -> (u16, Value) {
+    use std::io::{Read as _, Write as _};
+    let address = url.trim_start_matches("http://");
+    let Ok(mut stream) = std::net::TcpStream::connect(address) else {
+        return (0, Value::Null);
+    };
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+/// A way to a server on which paths of instances of group `g` are overheard.
+#[cfg(unix)]
+struct Listening {
+    url: String,
+    heard: std::sync::Arc<std::sync::Mutex<String>>,
+}
+
+#[cfg(unix)]
+impl Listening {
+    fn before(url: &str) -> Self {
+        use std::io::{Read as _, Write as _};
+        use std::net::{TcpListener, TcpStream};
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = url.trim_start_matches("http://").to_owned();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let heard = std::sync::Arc::<std::sync::Mutex<String>>::default();
+        let hears = std::sync::Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for mut near in listener.incoming().flatten() {
+                let mut far = TcpStream::connect(&to).unwrap();
+                let (mut back, mut home) = (far.try_clone().unwrap(), near.try_clone().unwrap());
+                std::thread::spawn(move || std::io::copy(&mut back, &mut home));
+                let hears = std::sync::Arc::clone(&hears);
+                std::thread::spawn(move || {
+                    let mut some = [0; 4096];
+                    while let Ok(length @ 1..) = near.read(&mut some) {
+                        let text = String::from_utf8_lossy(&some[..length]);
+                        hears.lock().unwrap().push_str(&text);
+                        far.write_all(&some[..length]).unwrap();
+                    }
+                });
+            }
+        });
+        Self { url, heard }
+    }
+
+    /// Paths of the instances that subscribed.
+    fn instances(&self) -> Vec<String> {
+        let heard = self.heard.lock().unwrap();
+        let calls = heard
+            .split("POST ")
+            .filter_map(|call| call.split(' ').next());
+        let paths = calls.filter_map(|path| path.strip_suffix("/subscription"));
+        paths.map(str::to_owned).collect()
+    }
+}
+
+/// Client ids of the members of group `g`.
+fn members(url: &str) -> Vec<String> {
+    let (_, clusters) = call(url, "GET", "/v3/clusters");
+    let Some(cluster) = clusters["data"][0]["cluster_id"].as_str() else {
+        return Vec::new();
+    };
+    let path = format!("/v3/clusters/{cluster}/consumer-groups/g/consumers");
+    let (_, consumers) = call(url, "GET", &path);
+    let rows = consumers["data"].as_array().cloned().unwrap_or_default();
+    let name = |row: &Value| row["client_id"].as_str().unwrap().to_owned();
+    rows.iter().map(name).collect()
+}
+
+const GROUP: [&str; 8] = [
+    "--topic",
+    "t",
+    "--group",
+    "g",
+    "--instances",
+    "3",
+    "--duration",
+    "60s",
+];
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_deletes_the_instances_and_reports_what_they_read() {
+    let server = standin(Settings::default());
+    write(server.url(), "t", 1_000);
+    let mut krush = krush(&[&["consume", "--url", server.url()], &GROUP[..]].concat());
+    let child = krush.start();
+    wait_until("three members", || members(server.url()).len() == 3);
+    interrupt(&child);
+    let ran = krush.ran(&child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{}{}", ran.stdout, ran.stderr);
+    let report = balanced(&ran);
+    assert_eq!(report["verdict"]["outcome"], "interrupted");
+    assert_eq!(report["not_deleted"], Value::Array(Vec::new()));
+    assert!(members(server.url()).is_empty());
+}
+
+#[test]
+#[cfg(unix)]
+fn an_instance_that_somebody_deletes_is_made_anew() {
+    let server = standin(Settings::default());
+    write(server.url(), "t", 1_000);
+    let listener = Listening::before(server.url());
+    let mut krush = krush(&[&["consume", "--url", &listener.url], &GROUP[..]].concat());
+    let child = krush.start();
+    wait_until("three members", || members(server.url()).len() == 3);
+    let before = members(server.url());
+    let path = listener.instances().remove(0);
+    assert_eq!(call(server.url(), "DELETE", &path).0, 204);
+    wait_until("three members again, one of them new", || {
+        let now = members(server.url());
+        now.len() == 3 && now.iter().any(|member| !before.contains(member))
+    });
+    interrupt(&child);
+    let ran = krush.ran(&child.wait_with_output().unwrap());
+    let report = balanced(&ran);
+    assert_eq!(number(report, "ledger.instances.lost"), 1, "{report:#}");
+    assert_eq!(number(report, "ledger.instances.recovered"), 1);
+    assert_eq!(number(report, "ledger.records.counted"), 1_000);
+    assert!(members(server.url()).is_empty());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_proxy_that_is_started_anew_is_read_on() {
+    let args = ["--partitions", "4"];
+    let first = Served::start(&args);
+    let url = first.url.clone();
+    let port = url.rsplit(':').next().unwrap().to_owned();
+    write(&url, "t", 1_000);
+    let mut krush = krush(&[&["consume", "--url", &url], &GROUP[..]].concat());
+    let child = krush.start();
+    wait_until("three members", || members(&url).len() == 3);
+    drop(first);
+    let second = Served::start_on(&port, &args);
+    wait_until("three members again", || members(&second.url).len() == 3);
+    write(&url, "t", 2_000);
+    interrupt(&child);
+    let ran = krush.ran(&child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{}{}", ran.stdout, ran.stderr);
+    let report = balanced(&ran);
+    assert_eq!(number(report, "ledger.instances.lost"), 3, "{report:#}");
+    assert_eq!(number(report, "ledger.instances.recovered"), 3);
+    assert!(members(&url).is_empty());
+}
+
+#[test]
+fn a_proxy_that_does_not_come_back_ends_the_run() {
+    let server = Served::start(&["--partitions", "4"]);
+    write(&server.url, "t", 1_000);
+    let url = server.url.clone();
+    let mut krush = krush(
+        &[
+            &["consume", "--url", &url, "--timeout", "300ms"],
+            &GROUP[..],
+        ]
+        .concat(),
+    );
+    let child = krush.start();
+    wait_until("three members", || members(&url).len() == 3);
+    drop(server);
+    let ran = krush.ran(&child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(15), "{}{}", ran.stdout, ran.stderr);
+    let report = balanced(&ran);
+    assert_eq!(report["end"], "target_gone");
+    assert_eq!(report["not_deleted"].as_array().unwrap().len(), 3);
+    assert!(
+        ran.stdout.contains("no good answer for 1s 200ms"),
+        "{}",
+        ran.stdout
+    );
 }

@@ -7,6 +7,7 @@ mod cli;
 mod completions;
 mod consume;
 mod consumers;
+mod e2e;
 mod evolution;
 mod faults;
 #[cfg(feature = "kafka")]

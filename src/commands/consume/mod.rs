@@ -4,6 +4,7 @@ mod ready;
 mod wanted;
 mod watch;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -58,9 +59,15 @@ pub fn consume(args: &ConsumeArgs) -> Result<u8> {
             None => Ok(None),
         };
         let not_deleted = delete(&ready.clients, &interrupts).await;
-        match outcome? {
-            Some(read) => tell(&wanted, &ready, read, not_deleted),
-            None => Ok(exit::INTERRUPTED),
+        match outcome {
+            Ok(Some(read)) => tell(&wanted, &ready, read, not_deleted),
+            other => {
+                for left in not_deleted {
+                    // Nothing is left to do if standard error is closed.
+                    let _ = writeln!(stderr, "warning: not deleted: {}: {}", left.path, left.why);
+                }
+                other.map(|_| exit::INTERRUPTED)
+            }
         }
     })
 }
@@ -111,14 +118,10 @@ async fn read(wanted: &Wanted, ready: &Ready, interrupts: &Interrupts) -> Result
     show.end();
     let elapsed = crew.origin.elapsed();
     let (end, error) = crew.ended().unwrap_or((ConsumeEnd::Duration, None));
-    let answered = {
-        let tally = crew.tally();
-        let answered = |one: &crate::measure::consume::InstanceTally| one.with_records + one.empty;
-        tally.instances().iter().map(answered).sum::<u64>()
-    };
+    let fetched = crew.tally().fetches() > 0;
     let gone = match error {
-        // Nothing was read: the error says it all.
-        Some(error) if answered == 0 => return Err(error),
+        // It never came to a fetch: the error says it all.
+        Some(error) if !fetched => return Err(error),
         error => error.map(|error| error.to_string()),
     };
     Ok(Some(Read {

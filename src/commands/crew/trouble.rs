@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn pauses_grow_and_patience_ends() {
         let start = Instant::now();
-        let patience = Duration::from_secs(60);
+        let patience = Duration::from_mins(1);
         let mut trouble = Trouble::default();
         let mut at = start;
         let mut pauses = Vec::new();

@@ -18,7 +18,7 @@ use super::interrupt::Interrupts;
 use super::load::run_name;
 use super::prepare::Prepared;
 use crate::cli::{CommitMode, ReadingArgs};
-use crate::engine::{DueLog, Setup};
+use crate::engine::{Control, DueLog, Setup};
 use crate::error::{Error, Result};
 use crate::measure::Arrivals;
 use crate::measure::consume::{SeenBy, Tally};
@@ -154,12 +154,12 @@ impl Listeners {
         plan: &Plan,
         report: Option<&mut Report>,
         interrupts: &Interrupts,
-        interrupted: bool,
+        control: &Control,
     ) -> Result<()> {
         let section = report.as_ref().and_then(|report| report.claims.as_ref());
         let claims = section.and_then(|claims| claims.claims(plan.load.batch_size));
         let deadline = Instant::now() + plan.load.drain;
-        let mut interrupted = interrupted;
+        let mut interrupted = control.interrupts() > 0;
         if interrupted {
             // That signal has been heard; the next one is another.
             interrupts.forget();

@@ -325,6 +325,12 @@ impl Tally {
         (fetched, self.instances.iter().map(|one| one.again).sum())
     }
 
+    /// Fetches that ended, however.
+    pub fn fetches(&self) -> u64 {
+        let of = |one: &InstanceTally| one.with_records + one.empty + one.failed_fetches();
+        self.instances.iter().map(of).sum()
+    }
+
     /// Records that came, each once.
     pub fn counted(&self) -> u64 {
         let (fetched, again) = self.records();

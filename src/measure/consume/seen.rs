@@ -135,9 +135,9 @@ mod tests {
 
     #[test]
     fn what_comes_twice_late_or_never_is_told() {
+        use Novelty::{Again, Late, Next};
         let mut seen = Seen::from(Some(0));
         let came = [2, 3, 2, 0, 3, 7, 1, 5, 7].map(|offset| seen.add(offset));
-        use Novelty::{Again, Late, Next};
         assert_eq!(
             came,
             [Next, Next, Again, Late, Again, Next, Late, Late, Again]
