@@ -195,7 +195,7 @@ impl Beside {
 }
 
 /// What the plan's topic is to an audit.
-fn subject<'a>(plan: &'a Plan, prepared: &Prepared<Embedded>) -> Subject<'a> {
+pub(super) fn subject<'a>(plan: &'a Plan, prepared: &Prepared<Embedded>) -> Subject<'a> {
     Subject {
         target: &plan.target,
         url: &plan.target.urls[0],
