@@ -6,6 +6,7 @@ mod ci;
 mod cli;
 mod completions;
 mod consume;
+mod consumers;
 mod e2e;
 mod evolution;
 mod faults;

@@ -413,6 +413,14 @@ impl Member {
         Ok(read(cursor).unwrap_or(0))
     }
 
+    /// Records that it went past to find its places.
+    #[cfg(test)]
+    pub(super) fn passed(&self) -> u64 {
+        let reads = lock(&self.reads);
+        let cursors = reads.assigned.iter().filter_map(|one| one.cursor.as_ref());
+        cursors.map(|(_, cursor)| cursor.passed).sum()
+    }
+
     fn commit_positions(&self, reads: &Reads, state: &mut State) {
         let by_group = matches!(reads.wish, Wish::Topics(_) | Wish::Pattern(_));
         if by_group && self.may_commit(reads, state).is_err() {

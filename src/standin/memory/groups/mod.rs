@@ -10,6 +10,8 @@ use crate::standin::members::{GroupInfo, Lag, MemberInfo, TopicPartition};
 mod member;
 mod range;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use member::Member;
 
