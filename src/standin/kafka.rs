@@ -13,6 +13,7 @@ mod membership;
 mod metadata;
 #[cfg(test)]
 mod outages;
+mod places;
 mod produce;
 mod protocol;
 mod rebalance;

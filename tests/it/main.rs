@@ -10,6 +10,8 @@ mod consumers;
 mod e2e;
 mod evolution;
 mod faults;
+#[cfg(feature = "kafka")]
+mod forward;
 mod instructions;
 #[cfg(feature = "kafka")]
 mod kafka;

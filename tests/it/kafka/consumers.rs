@@ -381,7 +381,14 @@ fn a_commit_of_n_stores_n_plus_one_and_the_next_instance_begins_there() {
     client.create_topic(&topic, 1);
     let records: Vec<_> = (0..10).map(|n| (0, json!({ "n": n }))).collect();
     client.produce(&topic, &records);
-    let mut first = Instance::subscribed(&server, &group, "one", false, &topic);
+    let mut first = Instance::create(&server, &group, "one", false);
+    // One that is not there yet does no harm.
+    let missing = topic_name("missing");
+    first.done(
+        "POST",
+        "/subscription",
+        &json!({"topics": [missing, topic]}),
+    );
     assert_eq!(first.fetch_until(10).len(), 10);
     let offsets = json!({"offsets": [{"topic": topic, "partition": 0, "offset": 4}]});
     first.done("POST", "/offsets", &offsets);
