@@ -540,3 +540,58 @@ fn a_proxy_that_does_not_come_back_ends_the_run() {
         ran.stdout
     );
 }
+
+#[test]
+fn what_makes_no_sense_is_named() {
+    let said: Vec<String> = [
+        &["--group", "a b"][..],
+        &["--topic", "a/b"],
+        &["--pattern", "a("],
+        &["--duration", "0s"],
+        &["--output", "r.md"],
+        &["--drain", "--instances", "0"],
+        &["--format", "xml"],
+        &["--topic", "a", "--pattern", "b"],
+    ]
+    .iter()
+    .map(|args| {
+        let output = crate::krush().arg("consume").args(*args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let lines = stderr.lines().take_while(|line| !line.is_empty());
+        lines.collect::<Vec<_>>().join("\n")
+    })
+    .collect();
+    insta::assert_snapshot!(said.join("\n"), @r"
+    error: --group: `a b` cannot be a group here
+    hint: 1 to 249 of a-z A-Z 0-9 . _ -, and not . or ..
+    error: --topic: `a/b` is not a topic name
+    hint: 1 to 249 of a-z A-Z 0-9 . _ -, and not . or ..
+    error: --pattern: `a(` is no regular expression: found open group without closing ')'
+    hint: such as orders-.*
+    error: --duration: 0s is too short
+    hint: a time such as 30s
+    error: --output: `r.md` does not end in .json
+    hint: this command writes its report as JSON only
+    error: invalid value '0' for '--instances <N>': 0 is not in 1..=1000
+    error: invalid value 'xml' for '--format <FORMAT>'
+      [possible values: json, binary, avro, jsonschema, protobuf]
+    error: the argument '--topic <NAME>' cannot be used with '--pattern <REGEX>'
+    ");
+}
+
+#[test]
+fn a_server_that_does_not_have_the_format_says_so_before_anything_is_read() {
+    let server = dialect(Dialect::Strimzi);
+    write(server.url(), "t", 100);
+    let ran = consume(server.url(), &["--topic", "t", "--format", "avro"]);
+    assert_eq!(ran.code, Some(15), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("Invalid format type"), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("hint: this server may not have that --format"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.report.is_none());
+}

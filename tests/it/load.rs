@@ -14,7 +14,7 @@ pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    report: Option<Value>,
+    pub(crate) report: Option<Value>,
 }
 
 impl Ran {

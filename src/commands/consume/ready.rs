@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use regex_lite::Regex;
-use tokio::task::JoinSet;
 
 use super::wanted::Wanted;
 use crate::error::{Error, Result};
@@ -12,12 +11,10 @@ use crate::measure::consume::{Place, Stretch};
 use crate::report::TargetKind;
 use crate::report::consume::ConsumeTarget;
 use crate::rest::{
-    BaseUri, CallError, Client, ConsumerClient, Offsets, Partition, Patience, Reset, Server, probe,
+    BaseUri, CallError, Client, ConsumerClient, Offsets, Partition, Patience, Reset, Server,
+    offsets_of, probe,
 };
 use crate::wire::Dialect;
-
-/// Partitions that are asked for at a time.
-const AT_ONCE: usize = 8;
 
 /// A target that can be read from.
 pub(super) struct Ready {
@@ -166,21 +163,13 @@ impl Ready {
 
     /// First and next offset of each partition.
     async fn offsets(&self) -> Result<BTreeMap<Partition, Offsets>, CallError> {
-        let mut found = BTreeMap::new();
-        for some in self.partitions.chunks(AT_ONCE) {
-            let mut asking = JoinSet::new();
-            for partition in some {
-                let (control, partition) = (self.control.clone(), partition.clone());
-                asking.spawn(async move {
-                    let offsets = control.offsets(&partition.topic, partition.partition);
-                    offsets.await.map(|offsets| (partition, offsets))
-                });
-            }
-            for asked in asking.join_all().await {
-                found.extend([asked?]);
-            }
-        }
-        Ok(found)
+        let places: Vec<Place> = self
+            .partitions
+            .iter()
+            .map(|one| (one.topic.clone(), one.partition))
+            .collect();
+        let offsets = offsets_of(&self.control, &places).await?;
+        Ok(self.partitions.iter().cloned().zip(offsets).collect())
     }
 
     /// What the group has committed; `None`: the server does not tell. An instance is made to ask, which joins nothing.

@@ -81,9 +81,25 @@ fn void(report: &ConsumeReport) -> Option<String> {
     }
 }
 
+/// The server says that its instances are somewhere else than the target.
+fn elsewhere(report: &ConsumeReport) -> Option<String> {
+    let target = &report.target;
+    let named = target.base_uri_elsewhere.as_ref()?;
+    Some(if target.base_uri == "rewrite" {
+        format!(
+            "the server says that an instance is at {named}; it was called at the target all the same. Behind a load balancer that may fail: try --base-uri as-given."
+        )
+    } else {
+        format!(
+            "the server says that an instance is at {named}, and it was called there, not at the target."
+        )
+    })
+}
+
 /// What was seen and what to try.
 pub(super) fn warnings(report: &ConsumeReport) -> Vec<String> {
     let mut warnings = Vec::new();
+    warnings.extend(elsewhere(report));
     let ledger = &report.ledger;
     let fetches = |kind| {
         let rows = report.failures.iter().filter(|row| row.kind == kind);

@@ -193,6 +193,9 @@ fn a_backlog_that_was_drained() {
     2           1,000  1,000   40 kB/s        2      1       0           1
     3               0      0     0 B/s        0      1       0           0
 
+    warning: the server says that an instance is at
+      http://rest-proxy:8082/consumers/g/instances/i; it was called at the target
+      all the same. Behind a load balancer that may fail: try --base-uri as-given.
     warning: 1 instance read nothing: records came from 2 partitions, and a
       partition is read by one instance. Try --instances 2.
     PASS
@@ -246,6 +249,9 @@ fn a_run_in_which_much_went_wrong() {
     not deleted: /consumers/g/instances/j: nothing listens at http://localhost:8082:
       connection refused
 
+    warning: the server says that an instance is at
+      http://rest-proxy:8082/consumers/g/instances/i; it was called at the target
+      all the same. Behind a load balancer that may fail: try --base-uri as-given.
     warning: the answers of 1 fetch were lost: records in them were read by the
       instance and not seen here. Read the topic again with a new group to see them.
     warning: 190 offsets before the last ones seen never came, in 1 stretch. That is

@@ -192,6 +192,37 @@ fn what_the_server_knows_of_an_instance_is_read() {
 }
 
 #[test]
+fn everything_fetched_is_committed_without_naming_it() {
+    for (name, dialect, said) in [
+        ("confluent-8.0.5", Dialect::Confluent, ""),
+        ("strimzi-0.33.1", Dialect::Strimzi, ""),
+        // Karapace wants a body.
+        (
+            "karapace-6.2.0",
+            Dialect::Karapace,
+            " | application/vnd.kafka.v2+json | {}",
+        ),
+    ] {
+        let answer = match dialect {
+            Dialect::Karapace => recorded(name, "consumer-commit-explicit"),
+            _ => recorded(name, "consumer-commit-all"),
+        };
+        let server = server(name, &[("POST /offsets", answer)]);
+        let consumers = consumers(&server, dialect);
+        run(async {
+            let instance = consumers.create("g", "i", SETTINGS).await.expect(name);
+            instance.commit_fetched().await.expect(name);
+        });
+        let asked = server.asked();
+        let commit = asked.last().expect("a commit");
+        let headers = "POST /consumers/g/instances/i/offsets";
+        let rest = commit.strip_prefix(headers).expect("the commit");
+        let body = rest.replace(" | Bearer t0ken", "").replace(" | 7", "");
+        assert_eq!(body, said, "{name}");
+    }
+}
+
+#[test]
 fn a_failed_fetch_is_told_by_what_it_means_for_the_records() {
     let confluent = |case| recorded("confluent-8.0.5", case);
     let strimzi = |case| recorded("strimzi-0.33.1", case);
