@@ -83,7 +83,7 @@ fn audit_of(key: KeyMode, claims: Claims, partitions: &[Vec<Pair>]) -> Findings 
         .map(|records| PartitionOffsets {
             before: 100,
             oldest: 0,
-            after: 100 + records.len() as i64,
+            after: 100 + i64::try_from(records.len()).unwrap(),
         })
         .collect();
     let recogniser = Recogniser::new(payload(key), BATCH, RUN, MADE_MS..=MADE_MS + 100);
@@ -125,6 +125,9 @@ fn a_good_run_is_intact_with_and_without_keys() {
     }
 }
 
+/// What is done to what is stored.
+type Harm<'a> = Box<dyn Fn(&mut [Vec<Pair>; 2]) + 'a>;
+
 #[test]
 fn each_thing_that_can_go_wrong_is_found_and_named() {
     let swap_requests = |partitions: &mut [Vec<Pair>; 2]| {
@@ -139,7 +142,6 @@ fn each_thing_that_can_go_wrong_is_found_and_named() {
             partitions[1][7].1 = text.replace(from, to).into_bytes();
         }
     };
-    type Harm<'a> = Box<dyn Fn(&mut [Vec<Pair>; 2]) + 'a>;
     let cases: Vec<(&str, Harm<'_>, &str)> = vec![
         (
             "lost",
@@ -431,7 +433,7 @@ fn a_hundred_million_records_take_little_memory() {
     let offsets = [PartitionOffsets {
         before: 0,
         oldest: 0,
-        after: each as i64 * 2,
+        after: i64::try_from(each * 2).unwrap(),
     }; 24];
     let before = resident();
     let recogniser = Recogniser::new(payload, BIG, RUN, MADE_MS..=MADE_MS + REQUESTS);

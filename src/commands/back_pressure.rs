@@ -127,18 +127,14 @@ impl Gate {
     /// Takes a look, `None`: the server did not tell; whether to hold the load now.
     fn saw(&mut self, lag: Option<u64>, now: Instant) -> bool {
         self.seen.looks += 1;
-        let hold = match lag {
-            Some(lag) => {
-                self.blind += since(self.blind_since.take(), now);
-                self.seen.highest_lag = self.seen.highest_lag.max(lag);
-                lag > self.seen.max_lag
-            }
-            None => {
-                self.seen.looks_failed += 1;
-                let blind_since = *self.blind_since.get_or_insert(now);
-                self.held_since.is_some()
-                    && now.saturating_duration_since(blind_since) < HOLDS_BLINDLY
-            }
+        let hold = if let Some(lag) = lag {
+            self.blind += since(self.blind_since.take(), now);
+            self.seen.highest_lag = self.seen.highest_lag.max(lag);
+            lag > self.seen.max_lag
+        } else {
+            self.seen.looks_failed += 1;
+            let blind_since = *self.blind_since.get_or_insert(now);
+            self.held_since.is_some() && now.saturating_duration_since(blind_since) < HOLDS_BLINDLY
         };
         match (hold, self.held_since) {
             (true, None) => {

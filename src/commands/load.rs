@@ -146,9 +146,10 @@ impl Beside {
         control: &Arc<Control>,
     ) -> Option<Result<Self>> {
         let looks = async {
-            let ends = match plan.load.verify {
-                true => Some(subject(plan, prepared).ends().await?),
-                false => None,
+            let ends = if plan.load.verify {
+                Some(subject(plan, prepared).ends().await?)
+            } else {
+                None
             };
             let watched = match &plan.load.back_pressure {
                 Some(limit) => Some(Watched::open(plan, limit).await?),

@@ -1,5 +1,7 @@
 //! The audit in words: for the table, Markdown and `krush verify`.
 
+use std::fmt::Write as _;
+
 use crate::audit::{Audited, Finding, Findings, Outcome};
 use crate::units::{counted, grouped};
 
@@ -58,16 +60,14 @@ fn verdict(audited: &Audited) -> String {
 /// `100,000 acked; end offsets of 24 partitions rose by 100,000`
 fn by_offsets(findings: &Findings) -> String {
     let claimed = &findings.claimed;
+    // Writing to a String cannot fail.
     let mut text = format!("{} acked", grouped(claimed.acked));
     if claimed.unknown > 0 {
-        text.push_str(&format!(
-            ", {} of unknown outcome",
-            grouped(claimed.unknown)
-        ));
+        let _ = write!(text, ", {} of unknown outcome", grouped(claimed.unknown));
     }
     let partitions = counted(findings.partitions.len() as u64, "partition", "partitions");
     let appended = grouped(findings.appended);
-    text.push_str(&format!("; end offsets of {partitions} rose by {appended}"));
+    let _ = write!(text, "; end offsets of {partitions} rose by {appended}");
     let short: Vec<String> = findings
         .partitions
         .iter()
@@ -88,10 +88,7 @@ fn by_offsets(findings: &Findings) -> String {
             ""
         };
         let named = &short[..short.len().min(PARTITIONS_NAMED)];
-        text.push_str(&format!(
-            "; too few in partition {}{more}",
-            named.join(", ")
-        ));
+        let _ = write!(text, "; too few in partition {}{more}", named.join(", "));
     }
     text
 }

@@ -28,7 +28,7 @@ const WAIT: Duration = Duration::from_secs(1);
 const MAX_BYTES: u64 = 16 << 20;
 const MAX_BYTES_STRIMZI: u64 = 64 << 20;
 /// How long nothing may come before reading is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Pause after a failure.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Answers waiting to be looked at.

@@ -54,9 +54,10 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Trial> {
     let start = || load::start_standin(settings);
     let mut quiet = std::io::sink();
     let prepared = runtime.block_on(prepare(&mut plan, Patience::default(), &mut quiet, start))?;
-    let before = match plan.load.verify {
-        true => Some(runtime.block_on(load::subject(&plan, &prepared).ends())?),
-        false => None,
+    let before = if plan.load.verify {
+        Some(runtime.block_on(load::subject(&plan, &prepared).ends())?)
+    } else {
+        None
     };
     measured(&plan, prepared, |prepared, report| {
         let Some(before) = before else { return Ok(()) };

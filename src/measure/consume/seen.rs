@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn many_holes_are_counted_and_forgotten() {
         let mut seen = Seen::from(None);
-        let records = MOST_RANGES as i64 + 100;
+        let records = i64::try_from(MOST_RANGES).unwrap() + 100;
         for record in 0..records {
             seen.add(record * 2);
         }
