@@ -61,6 +61,12 @@ pub enum Kind {
     Duplicate(f64),
     /// This share of the records is acknowledged and not stored.
     Lose(f64),
+    /// This share of the records is stored behind one that follows it in its partition, and acknowledged as if it were not.
+    Reorder(f64),
+    /// This share of the records is stored with one byte of its value changed.
+    Corrupt(f64),
+    /// All consumer instances are removed, once, as if nobody had used them for too long.
+    ExpireConsumers,
     /// The request's first record waits for a partition that does not come, this long or as long as the server waits by
     /// its settings, and holds a request thread meanwhile.
     Block(Option<Duration>),
@@ -165,12 +171,17 @@ impl Kind {
     pub fn is_of_the_server(self) -> bool {
         matches!(
             self,
-            Self::Stall(_) | Self::Die | Self::Refuse | Self::Drop | Self::Idle(_)
+            Self::Stall(_)
+                | Self::Die
+                | Self::Refuse
+                | Self::Drop
+                | Self::ExpireConsumers
+                | Self::Idle(_)
         )
     }
 }
 
-const EXAMPLES: &str = "one of delay=20ms, delay=lognormal(20ms,0.8), stall=1s@5s, die@10s, refuse@5s-8s, drop@5s, sever@every2, idle=2s, close@every100, reset=request@1%, reset=answer@1%, cut@1%, hang@1%, mute@1%, drip=5ms:16, fail=10%:50002, expired=10%, duplicate@1%, lose@1%, block@1%, status=503@1%, status=500:stored, status=500:some, early=413@1%, empty@1%, broken@1%, rubbish@1%, entries=-1@1%, previous@every10, framing=length, no-keepalive@1%, silent-close@1%, keepalive";
+const EXAMPLES: &str = "one of delay=20ms, delay=lognormal(20ms,0.8), stall=1s@5s, die@10s, refuse@5s-8s, drop@5s, expire-consumers@5s, sever@every2, idle=2s, close@every100, reset=request@1%, reset=answer@1%, cut@1%, hang@1%, mute@1%, drip=5ms:16, fail=10%:50002, expired=10%, duplicate@1%, lose@1%, reorder=1%, corrupt=1%, block@1%, status=503@1%, status=500:stored, status=500:some, early=413@1%, empty@1%, broken@1%, rubbish@1%, entries=-1@1%, previous@every10, framing=length, no-keepalive@1%, silent-close@1%, keepalive";
 
 impl FromStr for Fault {
     type Err = String;
@@ -191,8 +202,11 @@ impl FromStr for Fault {
         for condition in when.split(',').filter(|condition| !condition.is_empty()) {
             fault.when.add(condition)?;
         }
-        if matches!(kind, Kind::Die | Kind::Drop) && fault.when == When::ALWAYS {
-            return Err(wanted("die@10s, die@1000req or drop@5s"));
+        let once = matches!(kind, Kind::Die | Kind::Drop | Kind::ExpireConsumers);
+        if once && fault.when == When::ALWAYS {
+            return Err(wanted(
+                "die@10s, die@1000req, drop@5s or expire-consumers@5s",
+            ));
         }
         if kind.is_of_the_server() && fault.when.picks() {
             let message = "that kind concerns the whole server: say when as 5s, 5s-8s, 1000req or 1000req-2000req";
@@ -238,6 +252,10 @@ mod tests {
             "duplicate@1%",
             "duplicate=0.5%@1000req-2000req",
             "lose@1%",
+            "reorder=1%",
+            "reorder@every10",
+            "corrupt=0.1%@5s",
+            "expire-consumers@5s",
             "block@1%",
             "block=2s",
             "status=503@1%",
@@ -288,6 +306,8 @@ mod tests {
             ("explode", "write it as one of delay"),
             ("die", "die@10s"),
             ("drop", "drop@5s"),
+            ("expire-consumers", "expire-consumers@5s"),
+            ("reorder=200%", "`200%` is not a share"),
             ("die=5", "one of"),
             ("delay", "delay=20ms"),
             ("delay=fast", "`fast` is not a duration"),

@@ -53,6 +53,8 @@ pub(super) fn kind(name: &str, value: Option<&str>) -> Result<Kind, Problem> {
         "duplicate" => Kind::Duplicate(share()?),
         "block" => Kind::Block(value.map(parse_duration).transpose()?),
         "lose" => Kind::Lose(share()?),
+        "reorder" => Kind::Reorder(share()?),
+        "corrupt" => Kind::Corrupt(share()?),
         "status" => status(given(STATUS)?)?,
         "early" => {
             let number = value.and_then(|value| value.parse().ok());
@@ -82,10 +84,11 @@ pub(super) fn kind(name: &str, value: Option<&str>) -> Result<Kind, Problem> {
 }
 
 /// Kinds without a value.
-const BARE: [(&str, Kind); 15] = [
+const BARE: [(&str, Kind); 16] = [
     ("die", Kind::Die),
     ("refuse", Kind::Refuse),
     ("drop", Kind::Drop),
+    ("expire-consumers", Kind::ExpireConsumers),
     ("sever", Kind::Sever),
     ("close", Kind::Close),
     ("cut", Kind::Cut),
@@ -165,6 +168,8 @@ impl fmt::Display for Kind {
             Self::Expire(share) => shared(f, "expired", share),
             Self::Duplicate(share) => shared(f, "duplicate", share),
             Self::Lose(share) => shared(f, "lose", share),
+            Self::Reorder(share) => shared(f, "reorder", share),
+            Self::Corrupt(share) => shared(f, "corrupt", share),
             Self::Status { status, stored } => {
                 let stored = match stored {
                     Kept::None => "",

@@ -28,6 +28,10 @@ pub struct Counts {
     pub records_stored: u64,
     /// Records stored a second time by a fault.
     pub records_duplicated: u64,
+    /// Records stored behind one that followed them in their partition, by a fault.
+    pub records_reordered: u64,
+    /// Records stored with a byte changed, by a fault.
+    pub records_corrupted: u64,
     /// Records answered as if they were stored, by a fault.
     pub records_dropped: u64,
     /// Records whose own entry, in a readable whole answer, has an offset.
@@ -58,6 +62,8 @@ impl Default for Counts {
             records_received: 0,
             records_stored: 0,
             records_duplicated: 0,
+            records_reordered: 0,
+            records_corrupted: 0,
             records_dropped: 0,
             told_stored: 0,
             told_failed: BTreeMap::new(),
@@ -81,6 +87,8 @@ impl Counts {
         self.records_received += other.records_received;
         self.records_stored += other.records_stored;
         self.records_duplicated += other.records_duplicated;
+        self.records_reordered += other.records_reordered;
+        self.records_corrupted += other.records_corrupted;
         self.records_dropped += other.records_dropped;
         self.told_stored += other.told_stored;
         for (code, records) in &other.told_failed {

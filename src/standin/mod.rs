@@ -1,14 +1,14 @@
-//! The built-in proxy: speaks the REST Proxy's v2 produce and metadata API and v3 topic creation.
+//! The built-in proxy: speaks the REST Proxy's v2 produce, metadata and consumer API, and v3's topics and consumer groups.
 //!
 //! ```text
-//!  server ──► connection ──► head, body ──► serve ──► produce, metadata, v3 ──► backend
-//!  accepts     one at a time   read          routes    what each dialect does    memory | Kafka
+//!  server ──► connection ──► head, body ──► serve ──► produce, metadata, consumers, v3 ──► backend
+//!  accepts     one at a time   read          routes    what each dialect does               memory | Kafka
 //!                  ◄── answer: headers, framing, write boundaries ◄── falsify
 //!  faults: a script says what each request meets      truth: what was done and said, for a client to be held against
 //! ```
 //!
 //! It answers as Confluent REST Proxy 8.0.5 was recorded to (`tests/wire/`), or as another server ([`Dialect`]); it does
-//! not do consumers, v3 records or schemas. `GET /` carries a `Server` header that says what it is.
+//! not do v3 records or schemas. `GET /` carries a `Server` header that says what it is.
 
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ pub use crate::fault::{Fault, Faults};
 use crate::units::ByteSize;
 use crate::wire::Dialect;
 
+mod altered;
 mod answer;
 pub mod backend;
 mod body;

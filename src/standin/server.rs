@@ -22,6 +22,7 @@ use super::serve::Shared;
 use super::threads::Threads;
 use super::truth::{Truth, TruthSnapshot};
 use super::{Settings, tls};
+use crate::fault::Kind;
 use crate::wire::Dialect;
 
 /// How often the script is asked whether the door is to be shut.
@@ -147,8 +148,11 @@ async fn accept(
     let mut turns = workers.iter().cycle();
     loop {
         if script.is_watched() {
-            if script.drops() {
+            if script.happens(Kind::Drop) {
                 drop_all.send_replace(());
+            }
+            if script.happens(Kind::ExpireConsumers) {
+                shared.consumers.clear().await;
             }
             // A door that cannot be moved now is tried again at the next look.
             let _ = door.set(!script.refuses());

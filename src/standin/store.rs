@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, btree_map};
 
+use super::altered;
 use super::answer::Answer;
 use super::backend::{Entry, Placed, Record, topic_name_is_valid};
 use super::faults::RecordFault;
@@ -51,8 +52,10 @@ pub(crate) async fn store(
     let mut kept = Vec::with_capacity(records.len());
     let mut copies = Vec::new();
     let mut lost = Lost::default();
+    let mut behind = Vec::new();
+    let mut corrupted = 0;
     let fates = shared.script.fates(&plan.records, records.len());
-    for ((index, record), fate) in records.into_iter().enumerate().zip(fates) {
+    for ((index, mut record), fate) in records.into_iter().enumerate().zip(fates) {
         let missing = record
             .partition
             .is_some_and(|partition| partitions.is_some_and(|count| partition >= count));
@@ -75,6 +78,14 @@ pub(crate) async fn store(
                 Slot::Doubled
             }
             (Some(RecordFault::Expire), _) => Slot::Expired,
+            (Some(RecordFault::Reorder), _) => {
+                behind.push(kept.len());
+                Slot::Stored
+            }
+            (Some(RecordFault::Corrupt), _) => {
+                corrupted += usize::from(altered::corrupt(&mut record));
+                Slot::Stored
+            }
             (None, _) => Slot::Stored,
         };
         if !matches!(slot, Slot::Settled(_)) {
@@ -85,7 +96,14 @@ pub(crate) async fn store(
     if let Some(account) = call.account {
         account.dropped(lost.records);
     }
-    let mut stored = produced(call, topic, kept).await?.into_iter();
+    let swapped = altered::put_behind(&mut kept, &behind);
+    let mut stored = produced(call, topic, kept).await?;
+    let reordered = altered::kept_apart(&mut stored, &swapped);
+    if let Some(account) = call.account {
+        account.reordered(reordered);
+        account.corrupted(corrupted);
+    }
+    let mut stored = stored.into_iter();
     let mut entries = Vec::with_capacity(slots.len());
     let mut expired = Vec::new();
     for (index, slot) in slots.into_iter().enumerate() {

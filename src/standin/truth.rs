@@ -183,6 +183,8 @@ impl Counter {
             received: Cell::new(0),
             stored: Cell::new(0),
             duplicated: Cell::new(0),
+            reordered: Cell::new(0),
+            corrupted: Cell::new(0),
             dropped: Cell::new(0),
             open: Cell::new(true),
         }
@@ -198,6 +200,8 @@ pub(crate) struct Account<'a> {
     received: Cell<u64>,
     stored: Cell<u64>,
     duplicated: Cell<u64>,
+    reordered: Cell<u64>,
+    corrupted: Cell<u64>,
     dropped: Cell<u64>,
     open: Cell<bool>,
 }
@@ -214,6 +218,14 @@ impl Account<'_> {
 
     pub(crate) fn duplicated(&self, records: usize) {
         self.duplicated.set(self.duplicated.get() + records as u64);
+    }
+
+    pub(crate) fn reordered(&self, records: usize) {
+        self.reordered.set(self.reordered.get() + records as u64);
+    }
+
+    pub(crate) fn corrupted(&self, records: usize) {
+        self.corrupted.set(self.corrupted.get() + records as u64);
     }
 
     pub(crate) fn dropped(&self, records: usize) {
@@ -246,6 +258,8 @@ impl Account<'_> {
         counts.records_received += self.received.get();
         counts.records_stored += self.stored.get();
         counts.records_duplicated += self.duplicated.get();
+        counts.records_reordered += self.reordered.get();
+        counts.records_corrupted += self.corrupted.get();
         counts.records_dropped += self.dropped.get();
         counts
     }

@@ -306,6 +306,87 @@ fn records_are_doubled_lost_or_reported_as_expired() {
     }
 }
 
+/// The values of `t` as they lie there.
+fn values(server: &Embedded) -> Vec<String> {
+    let stored = server.memory().records("t").into_iter();
+    let text = |value: Option<Vec<u8>>| String::from_utf8(value.unwrap()).unwrap();
+    stored.map(|record| text(record.value)).collect()
+}
+
+#[test]
+fn records_lie_in_another_order_than_their_entries_say() {
+    let mut server = with_faults(&["reorder=10%"]);
+    let reply = produce(&mut connect(&server), 20).unwrap();
+    let sent: Vec<String> = (0..20).map(|n| format!("{{\"n\":{n}}}")).collect();
+    let offsets: Vec<String> = (0..20).map(|n| format!("\"offset\":{n},")).collect();
+    let mut at = 0;
+    for offset in &offsets {
+        at += reply.body[at..].find(offset.as_str()).unwrap();
+    }
+    let lie = values(&server);
+    let moved = lie.iter().zip(&sent).filter(|(one, other)| one != other);
+    assert_eq!(moved.count(), 4, "two pairs: {lie:?}");
+    let mut sorted = lie.clone();
+    sorted.sort_by_key(|value| sent.iter().position(|sent| sent == value));
+    assert_eq!(sorted, sent, "nothing is lost");
+    server.stop().unwrap();
+    let counts = server.truth().counts;
+    assert_eq!(counts.imbalance(), None);
+    let seen = (
+        counts.records_stored,
+        counts.records_reordered,
+        counts.told_stored,
+    );
+    assert_eq!(seen, (20, 2, 20));
+}
+
+#[test]
+fn records_are_stored_with_a_byte_changed() {
+    let mut server = with_faults(&["corrupt=10%"]);
+    let reply = produce(&mut connect(&server), 20).unwrap();
+    assert_eq!(reply.body.matches("\"error_code\":null").count(), 20);
+    let mut changed = 0;
+    for (n, value) in values(&server).iter().enumerate() {
+        let sent = format!("{{\"n\":{n}}}");
+        let differing = value.bytes().zip(sent.bytes()).filter(|(a, b)| a != b);
+        let differing = differing.count();
+        assert!(differing <= 1 && value.len() == sent.len(), "{value}");
+        serde_json::from_str::<serde_json::Value>(value).unwrap();
+        changed += differing;
+    }
+    assert_eq!(changed, 2);
+    server.stop().unwrap();
+    let counts = server.truth().counts;
+    let seen = (
+        counts.records_stored,
+        counts.records_corrupted,
+        counts.told_stored,
+    );
+    assert_eq!(seen, (20, 2, 20));
+}
+
+#[test]
+fn consumer_instances_expire_once_and_all_together() {
+    let server = with_faults(&["expire-consumers@1req"]);
+    let mut stream = connect(&server);
+    let mut consumer = |method: &str, path: &str, body: &str| {
+        let asked = request(method, path, body).replace(".json.v2", ".v2");
+        send(&mut stream, &asked).unwrap().status
+    };
+    let groups = ["/consumers/a", "/consumers/b"];
+    for group in groups {
+        assert_eq!(consumer("POST", group, "{\"name\":\"c\"}"), 200);
+    }
+    assert!(produce(&mut connect(&server), 1).is_some());
+    for group in groups {
+        let path = format!("{group}/instances/c/subscription");
+        wait_until("it is gone", || consumer("GET", &path, "") == 404);
+        assert_eq!(consumer("POST", group, "{\"name\":\"c\"}"), 200);
+        assert_eq!(consumer("GET", &path, ""), 200, "only once");
+    }
+    assert_eq!(server.truth().faults[0].1, 1);
+}
+
 #[test]
 fn an_expired_record_reads_as_recorded() {
     for (dialect, entry) in [

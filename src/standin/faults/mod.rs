@@ -88,9 +88,9 @@ impl Script {
         times.map(|running| running.fault.when.from).min()
     }
 
-    /// Whether somebody must look at [`refuses`](Self::refuses) and [`drops`](Self::drops) now and then.
+    /// Whether somebody must look at [`refuses`](Self::refuses) and [`happens`](Self::happens) now and then.
     pub(crate) fn is_watched(&self) -> bool {
-        self.has(|kind| matches!(kind, Kind::Refuse | Kind::Drop))
+        self.has(|kind| matches!(kind, Kind::Refuse | Kind::Drop | Kind::ExpireConsumers))
     }
 
     /// Whether answers must be kept for the request behind them.
@@ -103,10 +103,10 @@ impl Script {
         self.due(|kind| kind == Kind::Refuse).is_some()
     }
 
-    /// Whether all connections are to be closed now; each such fault says so once.
-    pub(crate) fn drops(&self) -> bool {
+    /// Whether what concerns the whole server is to happen now, such as all connections being closed; each such fault says so once.
+    pub(crate) fn happens(&self, kind: Kind) -> bool {
         let due = |(index, running): (usize, &Running)| {
-            let is_due = running.fault.kind == Kind::Drop && self.holds(running);
+            let is_due = running.fault.kind == kind && self.holds(running);
             let first = is_due && running.considered.fetch_add(1, Relaxed) == 0;
             if first {
                 self.truth.hit(index);
@@ -231,7 +231,9 @@ impl Script {
                 .strikes(running.considered.fetch_add(1, Relaxed))
         };
         match running.fault.kind {
-            Kind::Stall(_) | Kind::Refuse | Kind::Drop | Kind::Idle(_) => return false,
+            Kind::Stall(_) | Kind::Refuse | Kind::Drop | Kind::ExpireConsumers | Kind::Idle(_) => {
+                return false;
+            }
             Kind::Die => {
                 if !due || running.fault.when.after_requests == 0 {
                     return false;
@@ -280,7 +282,9 @@ impl Script {
                 Kind::Fail { share, .. }
                 | Kind::Expire(share)
                 | Kind::Duplicate(share)
-                | Kind::Lose(share) => share,
+                | Kind::Lose(share)
+                | Kind::Reorder(share)
+                | Kind::Corrupt(share) => share,
                 _ => 0.0,
             };
             let struck = is_hit(running.counted.fetch_add(1, Relaxed), share);
@@ -375,10 +379,10 @@ mod tests {
     #[test]
     fn each_drop_is_done_once() {
         let script = script(&["drop@0req-9req", "drop@1req"]);
-        assert!(script.drops());
-        assert!(!script.drops());
+        assert!(script.happens(Kind::Drop));
+        assert!(!script.happens(Kind::Drop));
         produce(&script);
-        assert!(script.drops());
-        assert!(!script.drops());
+        assert!(script.happens(Kind::Drop));
+        assert!(!script.happens(Kind::Drop));
     }
 }

@@ -52,6 +52,10 @@ pub(crate) enum RecordFault {
     Duplicate,
     /// Not stored, and reported as stored.
     Lose,
+    /// Stored behind one that follows it.
+    Reorder,
+    /// Stored with a byte changed.
+    Corrupt,
 }
 
 /// How an answer is falsified, once the request was handled.
@@ -98,6 +102,8 @@ pub(super) fn of_records(kind: Kind) -> Option<RecordFault> {
         Kind::Expire(_) => Some(RecordFault::Expire),
         Kind::Duplicate(_) => Some(RecordFault::Duplicate),
         Kind::Lose(_) => Some(RecordFault::Lose),
+        Kind::Reorder(_) => Some(RecordFault::Reorder),
+        Kind::Corrupt(_) => Some(RecordFault::Corrupt),
         _ => None,
     }
 }
@@ -135,7 +141,12 @@ impl Plan {
             Kind::Framing(framing) => self.sending.framing = Some(framing),
             Kind::NoKeepAlive => self.sending.closes = true,
             Kind::SilentClose => self.sending.ends = true,
-            Kind::Fail { .. } | Kind::Expire(_) | Kind::Duplicate(_) | Kind::Lose(_) => {
+            Kind::Fail { .. }
+            | Kind::Expire(_)
+            | Kind::Duplicate(_)
+            | Kind::Lose(_)
+            | Kind::Reorder(_)
+            | Kind::Corrupt(_) => {
                 self.records
                     .extend(of_records(kind).map(|fault| (index, fault)));
             }
@@ -144,6 +155,7 @@ impl Plan {
             | Kind::Stall(_)
             | Kind::Refuse
             | Kind::Drop
+            | Kind::ExpireConsumers
             | Kind::Idle(_)
             | Kind::KeepAlive => {}
         }
