@@ -9,6 +9,7 @@ mod interrupt;
 pub mod lag;
 mod limits;
 pub mod load;
+pub mod monitor;
 pub mod pages;
 pub mod prepare;
 mod progress;
@@ -42,6 +43,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Topics(args) => topics::topics(&args),
         Command::Status(args) => status::status(&args),
         Command::Lag(args) => lag::lag(&args),
+        Command::Monitor(args) => monitor::monitor(&args),
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
