@@ -1,1 +1,165 @@
+//! The live view and the plain lines of made-up looks, and a monitor whose server comes and goes.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::history::History;
+use super::lines::lines;
+use super::looker::{Retention, Seen, SeenTopic};
+use super::picture::{Picture, Setup, picture};
+use super::pulse::Pulse;
+use super::super::lag::GroupLag;
+use super::view::{Look, draw};
+use super::words::Glyphs;
+use crate::health::Health;
+use crate::rest::Offsets;
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn setup(named: &[&str], groups: &[&str]) -> Setup {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    Setup {
+        url: "http://127.0.0.1:8082".to_owned(),
+        server: "krush 0.1.0 stand-in".to_owned(),
+        named: words(named),
+        groups: words(groups),
+        canary: Some("canary".to_owned()),
+        interval: secs(1),
+        silent_after: secs(30),
+    }
+}
+
+fn topic(name: &str, first: i64, end: i64) -> SeenTopic {
+    let offsets = Offsets {
+        beginning_offset: first,
+        end_offset: end,
+    };
+    SeenTopic {
+        name: name.to_owned(),
+        partitions: vec![(0, offsets)],
+    }
+}
+
+fn group(current: i64, end: i64) -> Result<GroupLag, String> {
+    let lag = end - current;
+    let text = format!(
+        r#"{{"group":"billing","state":"STABLE","lag":{lag},"max_lag":{lag},"partitions":[{{"topic":"orders","partition":0,"current_offset":{current},"end_offset":{end},"lag":{lag},"consumer_id":null,"client_id":null}}]}}"#
+    );
+    Ok(serde_json::from_str(&text).expect("a group"))
+}
+
+/// A minute in which `orders` got 100 records a second and then more, `idle` none, and the group stood still from second 20 on.
+fn minute(retention: u64) -> History {
+    let mut history = History::default();
+    for second in 0..=60_u64 {
+        let at = i64::try_from(second).expect("small");
+        let end = 1_000 + 100 * at + if at > 30 { 40 * (at - 30) } else { 0 };
+        let retention = Retention {
+            age: Some(secs(retention)),
+            by_size: true,
+        };
+        let seen = Seen {
+            topics: vec![topic("orders", 0, end), topic("idle", 5, 5)],
+            not_shown: 3,
+            groups: vec![("billing".to_owned(), group(1_000 + 100 * at.min(20), end))],
+            retention: BTreeMap::from([("orders".to_owned(), retention)]),
+        };
+        let began = secs(second);
+        history.looked(began, began + Duration::from_millis(12), Ok(seen), secs(60));
+    }
+    history
+}
+
+fn pulse() -> Pulse {
+    let mut pulse = Pulse::default();
+    for second in 1..=60 {
+        pulse.beat(secs(second), Duration::from_micros(3_000 + 50 * second), None);
+    }
+    pulse
+}
+
+fn at(history: &History, setup: &Setup, now: Duration) -> Picture {
+    let time = "2026-11-29T14:02:03Z".to_owned();
+    picture(setup, history, Some(&pulse()), now, time)
+}
+
+fn drawn(picture: &Picture, width: u16, height: u16) -> String {
+    let look = Look {
+        color: false,
+        glyphs: Glyphs::Blocks,
+    };
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a backend");
+    let frame = terminal.draw(|frame| draw(frame, picture, 0.0, look));
+    let buffer = frame.expect("drawn").buffer.clone();
+    let rows = buffer.content().chunks(usize::from(width));
+    let rows = rows.map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect::<String>());
+    let rows: Vec<String> = rows.map(|row| row.trim_end().to_owned()).collect();
+    rows.join("\n").trim_end().to_owned()
+}
+
+#[test]
+fn the_live_view_fits_80_by_24() {
+    let history = minute(50);
+    let picture = at(&history, &setup(&[], &["billing"]), secs(60));
+    assert_eq!(picture.health, Health::Alert);
+    insta::assert_snapshot!(drawn(&picture, 80, 24), @"");
+    insta::assert_snapshot!(lines(&picture), @"");
+}
+
+#[test]
+fn what_does_not_fit_is_said() {
+    let history = minute(100_000);
+    let picture = at(&history, &setup(&[], &["billing"]), secs(60));
+    insta::assert_snapshot!(drawn(&picture, 60, 12), @"");
+    // Nothing to draw on is no reason to panic.
+    for (width, height) in [(1, 1), (8, 3), (300, 2)] {
+        drawn(&picture, width, height);
+    }
+}
+
+#[test]
+fn old_figures_are_never_shown_as_new_ones() {
+    let mut history = minute(50);
+    let refused = "nothing listens at http://127.0.0.1:8082: connection refused";
+    let failed = Err(refused.to_owned());
+    history.looked(secs(61), secs(61), failed, secs(60));
+    let picture = at(&history, &setup(&["orders"], &["billing"]), secs(75));
+    assert!(!picture.answered && picture.health == Health::Alert);
+    assert!(picture.topics.iter().all(|topic| topic.records_per_sec.is_none()));
+    assert!(picture.topics.iter().all(|topic| topic.end_offset.is_none()));
+    assert_eq!(picture.groups[0].lag, None);
+    insta::assert_snapshot!(drawn(&picture, 80, 24), @"");
+    insta::assert_snapshot!(lines(&picture), @"");
+}
+
+#[test]
+fn named_topics_must_exist_and_have_producers() {
+    let history = minute(50);
+    let picture = at(&history, &setup(&["orders", "idle", "gone"], &[]), secs(60));
+    let states: Vec<Health> = picture.topics.iter().map(|topic| topic.health).collect();
+    assert_eq!(states, [Health::Good, Health::Alert, Health::Alert]);
+    insta::assert_snapshot!(picture.reasons.join("\n"), @"");
+}
+
+#[test]
+fn records_that_were_dropped_unread_are_counted() {
+    let mut history = History::default();
+    for second in 0..=1 {
+        let seen = Seen {
+            topics: vec![topic("orders", 700, 1_000)],
+            not_shown: 0,
+            groups: vec![("billing".to_owned(), group(500, 1_000))],
+            retention: BTreeMap::new(),
+        };
+        history.looked(secs(second), secs(second), Ok(seen), secs(60));
+    }
+    let picture = at(&history, &setup(&[], &["billing"]), secs(1));
+    assert_eq!(picture.groups[0].dropped_unread, 200);
+    assert_eq!(picture.groups[0].health, Health::Alert);
+    insta::assert_snapshot!(picture.reasons.join("\n"), @"");
+}
