@@ -104,6 +104,14 @@ pub mod code {
     pub const PARTITION_NOT_FOUND: i64 = 40402;
     /// Unknown topic or partition, as GET answers it; also: consumer instance not found.
     pub const UNKNOWN_TOPIC_OR_PARTITION: i64 = 40403;
+    /// The consumer is subscribed already, or assigned.
+    pub const ILLEGAL_STATE: i64 = 40903;
+    /// A consumer of that name is in the group already.
+    pub const CONSUMER_EXISTS: i64 = 40902;
+    /// A fetch asks for another format than the consumer was made with.
+    pub const FORMAT_MISMATCH: i64 = 40601;
+    /// A setting of a consumer that Kafka does not take.
+    pub const CONSUMER_SETTING: i64 = 42204;
     /// Kafka refused the request: bad topic name, config, partitions, existing topic.
     pub const KAFKA_BAD_REQUEST: i64 = 40002;
 }

@@ -51,6 +51,12 @@ pub struct ServeArgs {
     /// Close a connection after this much silence; by default as the dialect's server does.
     #[arg(long, env = "KRUSH_SERVE_IDLE_TIMEOUT", value_parser = parse_duration)]
     pub idle_timeout: Option<Duration>,
+    /// Remove a consumer instance that nobody used for so long; by default as the dialect's server (confluent: 5m).
+    #[arg(long, env = "KRUSH_SERVE_CONSUMER_INSTANCE_TIMEOUT", value_parser = parse_duration)]
+    pub consumer_instance_timeout: Option<Duration>,
+    /// How long a consumer's fetch takes that does not say so; by default as the dialect's server (confluent: 1s).
+    #[arg(long, env = "KRUSH_SERVE_CONSUMER_REQUEST_TIMEOUT", value_parser = parse_duration)]
+    pub consumer_request_timeout: Option<Duration>,
     /// Worker threads; by default one for each core.
     #[arg(long, env = "KRUSH_SERVE_THREADS", value_parser = parse_threads)]
     pub threads: Option<usize>,

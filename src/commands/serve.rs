@@ -131,6 +131,8 @@ fn settings(args: &ServeArgs) -> Result<(Settings, ProducerSettings)> {
         max_block: producer.max_block,
         request_threads: args.request_threads,
         idle_timeout: args.idle_timeout,
+        consumer_instance_timeout: args.consumer_instance_timeout,
+        consumer_request_timeout: args.consumer_request_timeout,
         tls,
         faults: faults.map_err(|why| Error::usage(format!("--fault: {why}")))?,
         threads: args.threads.unwrap_or(defaults.threads),

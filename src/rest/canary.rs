@@ -134,6 +134,14 @@ mod tests {
         ]
         .map(|answer| said(answer).expect_err("no record"))
         .to_vec();
-        insta::assert_snapshot!(refused.join("\n"), @"");
+        insta::assert_snapshot!(refused.join("\n"), @r#"
+        the record was refused: Expiring (error_code 50003)
+        the record was refused: not present (error_code 404)
+        the record was refused: no offset
+        POST /topics/t was answered with `{"offsets":[]}`
+        the record was refused: no (error_code 1)
+        URL answered POST /topics/t with HTTP 404, error_code 40403: This server does not host this topic-partition.
+        URL did not answer POST /topics/t within 300ms
+        "#);
     }
 }

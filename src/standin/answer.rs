@@ -168,6 +168,7 @@ pub(crate) fn reason(dialect: Dialect, status: u16) -> &'static str {
         405 => "Method Not Allowed",
         406 => "Not Acceptable",
         408 => "Request Timeout",
+        409 => "Conflict",
         413 if dialect == Dialect::Karapace => "Request Entity Too Large",
         413 => "Payload Too Large",
         415 => "Unsupported Media Type",

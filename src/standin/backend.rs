@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::memory::Memory;
+use super::members::{GroupInfo, Lag, Member, MemberSettings};
+use super::memory::{self, Memory};
 use super::whole::Whole;
 
 /// One record of a produce request, decoded: the bytes to store.
@@ -117,8 +118,16 @@ pub enum Backend {
     Kafka(Arc<super::kafka::Front>),
 }
 
-/// Calls the same method of whichever backend it is; the memory one answers without waiting.
+/// Calls the same method of whichever backend it is; the memory one answers without waiting. The first kind of call
+/// cannot fail in memory.
 macro_rules! either {
+    ($backend:expr, Ok($name:ident($($argument:expr),*))) => {
+        match $backend {
+            Backend::Memory(memory) => Ok(memory.$name($($argument),*)),
+            #[cfg(feature = "kafka")]
+            Backend::Kafka(front) => front.$name($($argument),*).await,
+        }
+    };
     ($backend:expr, $name:ident($($argument:expr),*)) => {
         match $backend {
             Backend::Memory(memory) => memory.$name($($argument),*),
@@ -215,6 +224,65 @@ impl Backend {
     /// When the cluster does not answer.
     pub async fn delete_topic(&self, name: &str) -> Result<bool, ApiError> {
         either!(self, delete_topic(name))
+    }
+
+    /// Sets configuration values of a topic, or resets those without a value; `false` if it is missing.
+    ///
+    /// # Errors
+    /// When Kafka refuses one.
+    pub(crate) async fn alter_configs(
+        &self,
+        topic: &str,
+        configs: &[(String, Option<String>)],
+    ) -> Result<bool, ApiError> {
+        either!(self, alter_configs(topic, configs))
+    }
+
+    /// Gives a topic this many partitions in all; `false` if it is missing.
+    ///
+    /// # Errors
+    /// When Kafka refuses it: there are as many already, or more.
+    pub(crate) async fn add_partitions(&self, topic: &str, count: i32) -> Result<bool, ApiError> {
+        either!(self, add_partitions(topic, count))
+    }
+
+    /// A consumer that reads nothing yet.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) async fn join(&self, settings: MemberSettings) -> Result<Member, ApiError> {
+        match self {
+            Self::Memory(memory) => {
+                let member = memory::Member::new(Arc::clone(memory), settings);
+                Ok(Member::Memory(Box::new(member)))
+            }
+            #[cfg(feature = "kafka")]
+            Self::Kafka(front) => front.join(settings).await.map(Member::Kafka),
+        }
+    }
+
+    /// Names of all consumer groups.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub(crate) async fn groups(&self) -> Result<Vec<String>, ApiError> {
+        either!(self, Ok(groups()))
+    }
+
+    /// A consumer group, `None` if it is unknown.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub(crate) async fn group(&self, name: &str) -> Result<Option<GroupInfo>, ApiError> {
+        either!(self, Ok(group(name)))
+    }
+
+    /// How far behind a group is in each partition of which it has committed an offset; `None` if it is unknown.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub(crate) async fn lags(&self, group: &str) -> Result<Option<Vec<Lag>>, ApiError> {
+        either!(self, Ok(lags(group)))
     }
 
     /// Broker ids.

@@ -4,11 +4,19 @@
 //! of the two it talks to; what differs is listed in `docs/kafka-front.md`.
 
 mod admin;
+mod alter;
 mod batch;
+mod groups;
+mod member;
+#[cfg(test)]
+mod membership;
 mod metadata;
 #[cfg(test)]
 mod outages;
 mod produce;
+mod protocol;
+mod rebalance;
+mod session;
 mod texts;
 mod version;
 
@@ -19,12 +27,16 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::AdminClient;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use rdkafka::producer::{Producer, ThreadedProducer};
 
 use super::ProducerSettings;
+use super::members::{MemberSettings, Reset};
 use crate::error::{Error, Result};
 use batch::Deliveries;
+pub(crate) use member::Member;
 use metadata::Quiet;
+use protocol::Address;
 
 /// How the front talks to Kafka; the defaults are those of Confluent's REST Proxy 8.0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +72,9 @@ pub struct Front {
     admin: Arc<AdminClient<Quiet>>,
     /// One metadata request of the produce path at a time, however many requests wait for the same topic.
     refreshing: tokio::sync::Mutex<()>,
+    /// Where to ask what librdkafka has no call for: as told, and the brokers that were seen at the start.
+    seeds: Vec<Address>,
+    bootstrap: String,
     cluster_id: String,
     server_name: String,
 }
@@ -107,6 +122,8 @@ impl Front {
                 &settings.producer,
             ),
             settings,
+            seeds: seeds(bootstrap, &brokers),
+            bootstrap: bootstrap.to_owned(),
             producer,
             admin: Arc::new(admin),
             refreshing: tokio::sync::Mutex::new(()),
@@ -124,6 +141,16 @@ impl Front {
     pub fn server_name(&self) -> String {
         self.server_name.clone()
     }
+}
+
+fn seeds(bootstrap: &str, seen: &Metadata) -> Vec<Address> {
+    let mut seeds = protocol::addresses(bootstrap);
+    let brokers = seen.brokers().iter();
+    seeds.extend(brokers.filter_map(|broker| {
+        let port = u16::try_from(broker.port()).ok()?;
+        Some((broker.host().to_owned(), port))
+    }));
+    seeds
 }
 
 fn named(server: String, producer: &ProducerSettings) -> String {
@@ -214,6 +241,44 @@ fn producer_config(bootstrap: &str, settings: &FrontSettings) -> ClientConfig {
         )
         .set("partitioner", "murmur2_random")
         // Java's client is back within a second of the broker; librdkafka's default backs off to ten.
+        .set("reconnect.backoff.max.ms", "500");
+    config
+}
+
+/// Kafka's defaults for its Java consumer, under librdkafka's names, where librdkafka's own differ.
+fn consumer_config(
+    bootstrap: &str,
+    settings: &FrontSettings,
+    member: &MemberSettings,
+) -> ClientConfig {
+    let reset = match member.reset {
+        Reset::Earliest => "earliest",
+        Reset::Latest => "latest",
+        Reset::None => "error",
+    };
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", bootstrap)
+        .set("group.id", &member.group)
+        .set("client.id", &member.instance)
+        .set("auto.offset.reset", reset)
+        // Positions and commits of them are the front's.
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("allow.auto.create.topics", settings.auto_create.to_string())
+        .set("partition.assignment.strategy", "range")
+        .set("session.timeout.ms", "45000")
+        .set("heartbeat.interval.ms", "3000")
+        .set("max.poll.interval.ms", "300000")
+        .set("isolation.level", "read_uncommitted")
+        .set("socket.timeout.ms", "30000")
+        .set("max.partition.fetch.bytes", "1048576")
+        .set("fetch.max.bytes", "52428800")
+        // Read ahead no further than Java's client, which holds one answer, and without a pause of a second when that is reached.
+        .set("queued.max.messages.kbytes", "51200")
+        .set("fetch.queue.backoff.ms", "10")
+        // Topics made later, and new partitions, are found within so long; Java's client takes up to five minutes.
+        .set("topic.metadata.refresh.interval.ms", "3000")
         .set("reconnect.backoff.max.ms", "500");
     config
 }

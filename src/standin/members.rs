@@ -5,6 +5,10 @@
 
 use std::sync::Arc;
 
+use super::backend::ApiError;
+use super::memory;
+use crate::wire::code;
+
 /// Where a partition is read from that has no committed offset: `auto.offset.reset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reset {
@@ -110,4 +114,134 @@ impl Lag {
     pub(crate) fn lag(&self) -> i64 {
         self.log_end_offset - self.current_offset
     }
+}
+
+/// A consumer in a group, before whichever backend holds the records.
+#[derive(Debug)]
+pub(crate) enum Member {
+    /// Reads from this process.
+    Memory(Box<memory::Member>),
+    /// Reads from a real Apache Kafka.
+    #[cfg(feature = "kafka")]
+    Kafka(super::kafka::Member),
+}
+
+/// Calls the same method of whichever member it is; the memory one answers without waiting. The first kind of call cannot fail
+/// in memory.
+macro_rules! either {
+    ($member:expr, Ok($name:ident($($argument:expr),*))) => {
+        match $member {
+            Member::Memory(member) => Ok(member.$name($($argument),*)),
+            #[cfg(feature = "kafka")]
+            Member::Kafka(member) => member.$name($($argument),*).await,
+        }
+    };
+    ($member:expr, $name:ident($($argument:expr),*)) => {
+        match $member {
+            Member::Memory(member) => member.$name($($argument),*),
+            #[cfg(feature = "kafka")]
+            Member::Kafka(member) => member.$name($($argument),*).await,
+        }
+    };
+}
+
+#[cfg_attr(
+    not(feature = "kafka"),
+    expect(clippy::unused_async, reason = "the Kafka backend waits")
+)]
+impl Member {
+    /// Wants these topics from the next poll on, its share of them with the group.
+    pub(crate) async fn subscribe(&self, subscription: Subscription) -> Result<(), ApiError> {
+        either!(self, subscribe(subscription))
+    }
+
+    /// Wants nothing any more, and leaves its place in the group.
+    pub(crate) async fn unsubscribe(&self) -> Result<(), ApiError> {
+        either!(self, Ok(unsubscribe()))
+    }
+
+    /// Topics it is subscribed to; of a pattern those that match.
+    pub(crate) async fn subscription(&self) -> Vec<String> {
+        either!(self, subscription())
+    }
+
+    /// Reads these partitions, whoever else reads them.
+    pub(crate) async fn assign(&self, partitions: Vec<TopicPartition>) -> Result<(), ApiError> {
+        either!(self, assign(partitions))
+    }
+
+    /// Partitions it reads.
+    pub(crate) async fn assignment(&self) -> Vec<TopicPartition> {
+        either!(self, assignment())
+    }
+
+    /// What is there now, this many records at most, without waiting; moves the position.
+    pub(crate) async fn poll(&self, max_records: usize) -> Result<Vec<Fetched>, ApiError> {
+        either!(self, poll(max_records))
+    }
+
+    /// Goes on reading elsewhere.
+    pub(crate) async fn seek(&self, places: &[(TopicPartition, Seek)]) -> Result<(), ApiError> {
+        either!(self, seek(places))
+    }
+
+    /// Next offset to read of each of its partitions that was read or sought.
+    pub(crate) async fn positions(&self) -> Vec<(TopicPartition, i64)> {
+        either!(self, positions())
+    }
+
+    /// Stores offsets for the group, exactly these.
+    pub(crate) async fn commit(&self, positions: &[Position]) -> Result<(), ApiError> {
+        either!(self, commit(positions))
+    }
+
+    /// What the group has stored of these; nothing of the others.
+    pub(crate) async fn committed(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Position>, ApiError> {
+        either!(self, Ok(committed(partitions)))
+    }
+
+    /// Leaves the group for good; commits first, if it does so by itself.
+    pub(crate) async fn close(&self) {
+        either!(self, close());
+    }
+}
+
+/// What Java's consumer says of a call that does not suit what went before, in the proxy's words.
+pub(crate) fn illegal_state(message: &str) -> ApiError {
+    ApiError {
+        status: 409,
+        code: code::ILLEGAL_STATE,
+        message: format!("{ILLEGAL_STATE}{message}"),
+    }
+}
+
+/// What Confluent's proxy puts before the words of Java's consumer.
+pub(crate) const ILLEGAL_STATE: &str = "Illegal state: ";
+
+/// What Java's consumer could not do, in the proxy's words.
+pub(crate) fn kafka_error(message: &str) -> ApiError {
+    ApiError {
+        status: 500,
+        code: code::KAFKA,
+        message: message.to_owned(),
+    }
+}
+
+/// A random UUID, as Java writes it.
+pub(crate) fn uuid() -> String {
+    let random = rand::random::<u128>();
+    // Version 4, variant 1 (RFC 9562).
+    let marked = random & !(0xF << 76 | 0xC << 60) | 0x4 << 76 | 0x8 << 60;
+    let hex = format!("{marked:032x}");
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    parts.join("-")
 }

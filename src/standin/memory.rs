@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::groups::Groups;
 use super::backend::{
     ApiError, Entry, MAX_PLAIN_RECORD_BYTES, MAX_RECORD_BYTES, Record, topic_name_is_valid,
 };
@@ -21,7 +22,10 @@ const LARGEST_SEGMENT: usize = 256 << 10;
 const SPARE_SEGMENTS: usize = 8;
 
 mod admin;
+mod groups;
 mod keep;
+
+pub(crate) use groups::Member;
 
 /// What the store was asked to hold; see [`super::Settings`] for the flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +64,9 @@ pub struct Memory {
     segment_bytes: usize,
     topics: RwLock<BTreeMap<String, Arc<Topic>>>,
     topic_made: Notify,
+    /// Counts what happens to the list of topics and their partitions.
+    layout: AtomicU64,
+    groups: Groups,
     /// One token a segment, in the order they were made: whose oldest segment goes next.
     order: Mutex<VecDeque<Arc<Partition>>>,
     held_bytes: AtomicUsize,
@@ -77,6 +84,8 @@ impl Memory {
             segment_bytes: (limits.max_bytes / 256).clamp(128, LARGEST_SEGMENT),
             topics: RwLock::default(),
             topic_made: Notify::new(),
+            layout: AtomicU64::new(0),
+            groups: Groups::default(),
             order: Mutex::default(),
             held_bytes: AtomicUsize::new(0),
             spare: Mutex::default(),
@@ -206,9 +215,12 @@ impl Memory {
 
     /// Stores records that the topic takes, and adds an entry for each.
     fn store(&self, topic: &Topic, records: &[Record<'_>], entries: &mut Vec<Entry>) {
+        let now_ms = now_ms();
         let count = topic.partitions.len();
         if let [partition] = topic.partitions.as_slice() {
-            return self.append(partition, records.iter(), |entry| entries.push(entry));
+            return self.append(partition, now_ms, records.iter(), |entry| {
+                entries.push(entry);
+            });
         }
         let targets = assign(records, count as u32, &topic.keyless_bytes);
         let first = entries.len();
@@ -222,7 +234,7 @@ impl Memory {
         for (partition, indices) in group(&targets, count) {
             let mut indices_again = indices.iter();
             let chosen = indices.iter().map(|index| &records[*index as usize]);
-            self.append(&topic.partitions[partition], chosen, |entry| {
+            self.append(&topic.partitions[partition], now_ms, chosen, |entry| {
                 if let Some(index) = indices_again.next() {
                     entries[first + *index as usize] = entry;
                 }
@@ -233,10 +245,11 @@ impl Memory {
     fn append<'r>(
         &self,
         partition: &Arc<Partition>,
+        now_ms: i64,
         records: impl Iterator<Item = &'r Record<'r>>,
         placed: impl FnMut(Entry),
     ) {
-        let grown = partition.append(records, |needed| self.segment(needed), placed);
+        let grown = partition.append(now_ms, records, |needed| self.segment(needed), placed);
         if grown > 0 {
             self.admit(std::iter::repeat_n(partition, grown), drop);
         }
@@ -329,6 +342,7 @@ impl Memory {
                 keyless_bytes: AtomicU64::new(0),
             })
         });
+        self.layout.fetch_add(1, Relaxed);
         self.topic_made.notify_waiters();
         Arc::clone(topic)
     }
@@ -361,6 +375,12 @@ fn count(topic: &Topic, totals: &mut Totals) {
         totals.stored += end as u64;
         totals.dropped += begin as u64;
     }
+}
+
+/// The time now, in ms since 1970.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

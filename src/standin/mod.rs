@@ -23,6 +23,7 @@ mod clock;
 #[cfg(test)]
 mod conformance;
 mod connection;
+mod consumers;
 mod counts;
 mod desk;
 mod door;
@@ -36,7 +37,6 @@ mod inbox;
 mod json;
 #[cfg(feature = "kafka")]
 pub mod kafka;
-#[expect(dead_code, reason = "the front has no consumers yet")]
 mod members;
 pub mod memory;
 mod metadata;
@@ -87,6 +87,10 @@ pub struct Settings {
     pub request_threads: usize,
     /// Silence after which a connection is closed; `None`: as the dialect's server does.
     pub idle_timeout: Option<Duration>,
+    /// A consumer instance that nobody used for so long is removed; `None`: as the dialect's server does.
+    pub consumer_instance_timeout: Option<Duration>,
+    /// How long a fetch takes that does not say so itself; `None`: as the dialect's server does.
+    pub consumer_request_timeout: Option<Duration>,
     /// HTTPS.
     pub tls: Option<tls::Server>,
     /// Scripted misbehaviour.
@@ -121,6 +125,8 @@ impl Default for Settings {
             max_block: Duration::from_mins(1),
             request_threads: 200,
             idle_timeout: None,
+            consumer_instance_timeout: None,
+            consumer_request_timeout: None,
             tls: None,
             faults: Faults::new(),
             faults_wait: false,

@@ -7,6 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::backend::{Entry, Record};
 use super::whole::Whole;
 
+mod reading;
+mod times;
+
+pub(crate) use reading::{Cursor, OutOfRange};
+use times::Times;
+
 /// Length that stands for a Kafka null in a segment.
 const NULL: u32 = u32::MAX;
 
@@ -28,6 +34,7 @@ struct Segment {
     base_offset: i64,
     records: i64,
     data: Data,
+    times: Times,
 }
 
 /// Where the records of a segment are.
@@ -69,6 +76,7 @@ impl Partition {
     /// how often it was asked comes back.
     pub(crate) fn append<'r>(
         &self,
+        now_ms: i64,
         records: impl Iterator<Item = &'r Record<'r>>,
         segment: impl Fn(usize) -> Vec<u8>,
         mut placed: impl FnMut(Entry),
@@ -76,6 +84,10 @@ impl Partition {
         let mut grown = 0;
         let mut log = self.lock();
         let Log { end, segments, .. } = &mut *log;
+        let mut open = segments.back_mut().is_some_and(|last| match &last.data {
+            Data::Copied(data) => last.times.note(last.records, now_ms, data.capacity()),
+            Data::Kept(..) => false,
+        });
         for record in records {
             let needed = 8 + length(record.key.as_deref()) + length(record.value.as_deref());
             let last = match segments.back_mut() {
@@ -83,17 +95,19 @@ impl Partition {
                     data: Data::Copied(data),
                     records,
                     ..
-                }) if data.len() + needed <= data.capacity() => {
+                }) if open && data.len() + needed <= data.capacity() => {
                     *records += 1;
                     data
                 }
                 _ => {
                     let data = segment(needed);
                     grown += 1;
+                    open = true;
                     let new = segments.push_back_mut(Segment {
                         base_offset: *end,
                         records: 1,
                         data: Data::Copied(data),
+                        times: Times::new(now_ms),
                     });
                     let Data::Copied(data) = &mut new.data else {
                         unreachable!("it was just made so");
@@ -115,6 +129,7 @@ impl Partition {
     /// it gave back for that.
     pub(crate) fn keep<'r>(
         &self,
+        now_ms: i64,
         whole: &Arc<Whole>,
         parts: impl Iterator<Item = &'r Range<u32>>,
     ) -> (i64, usize) {
@@ -140,6 +155,7 @@ impl Partition {
                 base_offset: *end,
                 records,
                 data: Data::Kept(Arc::clone(whole), part.start),
+                times: Times::new(now_ms),
             });
             *end += records;
         }
@@ -162,34 +178,19 @@ impl Partition {
 
     /// Copies out every record still held, in order.
     pub(crate) fn read(&self, into: &mut Vec<Stored>) {
-        let log = self.lock();
-        for segment in &log.segments {
-            let offsets = segment.base_offset..segment.base_offset + segment.records;
-            let stored = |offset, key, value| Stored {
+        let mut cursor = Cursor::at(self.offsets().0);
+        let copy = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+        let copied = self.read_on(&mut cursor, usize::MAX, |held| {
+            into.push(Stored {
                 partition: self.number,
-                offset,
-                key,
-                value,
-            };
-            match &segment.data {
-                Data::Copied(data) => {
-                    let mut rest = data.as_slice();
-                    into.extend(offsets.map(|offset| {
-                        let key_length = take_length(&mut rest);
-                        let value_length = take_length(&mut rest);
-                        let key = take(&mut rest, key_length);
-                        stored(offset, key, take(&mut rest, value_length))
-                    }));
-                }
-                Data::Kept(whole, first) => {
-                    let values = whole.from(*first).map(|value| value.map(<[u8]>::to_vec));
-                    into.extend(
-                        offsets
-                            .zip(values)
-                            .map(|(offset, value)| stored(offset, None, value)),
-                    );
-                }
-            }
+                offset: held.offset,
+                key: copy(held.key),
+                value: copy(held.value),
+            });
+        });
+        // Its oldest records may be dropped before they are copied: the same again from there on.
+        if copied == Err(OutOfRange) {
+            self.read(into);
         }
     }
 
@@ -224,21 +225,4 @@ fn put(data: &mut Vec<u8>, record: &Record<'_>) {
     for part in [&record.key, &record.value].into_iter().flatten() {
         data.extend_from_slice(part);
     }
-}
-
-fn take_length(rest: &mut &[u8]) -> u32 {
-    let (head, tail) = rest
-        .split_first_chunk::<4>()
-        .expect("a segment holds two lengths before each record");
-    *rest = tail;
-    u32::from_le_bytes(*head)
-}
-
-fn take(rest: &mut &[u8], length: u32) -> Option<Vec<u8>> {
-    if length == NULL {
-        return None;
-    }
-    let (head, tail) = rest.split_at(length as usize);
-    *rest = tail;
-    Some(head.to_vec())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::{Answer, JSON};
 use super::backend::Backend;
+use super::consumers::{self, Consumers};
 use super::desk::Desk;
 use super::faults::{Plan, Script};
 use super::head::{Head, Length};
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     /// How long a record waits for a missing topic or partition.
     pub(crate) max_block: Duration,
     pub(crate) threads: Threads,
+    pub(crate) consumers: Consumers,
     pub(crate) tls: bool,
     pub(crate) started: Instant,
     pub(crate) truth: Arc<Truth>,
@@ -43,6 +45,17 @@ pub(crate) struct Call<'a> {
     pub(crate) desk: &'a Desk,
     /// Of a produce request.
     pub(crate) account: Option<&'a Account<'a>>,
+}
+
+impl Call<'_> {
+    /// Scheme and authority by which the client knows the server, such as `http://host:8082`.
+    pub(crate) fn origin(&self) -> String {
+        let is_authority =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_' | '[' | ']');
+        let host = self.head.host.filter(|host| host.chars().all(is_authority));
+        let scheme = if self.shared.tls { "https" } else { "http" };
+        format!("{scheme}://{}", host.unwrap_or("localhost"))
+    }
 }
 
 /// Finds the resource, or the answer that needs no body.
@@ -120,15 +133,13 @@ fn wrong_method(dialect: Dialect, methods: &[&str], head: &Head<'_>) -> Answer {
 
 /// Jersey: the request's type first, then whether the answer's would be taken.
 fn confluent_types(route: &Route<'_>, head: &Head<'_>) -> Result<(), Answer> {
-    let v3 = matches!(
-        route,
-        Route::Clusters
-            | Route::Cluster(_)
-            | Route::ClusterTopics(_)
-            | Route::ClusterTopic(..)
-            | Route::ClusterPartitions(..)
-    );
-    if head.method == "POST" {
+    match route {
+        Route::Consumers(_) => return consumers::check_types(head, None),
+        Route::Instance(_, _, part) => return consumers::check_types(head, Some(*part)),
+        _ => {}
+    }
+    let v3 = route.is_v3();
+    if matches!(head.method, "POST" | "PUT" | "PATCH") {
         if v3 {
             let given = head.content_type.unwrap_or(JSON);
             if !given.starts_with(JSON) {
@@ -184,8 +195,21 @@ pub(crate) async fn answer(call: &Call<'_>, route: &Route<'_>) -> Answer {
         Route::ClusterTopic(id, name) if call.head.method == "DELETE" => {
             v3::delete_topic(call, id, name).await
         }
+        Route::ClusterTopic(id, name) if call.head.method == "PATCH" => {
+            v3::update_topic(call, id, name).await
+        }
         Route::ClusterTopic(id, name) => v3::topic(call, id, name).await,
         Route::ClusterPartitions(id, name) => v3::partitions(call, id, name).await,
+        Route::ClusterPartition(id, name, number) => v3::partition(call, id, name, number).await,
+        Route::ClusterOffset(id, name, number) => v3::offset(call, id, name, number).await,
+        Route::ClusterBrokers(id) => v3::brokers(call, id).await,
+        Route::TopicConfigs(id, name) => v3::configs::configs(call, id, name).await,
+        Route::TopicConfig(id, name, key) => v3::configs::config(call, id, name, key).await,
+        Route::AlterConfigs(id, name) => v3::configs::alter(call, id, name).await,
+        Route::Groups(id) => v3::groups::groups(call, id).await,
+        Route::Group(id, name, part) => v3::groups::group(call, id, name, part).await,
+        Route::Consumers(group) => Ok(consumers::create(call, group).await),
+        Route::Instance(group, name, part) => Ok(consumers::answer(call, group, name, *part).await),
     };
     match outcome {
         Ok(answer) | Err(answer) => answer,

@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::backend::Backend;
 use super::connection::{self, End};
+use super::consumers::Consumers;
 use super::desk::{Desk, Turn};
 use super::door::Door;
 use super::faults::Script;
@@ -64,6 +65,11 @@ pub async fn serve(
         writes: settings.writes,
         max_block: settings.max_block,
         threads: Threads::new(jetty.then_some(settings.request_threads)),
+        consumers: Consumers::new(
+            settings.dialect,
+            settings.consumer_instance_timeout,
+            settings.consumer_request_timeout,
+        ),
         tls: settings.tls.is_some(),
         started: Instant::now(),
         truth: Arc::clone(&truth),
@@ -85,6 +91,7 @@ pub async fn serve(
         () = shared.died.notified() => true,
         () = sleep_until_death(&truth, dies_after) => true,
         () = accept(&mut door, &workers, &shared, &drop_all) => false,
+        () = shared.consumers.expire() => false,
     };
     drop(door);
     if died {
@@ -99,7 +106,9 @@ pub async fn serve(
             .map(thread::JoinHandle::join)
             .all(|end| end.is_ok())
     });
-    if !joined.await.unwrap_or(false) {
+    let joined = joined.await.unwrap_or(false);
+    shared.consumers.clear().await;
+    if !joined {
         return Err(io::Error::other("a worker thread of the stand-in panicked"));
     }
     Ok(Served {

@@ -1,13 +1,17 @@
-//! Confluent's v3 control plane: clusters, topics, partitions; creating and deleting topics.
+//! Confluent's v3 control plane: clusters, brokers, topics, partitions; creating, changing and deleting topics.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::answer::{Answer, JSON};
-use super::backend::{NewTopic, TopicInfo, topic_name_is_valid};
+use super::backend::{NewTopic, PartitionInfo, TopicInfo, topic_name_is_valid};
+use super::routes::encode;
 use super::serve::Call;
 use crate::wire::code;
+
+pub(super) mod configs;
+pub(super) mod groups;
 
 /// Where a v3 answer's links start.
 struct Links {
@@ -18,19 +22,41 @@ struct Links {
 
 impl Links {
     fn of(call: &Call<'_>) -> Self {
-        let is_authority =
-            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_' | '[' | ']');
-        let host = call.head.host.filter(|host| host.chars().all(is_authority));
-        let scheme = if call.shared.tls { "https" } else { "http" };
-        let host = host.unwrap_or("localhost");
         Self {
             cluster_id: call.shared.backend.cluster_id(),
-            clusters: format!("{scheme}://{host}/v3/clusters"),
+            clusters: format!("{}/v3/clusters", call.origin()),
         }
     }
 
     fn cluster(&self) -> String {
         format!("{}/{}", self.clusters, self.cluster_id)
+    }
+
+    /// The resource with this path below the cluster.
+    fn to(&self, path: &[&str]) -> String {
+        let mut link = self.cluster();
+        for segment in path {
+            link.push('/');
+            link += &encode(segment);
+        }
+        link
+    }
+
+    /// How every resource begins: what it is, where it is, and what Confluent calls it.
+    fn head(&self, kind: &str, path: &[&str], names: &[(&str, &str)]) -> String {
+        let mut name = format!("crn:///kafka={}", self.cluster_id);
+        for (kind, value) in names {
+            name.push('/');
+            name += kind;
+            if !value.is_empty() {
+                name.push('=');
+                name += &encode(value);
+            }
+        }
+        let own = self.to(path);
+        format!(
+            "\"kind\":\"{kind}\",\"metadata\":{{\"self\":\"{own}\",\"resource_name\":\"{name}\"}}"
+        )
     }
 }
 
@@ -98,20 +124,131 @@ pub(crate) async fn topic(call: &Call<'_>, id: &str, name: &str) -> Result<Answe
 pub(crate) async fn partitions(call: &Call<'_>, id: &str, name: &str) -> Result<Answer, Answer> {
     let links = Links::of(call);
     let info = find(call, &links, id, name).await?;
-    let own = format!("{}/topics/{name}/partitions", links.cluster());
-    let id = &links.cluster_id;
-    let bodies: Vec<String> = info
-        .partitions
-        .iter()
-        .map(|partition| {
-            let number = partition.partition;
-            let leader = partition.leader;
-            format!(
-                "{{\"kind\":\"KafkaPartition\",\"metadata\":{{\"self\":\"{own}/{number}\",\"resource_name\":\"crn:///kafka={id}/topic={name}/partition={number}\"}},\"cluster_id\":\"{id}\",\"topic_name\":\"{name}\",\"partition_id\":{number},\"leader\":{{\"related\":\"{own}/{number}/replicas/{leader}\"}},\"replicas\":{{\"related\":\"{own}/{number}/replicas\"}},\"reassignment\":{{\"related\":\"{own}/{number}/reassignment\"}}}}"
-            )
-        })
-        .collect();
+    let body = |partition| format!("{{{}}}", partition_fields(&links, name, partition));
+    let bodies: Vec<String> = info.partitions.iter().map(body).collect();
+    let own = links.to(&["topics", name, "partitions"]);
     Ok(list("KafkaPartitionList", &own, &bodies))
+}
+
+fn partition_fields(links: &Links, name: &str, partition: &PartitionInfo) -> String {
+    let number = partition.partition.to_string();
+    let path = ["topics", name, "partitions", &number];
+    let own = links.to(&path);
+    let names = [("topic", name), ("partition", number.as_str())];
+    format!(
+        "{},\"cluster_id\":\"{}\",\"topic_name\":{},\"partition_id\":{number},{}",
+        links.head("KafkaPartition", &path, &names),
+        links.cluster_id,
+        serde_json::json!(name),
+        format_args!(
+            "\"leader\":{{\"related\":\"{own}/replicas/{}\"}},\"replicas\":{{\"related\":\"{own}/replicas\"}},\"reassignment\":{{\"related\":\"{own}/reassignment\"}}",
+            partition.leader
+        )
+    )
+}
+
+/// `GET /v3/clusters/{id}/topics/{t}/partitions/{p}`.
+pub(crate) async fn partition(
+    call: &Call<'_>,
+    id: &str,
+    name: &str,
+    number: &str,
+) -> Result<Answer, Answer> {
+    let links = Links::of(call);
+    let info = find(call, &links, id, name).await?;
+    let partition = partition_of(&info, number)?;
+    let fields = partition_fields(&links, name, partition);
+    Ok(json(200, format!("{{{fields}}}")))
+}
+
+/// `GET /v3/clusters/{id}/topics/{t}/partitions/{p}/offset`.
+pub(crate) async fn offset(
+    call: &Call<'_>,
+    id: &str,
+    name: &str,
+    number: &str,
+) -> Result<Answer, Answer> {
+    let links = Links::of(call);
+    let info = find(call, &links, id, name).await?;
+    let partition = partition_of(&info, number)?.partition;
+    let query = call.head.query.unwrap_or_default();
+    let mut kinds = query
+        .split('&')
+        .filter_map(|part| part.strip_prefix("offset_type="));
+    if let Some(kind) = kinds.find(|kind| *kind != "earliest_and_latest") {
+        let message =
+            format!("Invalid offset type: {kind}. Only earliest_and_latest is supported.");
+        return Err(Answer::error(400, 400, &message).typed(Some(JSON)));
+    }
+    let offsets = call.shared.backend.offsets(name, partition).await;
+    let offsets = offsets.map_err(|error| api(&error))?;
+    let (earliest, latest) = offsets.ok_or_else(missing)?;
+    let path = ["topics", name, "partitions", number, "offset"];
+    let names = [("topic", name), ("partition", number), ("offset", "")];
+    let body = format!(
+        "{{{},\"cluster_id\":\"{}\",\"topic_name\":{},\"partition_id\":{number},\"earliest_offset\":{earliest},\"latest_offset\":{latest}}}",
+        links.head("KafkaPartitionWithOffsets", &path, &names),
+        links.cluster_id,
+        serde_json::json!(name),
+    );
+    Ok(json(200, body))
+}
+
+fn partition_of<'a>(info: &'a TopicInfo, number: &str) -> Result<&'a PartitionInfo, Answer> {
+    let number = number.parse::<i32>().ok();
+    let mut partitions = info.partitions.iter();
+    let found = partitions.find(|partition| Some(partition.partition) == number);
+    found.ok_or_else(|| Answer::plain(404).typed(Some(JSON)))
+}
+
+/// `GET /v3/clusters/{id}/brokers`. In memory the server is its own broker; of Kafka's no more than the number is known.
+pub(crate) async fn brokers(call: &Call<'_>, id: &str) -> Result<Answer, Answer> {
+    let links = Links::of(call);
+    known_cluster(&links, id)?;
+    let brokers = call.shared.backend.brokers().await;
+    let own = call.origin();
+    let (_, authority) = own.split_once("://").unwrap_or_default();
+    let address = call.shared.backend.is_memory().then(|| {
+        let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "80"));
+        (host.to_owned(), port.parse::<u16>().unwrap_or(80))
+    });
+    let (host, port) = address.unzip();
+    let body = |broker: i32| {
+        let number = broker.to_string();
+        let link = links.to(&["brokers", &number]);
+        format!(
+            "{{{},\"cluster_id\":\"{}\",\"broker_id\":{broker},\"host\":{},\"port\":{},\"rack\":null,\"configs\":{{\"related\":\"{link}/configs\"}},\"partition_replicas\":{{\"related\":\"{link}/partition-replicas\"}}}}",
+            links.head("KafkaBroker", &["brokers", &number], &[("broker", &number)]),
+            links.cluster_id,
+            serde_json::json!(host),
+            serde_json::json!(port),
+        )
+    };
+    let brokers = brokers.map_err(|error| api(&error))?;
+    let bodies: Vec<String> = brokers.into_iter().map(body).collect();
+    Ok(list("KafkaBrokerList", &links.to(&["brokers"]), &bodies))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UpdateTopic {
+    partitions_count: i32,
+}
+
+/// `PATCH /v3/clusters/{id}/topics/{t}`: more partitions.
+pub(crate) async fn update_topic(call: &Call<'_>, id: &str, name: &str) -> Result<Answer, Answer> {
+    let links = Links::of(call);
+    known_cluster(&links, id)?;
+    let bad =
+        |error: serde_json::Error| Answer::error(400, 400, &error.to_string()).typed(Some(JSON));
+    let wanted: UpdateTopic = serde_json::from_slice(call.body).map_err(bad)?;
+    let backend = &call.shared.backend;
+    let added = backend.add_partitions(name, wanted.partitions_count).await;
+    if !added.map_err(|error| api(&error))? {
+        return Err(missing());
+    }
+    let info = find(call, &links, id, name).await?;
+    Ok(json(200, topic_body(&links, &info)))
 }
 
 /// `DELETE /v3/clusters/{id}/topics/{t}`.

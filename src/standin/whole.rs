@@ -18,6 +18,13 @@ struct Values {
     count: u32,
 }
 
+/// Where a value is: in which run of them, and which one there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    run: u32,
+    index: u32,
+}
+
 /// The records of one request, all without a key, where they lie.
 #[derive(Debug)]
 pub(crate) struct Whole {
@@ -83,16 +90,31 @@ impl Whole {
         })
     }
 
-    /// Each value from this one on; `None`: Kafka null.
-    pub(crate) fn from(&self, index: u32) -> impl Iterator<Item = Option<&[u8]>> {
-        let all = self.values.iter().flat_map(|values| {
-            (0..values.count).map(|index| {
-                let Range { start, end } = values.first.clone()?;
-                let shift = index * values.stride;
-                Some(&self.body[(start + shift) as usize..(end + shift) as usize])
-            })
-        });
-        all.skip(index as usize)
+    /// The place of this value.
+    pub(crate) fn place(&self, index: u32) -> Place {
+        let mut place = Place { run: 0, index };
+        while let Some(values) = self.values.get(place.run as usize)
+            && place.index >= values.count
+        {
+            place.index -= values.count;
+            place.run += 1;
+        }
+        place
+    }
+
+    /// The value at this place, `None` for a Kafka null; the place becomes that of the next one.
+    pub(crate) fn next(&self, place: &mut Place) -> Option<&[u8]> {
+        let values = self.values.get(place.run as usize)?;
+        let shift = place.index * values.stride;
+        place.index += 1;
+        if place.index == values.count {
+            *place = Place {
+                run: place.run + 1,
+                index: 0,
+            };
+        }
+        let Range { start, end } = values.first.clone()?;
+        Some(&self.body[(start + shift) as usize..(end + shift) as usize])
     }
 
     /// The buffer of the body, unless another holds it too.

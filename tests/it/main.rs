@@ -4,6 +4,7 @@
 mod ci;
 mod cli;
 mod completions;
+mod consumers;
 mod evolution;
 mod faults;
 mod instructions;

@@ -8,7 +8,9 @@ use crate::topics::krush;
 
 fn objects(said: &str) -> Vec<serde_json::Value> {
     let lines = said.lines().filter(|line| line.starts_with('{'));
-    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
@@ -61,15 +63,21 @@ fn wrong_input_is_named() {
 fn a_server_that_goes_away_is_said_and_ends_with_15() {
     let server = Served::start(&[]);
     let mut child = crate::krush()
-        .args(["monitor", "--json", "--interval", "100ms", "--timeout", "2s"])
+        .args([
+            "monitor",
+            "--json",
+            "--interval",
+            "100ms",
+            "--timeout",
+            "2s",
+        ])
         .args(["--samples", "200", "--url", &server.url])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut next = || -> serde_json::Value {
-        serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap()
-    };
+    let mut next =
+        || -> serde_json::Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
     assert_eq!(next()["answered"], true);
     drop(server);
     let failed = loop {
@@ -79,8 +87,16 @@ fn a_server_that_goes_away_is_said_and_ends_with_15() {
         }
     };
     assert_eq!(failed["health"], "alert");
-    assert!(failed["error"].as_str().unwrap().contains("nothing listens at"));
-    assert_eq!(failed["topics"][0]["records_per_sec"], serde_json::Value::Null);
+    assert!(
+        failed["error"]
+            .as_str()
+            .unwrap()
+            .contains("nothing listens at")
+    );
+    assert_eq!(
+        failed["topics"][0]["records_per_sec"],
+        serde_json::Value::Null
+    );
     assert!(failed["answer_age_secs"].as_f64().unwrap() > 0.0);
     // A reader that leaves ends it.
     drop(lines);

@@ -73,7 +73,7 @@ pub(crate) fn read_reply(stream: &mut impl std::io::BufRead) -> Option<Reply> {
             }
             body.extend_from_slice(&chunk[..size]);
         }
-    } else if let Some((_, rest)) = head.split_once("Content-Length: ") {
+    } else if let Some((_, rest)) = head.to_lowercase().split_once("content-length: ") {
         body.resize(rest.split("\r\n").next()?.parse().ok()?, 0);
         stream.read_exact(&mut body).ok()?;
     }

@@ -10,7 +10,7 @@ use crate::health::{Age, Drops, Trend, drops, retention_used, trend};
 
 /// How far back trends go.
 pub(super) const WINDOW: Duration = Duration::from_secs(60);
-/// Growth over less than this is too little to reckon with.
+/// Growth is that over this time; over less it is too little to reckon with.
 const GROWTH_OVER: Duration = Duration::from_secs(10);
 
 /// Values with the time at which they were seen, the newest last.
@@ -190,12 +190,14 @@ impl GroupHistory {
         })
     }
 
-    /// How much older the oldest unread record became a second.
+    /// How much older the oldest unread record became a second, of late: what was a minute ago is no rate of now.
     fn growth(&self) -> Option<f64> {
-        let ((first, before), (last, now)) = self.ages.ends()?;
-        let span = last.saturating_sub(first);
-        (span >= GROWTH_OVER)
-            .then(|| (now.as_secs_f64() - before.as_secs_f64()) / span.as_secs_f64())
+        let (last, now) = self.ages.0.back()?;
+        let from = last.checked_sub(GROWTH_OVER)?;
+        let mut before = self.ages.0.iter().rev();
+        let (first, before) = before.find(|(at, _)| *at <= from)?;
+        let span = last.saturating_sub(*first).as_secs_f64();
+        Some((now.as_secs_f64() - before.as_secs_f64()) / span)
     }
 
     fn stands_still(&self, now: Duration, topic: &str, partition: u32) -> bool {

@@ -304,8 +304,12 @@ fn of_group(
             // That an age is not known yet takes nothing from what is known of the lag; the words say it.
             if oldest.health > Health::Unknown {
                 picture.health = picture.health.max(oldest.health);
-                let words = &oldest.words;
-                reasons.push((oldest.health, format!("group {group}: {words}")));
+                let share = share_words(oldest.retention_used_ratio.unwrap_or(0.0));
+                let (topic, partition) = (&oldest.topic, oldest.partition);
+                let reason = format!(
+                    "group {group}: unread records in {topic}-{partition} used {share} of retention"
+                );
+                reasons.push((oldest.health, reason));
             }
         }
         picture.oldest_unread = Some(oldest);
@@ -352,8 +356,8 @@ fn of_oldest(oldest: &Oldest) -> OldestPicture {
     if let (Some(retention), Some(used), Some(drops)) = (retention, used, drops) {
         let at_least = if at_most.is_none() { ">= " } else { "" };
         words = format!(
-            "{words}, {at_least}{:.0} % of retention {}, {}",
-            (used * 100.0).floor(),
+            "{words}, {at_least}{} of retention {}, {}",
+            share_words(used),
             seconds_word(*retention),
             drops.words()
         );
@@ -372,6 +376,11 @@ fn of_oldest(oldest: &Oldest) -> OldestPicture {
         words,
         health: retention.map_or(Health::Unknown, |retention| of_retention(*age, retention)),
     }
+}
+
+/// Rounded down: 89.9 % is not yet 90 %.
+fn share_words(share: f64) -> String {
+    format!("{:.0} %", (share * 100.0).floor())
 }
 
 fn of_canary(

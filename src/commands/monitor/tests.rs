@@ -6,12 +6,12 @@ use std::time::Duration;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
+use super::super::lag::GroupLag;
 use super::history::History;
 use super::lines::lines;
 use super::looker::{Retention, Seen, SeenTopic};
 use super::picture::{Picture, Setup, picture};
 use super::pulse::Pulse;
-use super::super::lag::GroupLag;
 use super::view::{Look, draw};
 use super::words::Glyphs;
 use crate::health::Health;
@@ -78,7 +78,11 @@ fn minute(retention: u64) -> History {
 fn pulse() -> Pulse {
     let mut pulse = Pulse::default();
     for second in 1..=60 {
-        pulse.beat(secs(second), Duration::from_micros(3_000 + 50 * second), None);
+        pulse.beat(
+            secs(second),
+            Duration::from_micros(3_000 + 50 * second),
+            None,
+        );
     }
     pulse
 }
@@ -97,7 +101,11 @@ fn drawn(picture: &Picture, width: u16, height: u16) -> String {
     let frame = terminal.draw(|frame| draw(frame, picture, 0.0, look));
     let buffer = frame.expect("drawn").buffer.clone();
     let rows = buffer.content().chunks(usize::from(width));
-    let rows = rows.map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect::<String>());
+    let rows = rows.map(|row| {
+        row.iter()
+            .map(ratatui::buffer::Cell::symbol)
+            .collect::<String>()
+    });
     let rows: Vec<String> = rows.map(|row| row.trim_end().to_owned()).collect();
     rows.join("\n").trim_end().to_owned()
 }
@@ -107,15 +115,51 @@ fn the_live_view_fits_80_by_24() {
     let history = minute(50);
     let picture = at(&history, &setup(&[], &["billing"]), secs(60));
     assert_eq!(picture.health, Health::Alert);
-    insta::assert_snapshot!(drawn(&picture, 80, 24), @"");
-    insta::assert_snapshot!(lines(&picture), @"");
+    insta::assert_snapshot!(drawn(&picture, 80, 24), @r"
+    krush monitor  http://127.0.0.1:8082  krush 0.1.0 stand-in          14:02:03 UTC
+    ALERT    answered 0s ago, in 12.0 ms                                   q ends it
+             group billing is 5,200 records behind
+             group billing: oldest unread record is 40s old (orders-0), 80 % of re..
+
+    topic         records/s  last minute                         end offset  state
+    idle                  0  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁               5  -
+    orders              140  ▆▇▆▆▆▆▆▆▆▆▆▆▆▆▆███████████████           8,200  -
+    and 3 more topics: name those to look at with --topic
+
+    canary canary  last 6.00 ms  p50 4.50 ms  p95 5.85 ms  (60 in the last minute,..
+
+    group billing  5,200 behind, rising +86.7/s  ALERT
+      oldest unread record is 40s old (orders-0), 80 % of retention 50s, dropped in
+      15s; sooner if retention.bytes is reached, which cannot be seen here
+    ");
+    insta::assert_snapshot!(lines(&picture), @r"
+    14:02:03  idle                                          0                   5  unknown
+    14:02:03  orders                                      140               8,200  unknown
+    14:02:03  canary canary: last 6.00 ms  p50 4.50 ms  p95 5.85 ms  (60 in the last minute, 0 failed)
+    14:02:03  group billing: 5,200 behind, rising +86.7/s, ALERT
+    14:02:03  group billing: oldest unread record is 40s old (orders-0), 80 % of retention 50s, dropped in 15s; sooner if retention.bytes is reached, which cannot be seen here
+    14:02:03  ALERT: group billing is 5,200 records behind
+    ");
 }
 
 #[test]
 fn what_does_not_fit_is_said() {
     let history = minute(100_000);
     let picture = at(&history, &setup(&[], &["billing"]), secs(60));
-    insta::assert_snapshot!(drawn(&picture, 60, 12), @"");
+    insta::assert_snapshot!(drawn(&picture, 60, 12), @r"
+    krush monitor  http://127.0.0.1:8082  krush 0.. 14:02:03 UTC
+    ALERT    answered 0s ago, in 12.0 ms               q ends it
+             group billing is 5,200 records behind
+
+    topic     records/s  last minute                         e..
+    and 5 more topics: name those to look at with --topic
+
+    canary canary  last 6.00 ms  p50 4.50 ms  p95 5.85 ms  (60..
+
+    group billing  5,200 behind, rising +86.7/s  ALERT
+      oldest unread record is 40s old (orders-0), 0 % of
+      retention 1d 3h, dropped in 1d 17h; sooner if
+    ");
     // Nothing to draw on is no reason to panic.
     for (width, height) in [(1, 1), (8, 3), (300, 2)] {
         drawn(&picture, width, height);
@@ -130,11 +174,32 @@ fn old_figures_are_never_shown_as_new_ones() {
     history.looked(secs(61), secs(61), failed, secs(60));
     let picture = at(&history, &setup(&["orders"], &["billing"]), secs(75));
     assert!(!picture.answered && picture.health == Health::Alert);
-    assert!(picture.topics.iter().all(|topic| topic.records_per_sec.is_none()));
-    assert!(picture.topics.iter().all(|topic| topic.end_offset.is_none()));
+    assert!(
+        picture
+            .topics
+            .iter()
+            .all(|topic| topic.records_per_sec.is_none())
+    );
+    assert!(
+        picture
+            .topics
+            .iter()
+            .all(|topic| topic.end_offset.is_none())
+    );
     assert_eq!(picture.groups[0].lag, None);
-    insta::assert_snapshot!(drawn(&picture, 80, 24), @"");
-    insta::assert_snapshot!(lines(&picture), @"");
+    insta::assert_snapshot!(drawn(&picture, 80, 24), @r"
+    krush monitor  http://127.0.0.1:8082  krush 0.1.0 stand-in          14:02:03 UTC
+    ALERT    NO ANSWER, the last one 14s ago                               q ends it
+             nothing listens at http://127.0.0.1:8082: connection refused
+
+    topic         records/s  last minute                         end offset  state
+    orders                -                                               -  -
+
+    canary canary  last 6.00 ms  p50 4.50 ms  p95 5.85 ms  (60 in the last minute,..
+
+    group billing  -  unknown
+    ");
+    insta::assert_snapshot!(lines(&picture), @"14:02:03  NO ANSWER, the last one 14s ago: nothing listens at http://127.0.0.1:8082: connection refused");
 }
 
 #[test]
@@ -143,7 +208,10 @@ fn named_topics_must_exist_and_have_producers() {
     let picture = at(&history, &setup(&["orders", "idle", "gone"], &[]), secs(60));
     let states: Vec<Health> = picture.topics.iter().map(|topic| topic.health).collect();
     assert_eq!(states, [Health::Good, Health::Alert, Health::Alert]);
-    insta::assert_snapshot!(picture.reasons.join("\n"), @"");
+    insta::assert_snapshot!(picture.reasons.join("\n"), @r"
+    topic idle: no records for 30s, producers are silent
+    topic gone does not exist
+    ");
 }
 
 #[test]
@@ -161,5 +229,9 @@ fn records_that_were_dropped_unread_are_counted() {
     let picture = at(&history, &setup(&[], &["billing"]), secs(1));
     assert_eq!(picture.groups[0].dropped_unread, 200);
     assert_eq!(picture.groups[0].health, Health::Alert);
-    insta::assert_snapshot!(picture.reasons.join("\n"), @"");
+    insta::assert_snapshot!(picture.reasons.join("\n"), @r"
+    group billing: 200 records were dropped before it read them
+    group billing is 500 records behind
+    all topics: no records in 1s so far
+    ");
 }

@@ -83,7 +83,7 @@ pub(super) fn canary(canary: &CanaryPicture) -> String {
     let waiting = canary.waiting_secs.filter(|secs| *secs >= 1.0);
     let waiting = waiting.map(|secs| format!(", no answer for {secs:.0} s"));
     format!(
-        "last {}  p50 {}  p95 {}  ({} in the last minute, {} failed{})",
+        "last {}  p50 {}  p95 {}  of {}, {} failed{}",
         latency(canary.last),
         latency(canary.p50),
         latency(canary.p95),

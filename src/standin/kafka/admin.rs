@@ -15,7 +15,7 @@ use super::{Front, texts};
 use crate::standin::backend::{ApiError, NewTopic, PartitionInfo, TopicInfo, topic_name_is_valid};
 
 /// Topics that Kafka keeps for itself; the proxy does not list them. The protocol marks them, librdkafka hides the mark.
-const INTERNAL: [&str; 3] = [
+pub(super) const INTERNAL: [&str; 3] = [
     "__consumer_offsets",
     "__transaction_state",
     "__share_group_state",
@@ -146,7 +146,7 @@ impl Front {
             return Ok(());
         }
         self.forget(&new.name);
-        self.usable(&new.name).await
+        self.usable(&new.name, 1).await
     }
 
     /// Deletes a topic; `false` if it is missing.
@@ -201,13 +201,13 @@ impl Front {
         }
     }
 
-    /// Waits until a topic that was just created can be used. Metadata shows it some milliseconds late, and some more before
+    /// Waits until a topic that was just created, or given so many partitions, can be used. Metadata shows it some milliseconds late, and some more before
     /// its leaders have opened their logs; records sent in between are refused and wait for seconds in retries.
-    async fn usable(&self, name: &str) -> Result<(), ApiError> {
+    pub(super) async fn usable(&self, name: &str, count: usize) -> Result<(), ApiError> {
         let deadline = Instant::now() + self.settings.api_timeout;
         let partitions = loop {
             match self.partitions(name).await? {
-                Some(partitions) if !partitions.is_empty() => break partitions,
+                Some(partitions) if partitions.len() >= count => break partitions,
                 _ if Instant::now() >= deadline => return Ok(()),
                 _ => sleep(UNSETTLED_BACKOFF).await,
             }

@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use super::protocol::Reader;
+
 /// First `metadata.version` level of each minor release (`MetadataVersion` in Kafka's `server-common`).
 const RELEASES: [(i16, &str); 12] = [
     (1, "3.0"),
@@ -111,47 +113,6 @@ fn metadata_version(answer: &[u8]) -> Option<i16> {
         }
     }
     None
-}
-
-/// Reads Kafka's flexible wire format; `None` at the end of the bytes.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn skip(&mut self, length: usize) -> Option<()> {
-        self.take(length).map(drop)
-    }
-
-    fn i16(&mut self) -> Option<i16> {
-        let bytes = self.take(2)?.first_chunk()?;
-        Some(i16::from_be_bytes(*bytes))
-    }
-
-    fn uvarint(&mut self) -> Option<usize> {
-        let mut value = 0;
-        for shift in (0..32).step_by(7) {
-            let byte = self.take(1)?[0];
-            value |= usize::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    fn tags(&mut self) -> Option<()> {
-        for _ in 0..self.uvarint()? {
-            self.uvarint()?;
-            let size = self.uvarint()?;
-            self.skip(size)?;
-        }
-        Some(())
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::super::backend::{Placed, topic_name_is_valid};
 use super::super::partitioner::spread;
 use super::super::whole::Whole;
-use super::{Data, Memory, Topic};
+use super::{Data, Memory, Topic, now_ms};
 
 /// One body takes up no more than this part of the bound.
 const LARGEST_PART: usize = 16;
@@ -29,6 +29,7 @@ impl Memory {
         let parts = parts(&topic, &whole, partition)?;
         self.held_bytes.fetch_add(whole.bytes(), Relaxed);
         let whole = Arc::new(whole);
+        let now_ms = now_ms();
         let mut placed: Vec<Placed> = parts.iter().map(unplaced).collect();
         let mut chosen: Vec<usize> = (0..parts.len()).collect();
         // Each partition is asked once, so that what goes there lies together.
@@ -36,7 +37,7 @@ impl Memory {
         for same in chosen.chunk_by(|one, other| parts[*one].0 == parts[*other].0) {
             let partition = &topic.partitions[parts[same[0]].0 as usize];
             let ranges = same.iter().map(|part| &parts[*part].1);
-            let (mut offset, spared) = partition.keep(&whole, ranges);
+            let (mut offset, spared) = partition.keep(now_ms, &whole, ranges);
             self.held_bytes.fetch_sub(spared, Relaxed);
             for part in same {
                 placed[*part].offset = offset;

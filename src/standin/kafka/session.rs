@@ -1,0 +1,472 @@
+//! One librdkafka consumer and where it stands. Every call may block.
+//!
+//! Positions are kept here, since librdkafka's own begin with the first record read: Kafka's Java client knows them as soon as it has
+//! its partitions, and commits them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::TopicPartitionList;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::topic_partition_list::Offset;
+use regex_lite::Regex;
+
+use super::admin::INTERNAL;
+use super::rebalance::{Group, list, offsets_at};
+use super::texts;
+use crate::standin::backend::{ApiError, topic_name_is_valid};
+use crate::standin::members::{
+    Fetched, MemberSettings, Position, Seek, Subscription, TopicPartition,
+};
+
+/// `auto.commit.interval.ms`.
+const AUTO_COMMIT_INTERVAL: Duration = Duration::from_secs(5);
+/// Pause between two tries of a commit or a seek: `retry.backoff.ms`.
+const RETRY_BACKOFF: Duration = Duration::from_millis(100);
+/// A topic that is made later is found within so long, if it matches a pattern; by Java's client within five minutes. As often is
+/// looked for an offset to begin at.
+const NEXT_LOOK: Duration = Duration::from_secs(3);
+/// How long such a look may take.
+const A_LOOK: Duration = Duration::from_secs(1);
+/// How long unsubscribing waits until the partitions are given back.
+const GIVING_BACK: Duration = Duration::from_secs(5);
+
+/// Partitions of a member and the next offset to read of each, as far as it is known.
+pub(super) type Partitions = BTreeMap<TopicPartition, Option<i64>>;
+
+/// See the module.
+pub(super) struct Session {
+    consumer: BaseConsumer<Group>,
+    /// How long a call may take.
+    time: Duration,
+    /// Held by whatever changes subscription, partitions or positions, which come one at a time.
+    reading: Mutex<Reading>,
+    wish: Mutex<Wish>,
+}
+
+/// What it shares with its group.
+#[derive(Debug, Clone, Default)]
+enum Wish {
+    /// Nothing: what it reads, it is assigned by hand.
+    #[default]
+    Nothing,
+    Topics(Vec<String>),
+    /// And the topics that matched when it last looked.
+    Pattern {
+        whole: Regex,
+        topics: Vec<String>,
+    },
+}
+
+struct Reading {
+    /// Topic names that were met.
+    names: HashMap<String, Arc<str>>,
+    /// An error that was met behind records: the next poll's.
+    held: Option<ApiError>,
+    next_commit: Instant,
+    /// For topics that match a pattern, and for an offset to begin at.
+    next_look: Instant,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("wish", &*lock(&self.wish))
+            .field("partitions", &self.group().partitions())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    pub(super) fn start(
+        config: &ClientConfig,
+        settings: &MemberSettings,
+        time: Duration,
+    ) -> Result<Self, ApiError> {
+        let group = Group::new(settings.reset, settings.auto_commit);
+        let consumer =
+            BaseConsumer::from_config_and_context(config, group).map_err(|_| texts::internal())?;
+        Ok(Self {
+            consumer,
+            time,
+            reading: Mutex::new(Reading {
+                names: HashMap::new(),
+                held: None,
+                next_commit: Instant::now() + AUTO_COMMIT_INTERVAL,
+                next_look: Instant::now(),
+            }),
+            wish: Mutex::default(),
+        })
+    }
+
+    fn group(&self) -> &Group {
+        self.consumer.context()
+    }
+
+    pub(super) fn partitions(&self) -> Partitions {
+        self.group().partitions()
+    }
+
+    pub(super) fn subscription(&self) -> Vec<String> {
+        match &*lock(&self.wish) {
+            Wish::Nothing => Vec::new(),
+            Wish::Topics(topics) | Wish::Pattern { topics, .. } => topics.clone(),
+        }
+    }
+
+    pub(super) fn subscribe(&self, wanted: Subscription) -> Result<(), ApiError> {
+        let _reading = lock(&self.reading);
+        let before = lock(&self.wish).clone();
+        let by_hand = matches!(before, Wish::Nothing) && self.group().has_partitions();
+        let wish = match (wanted, before) {
+            (Subscription::Topics(topics), _) if topics.is_empty() => {
+                self.give_back();
+                return Ok(());
+            }
+            (Subscription::Topics(mut topics), Wish::Nothing | Wish::Topics(_)) if !by_hand => {
+                topics.sort();
+                topics.dedup();
+                if invalid(&topics).is_empty() {
+                    self.tell(&topics)?;
+                }
+                Wish::Topics(topics)
+            }
+            (Subscription::Pattern(pattern), Wish::Nothing | Wish::Pattern { .. }) if !by_hand => {
+                let whole = Regex::new(&format!("^(?:{pattern})$"));
+                Wish::Pattern {
+                    whole: whole.map_err(|_| texts::internal())?,
+                    topics: Vec::new(),
+                }
+            }
+            _ => return Err(texts::exclusive()),
+        };
+        *lock(&self.wish) = wish;
+        self.match_topics()
+    }
+
+    fn tell(&self, topics: &[String]) -> Result<(), ApiError> {
+        let topics: Vec<_> = topics.iter().map(String::as_str).collect();
+        let told = self.consumer.subscribe(&topics);
+        told.map_err(|_| texts::internal())
+    }
+
+    /// Looks which topics match the pattern by now.
+    fn match_topics(&self) -> Result<(), ApiError> {
+        let (whole, topics) = match &*lock(&self.wish) {
+            Wish::Pattern { whole, topics } => (whole.clone(), topics.clone()),
+            Wish::Nothing | Wish::Topics(_) => return Ok(()),
+        };
+        // Without an answer, those of before stay.
+        let Ok(metadata) = self.consumer.fetch_metadata(None, A_LOOK) else {
+            return Ok(());
+        };
+        let names = metadata.topics().iter().map(MetadataTopic::name);
+        let mut found: Vec<_> = names
+            .filter(|name| whole.is_match(name) && !INTERNAL.contains(name))
+            .map(str::to_owned)
+            .collect();
+        found.sort();
+        if found == topics {
+            return Ok(());
+        }
+        if found.is_empty() {
+            self.consumer.unsubscribe();
+        } else {
+            self.tell(&found)?;
+        }
+        *lock(&self.wish) = Wish::Pattern {
+            whole,
+            topics: found,
+        };
+        Ok(())
+    }
+
+    pub(super) fn unsubscribe(&self) {
+        let _reading = lock(&self.reading);
+        self.give_back();
+    }
+
+    fn give_back(&self) {
+        let wish = std::mem::take(&mut *lock(&self.wish));
+        if matches!(wish, Wish::Nothing) {
+            self.group().revoke(&self.consumer);
+            return;
+        }
+        self.consumer.unsubscribe();
+        let deadline = Instant::now() + GIVING_BACK;
+        while self.group().has_partitions() && Instant::now() < deadline {
+            // Records that were fetched ahead are not handed out any more.
+            let _ = self.consumer.poll(Duration::from_millis(10));
+        }
+    }
+
+    pub(super) fn assign(&self, wanted: Vec<TopicPartition>) -> Result<(), ApiError> {
+        let _reading = lock(&self.reading);
+        if !matches!(*lock(&self.wish), Wish::Nothing) {
+            return Err(texts::exclusive());
+        }
+        if wanted.is_empty() {
+            self.give_back();
+            return Ok(());
+        }
+        self.group()
+            .assign(&self.consumer, wanted)
+            .map_err(|_| texts::internal())
+    }
+
+    pub(super) fn poll(&self, max_records: usize) -> Result<Vec<Fetched>, ApiError> {
+        let mut reading = lock(&self.reading);
+        if let Wish::Topics(topics) = &*lock(&self.wish)
+            && let invalid = invalid(topics)
+            && !invalid.is_empty()
+        {
+            return Err(texts::invalid_topics(&invalid));
+        }
+        if Instant::now() >= reading.next_look {
+            reading.next_look = Instant::now() + NEXT_LOOK;
+            self.match_topics()?;
+            self.group().look_again(&self.consumer);
+        }
+        if Instant::now() >= reading.next_commit {
+            self.group().auto_commit(&self.consumer, CommitMode::Async);
+            reading.next_commit = Instant::now() + AUTO_COMMIT_INTERVAL;
+        }
+        if let Some(error) = reading.held.take() {
+            return Err(error);
+        }
+        let mut records = Vec::new();
+        while records.len() < max_records {
+            let rebalances = self.group().rebalances();
+            match self.consumer.poll(Duration::ZERO) {
+                Some(Ok(message)) => {
+                    let record = reading.fetched(&message);
+                    self.group().advance(&record);
+                    records.push(record);
+                }
+                Some(Err(error)) => {
+                    if let Some(error) = surfaces(&error) {
+                        reading.held = Some(error);
+                        break;
+                    }
+                }
+                // Behind a rebalance there may be more.
+                None if self.group().rebalances() == rebalances => break,
+                None => {}
+            }
+        }
+        let undefined = self.group().undefined();
+        if !undefined.is_empty() {
+            return Err(texts::undefined_offsets(&undefined));
+        }
+        match reading.held.take() {
+            Some(error) if records.is_empty() => Err(error),
+            held => {
+                reading.held = held;
+                Ok(records)
+            }
+        }
+    }
+
+    pub(super) fn seek(&self, to: &[(TopicPartition, Seek)]) -> Result<(), ApiError> {
+        let _reading = lock(&self.reading);
+        let deadline = Instant::now() + self.time;
+        if let Some((of, _)) = to
+            .iter()
+            .find(|(of, _)| !self.group().partitions().contains_key(of))
+        {
+            return Err(texts::not_assigned(of));
+        }
+        let positions = self.resolved(to)?;
+        if self.group().place(&self.consumer, &positions) {
+            return Ok(());
+        }
+        // A partition that has only just been assigned cannot be moved yet.
+        while !self.moved(&positions)? {
+            if Instant::now() + RETRY_BACKOFF >= deadline {
+                return Err(texts::timed_out(self.time));
+            }
+            std::thread::sleep(RETRY_BACKOFF);
+        }
+        Ok(())
+    }
+
+    fn resolved(&self, to: &[(TopicPartition, Seek)]) -> Result<Partitions, ApiError> {
+        let mut positions = Partitions::new();
+        let mut unknown = Vec::new();
+        for (of, seek) in to {
+            let time = match *seek {
+                Seek::Offset(offset) if offset < 0 => return Err(texts::internal()),
+                Seek::Offset(offset) => {
+                    positions.insert(of.clone(), Some(offset));
+                    continue;
+                }
+                Seek::Beginning => Offset::Beginning,
+                Seek::End => Offset::End,
+                Seek::Timestamp(time) => Offset::Offset(time.max(0)),
+            };
+            unknown.push((of.clone(), time));
+        }
+        let found = offsets_at(&self.consumer, &unknown, self.time)
+            .map_err(|error| self.failure("listOffsets", &error))?;
+        positions.extend(found);
+        Ok(positions)
+    }
+
+    /// `false` if one of them could not be moved yet.
+    fn moved(&self, positions: &Partitions) -> Result<bool, ApiError> {
+        let failed = |error: KafkaError| self.failure("seek", &error);
+        let list = list(positions).map_err(failed)?;
+        let moved = self.consumer.seek_partitions(list, self.time);
+        for of in moved.map_err(failed)?.elements() {
+            match of
+                .error()
+                .err()
+                .as_ref()
+                .and_then(KafkaError::rdkafka_error_code)
+            {
+                None => {}
+                Some(RDKafkaErrorCode::State | RDKafkaErrorCode::PreviousInProgress) => {
+                    return Ok(false);
+                }
+                Some(code) => return Err(texts::api_error(of.topic(), "seek", code)),
+            }
+        }
+        self.group().set(positions);
+        Ok(true)
+    }
+
+    pub(super) fn commit(&self, positions: &[Position]) -> Result<(), ApiError> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let deadline = Instant::now() + self.time;
+        let offsets = committable(positions).map_err(|_| texts::internal())?;
+        while let Err(error) = self.consumer.commit(&offsets, CommitMode::Sync) {
+            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+            if !texts::may_pass(code) {
+                return Err(texts::commit_refused(positions, code));
+            }
+            if Instant::now() + RETRY_BACKOFF >= deadline {
+                return Err(texts::commit_timed_out(positions, self.time));
+            }
+            std::thread::sleep(RETRY_BACKOFF);
+        }
+        if !self.group().undefined().is_empty() {
+            // Perhaps there is an offset to begin at now.
+            lock(&self.reading).next_look = Instant::now();
+        }
+        Ok(())
+    }
+
+    pub(super) fn committed(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Position>, ApiError> {
+        let mut asked = TopicPartitionList::with_capacity(partitions.len());
+        for of in partitions {
+            asked.add_partition(&of.topic, of.partition);
+        }
+        let found =
+            self.consumer
+                .committed_offsets(asked, self.time)
+                .map_err(|error| match error.rdkafka_error_code() {
+                    Some(code) if texts::may_pass(code) => {
+                        texts::committed_timed_out(partitions, self.time)
+                    }
+                    _ => self.failure("offsetFetch", &error),
+                })?;
+        let positions = found.elements().into_iter().filter_map(|of| {
+            let Offset::Offset(offset) = of.offset() else {
+                return None;
+            };
+            Some(Position {
+                of: TopicPartition {
+                    topic: of.topic().to_owned(),
+                    partition: of.partition(),
+                },
+                offset,
+                metadata: of.metadata().to_owned(),
+            })
+        });
+        Ok(positions.collect())
+    }
+
+    fn failure(&self, call: &str, error: &KafkaError) -> ApiError {
+        match error.rdkafka_error_code() {
+            Some(code) if texts::may_pass(code) => texts::timed_out(self.time),
+            Some(code) => texts::api_error("", call, code),
+            None => texts::internal(),
+        }
+    }
+
+    /// Commits what is due and gives everything back. The consumer leaves its group when it is dropped.
+    pub(super) fn leave(&self) {
+        let _reading = lock(&self.reading);
+        self.group().auto_commit(&self.consumer, CommitMode::Sync);
+        self.group().clear();
+    }
+}
+
+impl Reading {
+    fn fetched(&mut self, message: &BorrowedMessage<'_>) -> Fetched {
+        Fetched {
+            topic: self.name(message.topic()),
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp_ms: message.timestamp().to_millis().unwrap_or(-1),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+        }
+    }
+
+    fn name(&mut self, topic: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(topic) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = topic.into();
+        self.names.insert(topic.to_owned(), Arc::clone(&name));
+        name
+    }
+}
+
+/// Names that Kafka does not take. Its Java client subscribes to them, and then every poll fails.
+fn invalid(topics: &[String]) -> Vec<&str> {
+    let names = topics.iter().map(String::as_str);
+    names.filter(|name| !topic_name_is_valid(name)).collect()
+}
+
+/// What a poll fails with. Troubles that may pass are no error: a broker that is away, a topic that is not there yet.
+fn surfaces(error: &KafkaError) -> Option<ApiError> {
+    let code = error.rdkafka_error_code()?;
+    let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
+    let lasts = matches!(
+        code,
+        RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::SaslAuthenticationFailed
+            | RDKafkaErrorCode::Authentication
+            | RDKafkaErrorCode::AutoOffsetReset
+    );
+    (fatal || lasts).then(|| texts::api_error("", "poll", code))
+}
+
+fn committable(positions: &[Position]) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for position in positions {
+        let mut element = list.add_partition(&position.of.topic, position.of.partition);
+        element.set_offset(Offset::Offset(position.offset))?;
+        element.set_metadata(&position.metadata);
+    }
+    Ok(list)
+}
