@@ -41,10 +41,12 @@ impl Health {
 
 /// The state of a group that is `records` behind.
 pub fn of_lag(records: u64) -> Health {
-    match records {
-        0..=LAG_GOOD => Health::Good,
-        ..=LAG_ALERT => Health::Watch,
-        _ => Health::Alert,
+    if records > LAG_ALERT {
+        Health::Alert
+    } else if records > LAG_GOOD {
+        Health::Watch
+    } else {
+        Health::Good
     }
 }
 

@@ -10,6 +10,7 @@ use super::target::ControlArgs;
 
 /// Arguments of `krush monitor`.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "they are switches")]
 pub struct MonitorArgs {
     /// Topic to watch; repeatable [default: those that are not internal, up to 8]
     #[arg(

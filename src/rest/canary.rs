@@ -64,16 +64,14 @@ impl Canary {
         let entry = entries
             .ok()
             .and_then(|reply| reply.offsets.into_iter().next());
-        match entry {
-            Some(entry) => entry.acknowledged().map(|()| took),
-            None => {
-                let call = format!("POST {}", self.path);
-                self.client
-                    .accepted(&call, &reply)
-                    .map_err(|error| error.to_string())?;
-                Err(format!("{call} was answered with {}", sketch(&reply.body)))
-            }
+        if let Some(entry) = entry {
+            return entry.acknowledged().map(|()| took);
         }
+        let call = format!("POST {}", self.path);
+        let accepted = self.client.accepted(&call, &reply);
+        accepted.map_err(|error| error.to_string())?;
+        let found = sketch(&reply.body);
+        Err(format!("{call} was answered with {found}"))
     }
 }
 

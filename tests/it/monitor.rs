@@ -38,7 +38,18 @@ fn lines_have_a_heading_and_as_many_samples_as_asked_for() {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\d\d:\d\d:\d\d", "[TIME]");
     settings.add_filter(r"in \d+s so far", "in [SECS] so far");
-    settings.bind(|| insta::assert_snapshot!(said, @""));
+    settings.bind(|| {
+        insta::assert_snapshot!(said, @r"
+    TIME      WHAT                                  RECORDS/S          END OFFSET  STATE
+    [TIME]  t                                             0                   0  -
+    [TIME]  unknown: all topics: no records in [SECS] so far
+    [TIME]  t                                             0                   0  -
+    [TIME]  unknown: all topics: no records in [SECS] so far
+    [TIME]  t                                             0                   0  -
+    [TIME]  unknown: all topics: no records in [SECS] so far
+    exit 0
+    ")
+    });
 }
 
 #[test]
@@ -56,7 +67,14 @@ fn wrong_input_is_named() {
         run("monitor --topic a/b"),
         run("monitor --url http://127.0.0.1:1 --once"),
         run("lag --group nobody"),
-    ].concat(), @"");
+    ].concat(), @r"
+    error: --canary: topic missing does not exist at URL exit 15
+    error: invalid value '1ms' for '--interval <TIME>': `1ms` is too short an interval: at least 100ms exit 2
+    error: the argument '--once' cannot be used with '--samples <N>' exit 2
+    error: invalid value 'a/b' for '--topic <NAME>': `a/b` is not a topic name: write 1 to 249 of a-z A-Z 0-9 . _ -, and not . or .. exit 2
+    error: nothing listens at http://127.0.0.1:1: connection refused exit 15
+    error: there is no consumer group nobody at URL exit 15
+    ");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::looker::{Retention, Seen, SeenTopic};
 use crate::health::{Age, Drops, Trend, drops, retention_used, trend};
 
 /// How far back trends go.
-pub(super) const WINDOW: Duration = Duration::from_secs(60);
+pub(super) const WINDOW: Duration = Duration::from_mins(1);
 /// Growth is that over this time; over less it is too little to reckon with.
 const GROWTH_OVER: Duration = Duration::from_secs(10);
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::picture::Picture;
 use super::words::{answer, canary, lag, offset, oldest, rate};
+use crate::health::Health;
 
 /// The heading of the columns.
 pub(super) const HEADING: &str =
@@ -19,9 +20,11 @@ pub(super) fn lines(picture: &Picture) -> String {
         return text;
     }
     for topic in &picture.topics {
-        let state = match topic.exists {
-            true => topic.health.word(),
-            false => "does not exist",
+        let state = match (topic.exists, topic.health) {
+            (false, _) => "does not exist",
+            // Topics that were not named are judged together.
+            (true, Health::Unknown) => "-",
+            (true, health) => health.word(),
         };
         let _ = writeln!(
             text,

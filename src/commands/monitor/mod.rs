@@ -85,7 +85,7 @@ struct Watch {
 /// What happened next.
 enum Happened {
     LookDue,
-    Looked(Result<Looked, JoinError>),
+    Looked(Box<Result<Looked, JoinError>>),
     BeatDue,
     Beat(Result<Beat, JoinError>),
     Wished(Wish),
@@ -140,8 +140,8 @@ impl Watch {
             match self.next().await {
                 Happened::LookDue => self.look(),
                 Happened::Looked(looked) => {
-                    let (looker, began, outcome) = whole(looked);
-                    self.looker = Some(looker);
+                    let (idle, began, outcome) = whole(*looked);
+                    self.looker = Some(idle);
                     if let Some(code) = self.looked(began, outcome)? {
                         return Ok(code);
                     }
@@ -172,7 +172,7 @@ impl Watch {
             }
         };
         tokio::select! {
-            Some(looked) = self.looks.join_next() => Happened::Looked(looked),
+            Some(looked) = self.looks.join_next() => Happened::Looked(Box::new(looked)),
             Some(beat) = self.beats.join_next() => Happened::Beat(beat),
             () = sleep_until(end), if self.end.is_some() => Happened::End,
             () = sleep_until(self.next_look), if idle => Happened::LookDue,

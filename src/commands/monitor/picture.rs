@@ -15,6 +15,9 @@ use crate::units::{grouped, seconds_word};
 /// Parts of the last minute in which rates are shown, 2 s each.
 pub(super) const PARTS: usize = 30;
 
+/// An answer that is so much later than the next look was due is late: what is known is old.
+const LATE_AFTER: Duration = Duration::from_secs(2);
+
 /// What stays the same while the monitor runs.
 #[derive(Debug, Clone)]
 pub(super) struct Setup {
@@ -121,13 +124,18 @@ pub(super) fn picture(
     now: Duration,
     at: String,
 ) -> Picture {
-    let answered = history
-        .answered
-        .as_ref()
-        .filter(|_| history.failure.is_none());
+    let age = |answered: &Answered| now.saturating_sub(answered.at);
+    let late = setup.interval + setup.interval.max(LATE_AFTER);
+    let answered = history.answered.as_ref();
+    let answered = answered.filter(|answered| history.failure.is_none() && age(answered) <= late);
     let mut reasons: Vec<(Health, String)> = Vec::new();
-    if let Some(error) = &history.failure {
-        reasons.push((Health::Alert, error.clone()));
+    match (&history.failure, &history.answered, answered) {
+        (Some(error), _, _) => reasons.push((Health::Alert, error.clone())),
+        (None, Some(last), None) => {
+            let time = seconds_word(age(last));
+            reasons.push((Health::Alert, format!("no answer for {time}")));
+        }
+        (None, _, _) => {}
     }
     let topics = topics(setup, history, answered, &mut reasons);
     let groups: Vec<GroupPicture> = setup
@@ -152,7 +160,7 @@ pub(super) fn picture(
         answer_age_secs: history
             .answered
             .as_ref()
-            .map(|answered| now.saturating_sub(answered.at).as_secs_f64()),
+            .map(|answered| age(answered).as_secs_f64()),
         look_ms: answered.map(|answered| answered.took.as_secs_f64() * 1e3),
         topics,
         topics_not_shown: answered.map_or(0, |answered| answered.seen.not_shown),

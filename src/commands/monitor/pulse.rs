@@ -104,31 +104,31 @@ mod tests {
         pulse
     }
 
-    fn latency(ms: u64, lower_bound: bool) -> Option<Latency> {
+    fn latency(ms: u64, lower_bound: bool) -> Latency {
         let us = ms * 1_000;
-        Some(Latency { us, lower_bound })
+        Latency { us, lower_bound }
     }
 
     #[test]
     fn percentiles_are_those_of_the_last_minute() {
         let pulse = pulse(&(1..=100).map(|ms| (ms, None)).collect::<Vec<_>>());
         assert_eq!(pulse.count(), 61);
-        assert_eq!(pulse.last(), latency(100, false));
-        assert_eq!(pulse.percentile(0.5), latency(70, false));
-        assert_eq!(pulse.percentile(0.95), latency(97, false));
+        assert_eq!(pulse.last(), Some(latency(100, false)));
+        assert_eq!(pulse.percentile(0.5), Some(latency(70, false)));
+        assert_eq!(pulse.percentile(0.95), Some(latency(97, false)));
         assert_eq!(Pulse::default().percentile(0.5), None);
     }
 
     #[test]
     fn what_failed_is_a_lower_bound() {
         let pulse = pulse(&[(1, None), (2, None), (5_000, Some("no answer"))]);
-        assert_eq!(pulse.percentile(0.5), latency(2, false));
-        assert_eq!(pulse.percentile(0.95), latency(5_000, true));
+        assert_eq!(pulse.percentile(0.5), Some(latency(2, false)));
+        assert_eq!(pulse.percentile(0.95), Some(latency(5_000, true)));
         assert_eq!(
             (pulse.failed(), pulse.last_failure()),
             (1, Some("no answer"))
         );
         let refused = super::tests::pulse(&[(1, Some("refused")), (2, None)]);
-        assert_eq!(refused.percentile(0.95), latency(2, true));
+        assert_eq!(refused.percentile(0.95), Some(latency(2, true)));
     }
 }

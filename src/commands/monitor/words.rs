@@ -1,5 +1,7 @@
 //! Figures of a picture as the live view and the plain lines write them.
 
+use std::fmt::Write as _;
+
 use super::picture::{CanaryPicture, GroupPicture, OldestPicture, Picture};
 use super::pulse::Latency;
 use crate::health::Trend;
@@ -104,12 +106,13 @@ pub(super) fn lag(group: &GroupPicture) -> String {
         text.push_str(trend.word());
         if trend != Trend::Steady {
             let sign = if per_sec < 0.0 { '-' } else { '+' };
-            text.push_str(&format!(" {sign}{}/s", rate_digits(per_sec.abs())));
+            // Writing to a String cannot fail.
+            let _ = write!(text, " {sign}{}/s", rate_digits(per_sec.abs()));
         }
     }
     if group.dropped_unread > 0 {
         let lost = grouped(group.dropped_unread);
-        text.push_str(&format!(", {lost} DROPPED UNREAD"));
+        let _ = write!(text, ", {lost} DROPPED UNREAD");
     }
     text
 }
