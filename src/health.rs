@@ -41,12 +41,12 @@ impl Health {
 
 /// The state of a group that is `records` behind.
 pub fn of_lag(records: u64) -> Health {
-    if records <= LAG_GOOD {
-        Health::Good
-    } else if records <= LAG_ALERT {
+    if records > LAG_ALERT {
+        Health::Alert
+    } else if records > LAG_GOOD {
         Health::Watch
     } else {
-        Health::Alert
+        Health::Good
     }
 }
 

@@ -4,6 +4,7 @@ mod consume;
 mod control;
 mod layered;
 mod load;
+mod monitor;
 mod pages;
 mod selftest;
 mod serve;
@@ -18,6 +19,7 @@ pub use control::{
 };
 pub use layered::Typed;
 pub use load::LoadArgs;
+pub use monitor::MonitorArgs;
 pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
 pub use selftest::SelftestArgs;
 pub use serve::{ServeArgs, ServedTopic};
@@ -89,6 +91,8 @@ pub enum Command {
     Status(StatusArgs),
     /// How far a consumer group is behind, partition by partition
     Lag(LagArgs),
+    /// Watch a target live: throughput by topic, a canary's latency, lag of groups, health
+    Monitor(MonitorArgs),
     /// Run krush against servers that lie, and show that its figures do not
     Selftest(SelftestArgs),
     /// Print the script that completes krush's command line in a shell
@@ -138,6 +142,7 @@ impl Command {
             Self::Topics(args) => Some(args.verb.layered()),
             Self::Status(args) => Some(&mut args.control),
             Self::Lag(args) => Some(&mut args.control),
+            Self::Monitor(args) => Some(&mut args.control),
             Self::Consume(args) => Some(args.layered()),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
         }

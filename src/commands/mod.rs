@@ -12,6 +12,7 @@ mod interrupt;
 pub mod lag;
 mod limits;
 pub mod load;
+pub mod monitor;
 pub mod pages;
 pub mod prepare;
 mod progress;
@@ -48,6 +49,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Topics(args) => topics::topics(&args),
         Command::Status(args) => status::status(&args),
         Command::Lag(args) => lag::lag(&args),
+        Command::Monitor(args) => monitor::monitor(&args),
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),

@@ -2,6 +2,7 @@
 //!
 //! Never in the hot path; the engine shares only [`client_config`] with it.
 
+mod canary;
 mod client;
 mod consumer;
 mod failure;
@@ -17,6 +18,7 @@ mod tls;
 mod tls_tests;
 mod topics;
 
+pub use canary::Canary;
 pub use client::{Client, Reply, Root};
 pub use consumer::{
     BaseUri, Batch, ConsumerClient, ConsumerSettings, Fetch, FetchFailure, Instance, Interest,

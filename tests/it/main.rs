@@ -17,6 +17,7 @@ mod instructions;
 mod kafka;
 mod layers;
 mod load;
+mod monitor;
 mod pages;
 mod selftest;
 #[path = "../served.rs"]

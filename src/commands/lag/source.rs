@@ -19,6 +19,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What was found of a group.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 pub(in crate::commands) struct GroupLag {
     pub(in crate::commands) group: String,
     /// As v3 calls it, such as `STABLE`.
@@ -32,6 +33,7 @@ pub(in crate::commands) struct GroupLag {
 
 /// How far the group is behind in one partition.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 pub(in crate::commands) struct Behind {
     pub(in crate::commands) topic: String,
     pub(in crate::commands) partition: u32,
