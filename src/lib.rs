@@ -13,12 +13,14 @@
 //!
 //! `tests/it/layers.rs` reads this tree and fails on an edge against that flow.
 
+pub mod audit;
 pub mod cli;
 pub mod commands;
 pub mod engine;
 pub mod error;
 pub mod fault;
 pub mod gate;
+pub mod health;
 pub mod measure;
 pub mod payload;
 pub mod plan;

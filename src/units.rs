@@ -221,6 +221,23 @@ pub fn duration(duration: Duration) -> String {
     humantime::format_duration(Duration::from_micros(duration.as_micros() as u64)).to_string()
 }
 
+/// A time to read at a glance, in whole seconds and at most two units: `0s`, `59s`, `1h 30m`, `6d 23h`.
+pub fn seconds_word(duration: Duration) -> String {
+    const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+    let mut left = duration.as_secs();
+    let mut words = Vec::new();
+    for (name, secs) in UNITS {
+        if left >= secs && words.len() < 2 {
+            words.push(format!("{}{name}", left / secs));
+            left %= secs;
+        }
+    }
+    if words.is_empty() {
+        return "0s".to_owned();
+    }
+    words.join(" ")
+}
+
 /// A duration as one word that [`parse_duration`] reads, exact to the microsecond: `2160ms`, `90s`, `2m`.
 pub fn duration_word(duration: Duration) -> String {
     const UNITS: [(&str, u64); 4] = [
@@ -350,6 +367,21 @@ mod tests {
             let duration = Duration::from_micros(us);
             assert_eq!(duration_word(duration), word);
             assert_eq!(parse_duration(word), Ok(duration), "{word}");
+        }
+    }
+
+    #[test]
+    fn times_at_a_glance_have_two_units() {
+        for (secs, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (61, "1m 1s"),
+            (5_400, "1h 30m"),
+            (3_601, "1h 1s"),
+            (604_799, "6d 23h"),
+        ] {
+            assert_eq!(seconds_word(Duration::from_secs(secs)), text);
         }
     }
 

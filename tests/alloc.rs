@@ -104,6 +104,8 @@ impl Case {
         let batch = u64::from(self.batch_size);
         let address: SocketAddr = server.url["http://".len()..].parse().unwrap();
         Setup {
+            counts_partitions: false,
+            due_log: None,
             targets: vec![TargetSetup {
                 address,
                 tls: None,
@@ -126,6 +128,8 @@ impl Case {
                 timeout: Duration::from_mins(1),
                 drain: Duration::from_mins(1),
                 threads: self.threads,
+                verify: false,
+                back_pressure: None,
             },
             payload: Payload {
                 format: Format::Json,

@@ -26,8 +26,13 @@ pub(crate) struct Served {
 impl Served {
     /// Started with these arguments too.
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_on("0", args)
+    }
+
+    /// The same on a port that is known.
+    pub(crate) fn start_on(port: &str, args: &[&str]) -> Self {
         let mut child = krush()
-            .args(["serve", "--port", "0", "--topic", "t", "--threads", "1"])
+            .args(["serve", "--port", port, "--topic", "t", "--threads", "1"])
             .args(args)
             .stdout(Stdio::piped())
             .spawn()

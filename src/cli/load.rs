@@ -160,6 +160,32 @@ pub struct LoadArgs {
     #[arg(help_heading = "Load", value_parser = value::<u32>)]
     pub threads: Option<u32>,
 
+    /// After the load, read back what is stored and hold it against what was acked: lost, duplicated,
+    /// reordered or corrupted records end with exit code 14
+    #[arg(
+        long,
+        env = "KRUSH_VERIFY",
+        hide_env_values = true,
+        help_heading = "Load"
+    )]
+    #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
+    pub verify: bool,
+
+    /// Send nothing while --lag-group is more than this many records behind
+    #[arg(long, env = "KRUSH_MAX_LAG", hide_env_values = true, value_name = "N")]
+    #[arg(help_heading = "Load", value_parser = value::<u64>)]
+    pub max_lag: Option<u64>,
+
+    /// Consumer group that --max-lag looks at
+    #[arg(
+        long,
+        env = "KRUSH_LAG_GROUP",
+        hide_env_values = true,
+        value_name = "GROUP"
+    )]
+    #[arg(help_heading = "Load", value_parser = value::<String>)]
+    pub lag_group: Option<String>,
+
     /// Length of a record's payload text, such as 200B, 1kB (1000) or 64KiB [default: 121B]
     #[arg(
         long,
@@ -327,6 +353,9 @@ impl Layered for LoadArgs {
             timeout: self.timeout,
             drain: self.drain,
             threads: self.threads,
+            verify: Some(self.verify),
+            max_lag: self.max_lag,
+            lag_group: self.lag_group.clone(),
             format: self.format,
             message_size: self.message_size,
             content: None,

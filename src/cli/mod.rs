@@ -1,18 +1,28 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
+mod consume;
+mod control;
 mod layered;
 mod load;
 mod pages;
 mod selftest;
 mod serve;
 mod target;
+mod verify;
 
+pub use consume::{
+    BaseUriChoice, CommitMode, ConsumeArgs, E2eArgs, ReadingArgs, StartAt, StoredAs,
+};
+pub use control::{
+    CreateArgs, DeleteArgs, DescribeArgs, LagArgs, ListArgs, StatusArgs, TopicsArgs, TopicsVerb,
+};
 pub use layered::Typed;
 pub use load::LoadArgs;
 pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
 pub use selftest::SelftestArgs;
 pub use serve::{ServeArgs, ServedTopic};
 pub use target::{ControlArgs, TargetArgs};
+pub use verify::VerifyArgs;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,12 +33,17 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 13 void run,
-15 target unreachable, 130 interrupted; 11, 12 and 14 are reserved.";
+Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 12 inconclusive,
+13 void run, 14 data integrity, 15 target unreachable, 130 interrupted; 11 is reserved.";
 
 const LOAD_AFTER_HELP: &str = "\
 Defaults are those of a scenario that says nothing. This command's scenario comes before them,
 the environment before the scenario, flags before all; --dry-run shows what holds and why.";
+
+const CONSUME_AFTER_HELP: &str = "\
+Instances are always deleted at the end, also after Ctrl-C and after an error.
+Exit codes: 0 pass, 2 usage, 10 --min-throughput missed, 13 void: what should come did not,
+15 target unreachable or gone, 130 interrupted.";
 
 /// Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record.
 #[derive(Parser)]
@@ -58,8 +73,22 @@ pub enum Command {
     /// Run a scenario file
     #[command(after_help = LOAD_AFTER_HELP)]
     Run(RunArgs),
+    /// Hold what a run acked against what is stored, from its report
+    Verify(VerifyArgs),
+    /// Read records with consumer instances, and measure it: rates, fetch latency, time to drain a backlog
+    #[command(after_help = CONSUME_AFTER_HELP)]
+    Consume(ConsumeArgs),
+    /// Send at a rate and read at once: latency from when a request was due to a consumer, on one clock
+    #[command(after_help = LOAD_AFTER_HELP)]
+    E2e(E2eArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),
+    /// List, describe, create and delete topics
+    Topics(TopicsArgs),
+    /// What the target is, and whether it is ready
+    Status(StatusArgs),
+    /// How far a consumer group is behind, partition by partition
+    Lag(LagArgs),
     /// Run krush against servers that lie, and show that its figures do not
     Selftest(SelftestArgs),
     /// Print the script that completes krush's command line in a shell
@@ -104,6 +133,12 @@ impl Command {
             | Self::Extreme(args)
             | Self::SixtyFourKb(args) => Some(args),
             Self::Run(args) => Some(&mut args.load),
+            Self::E2e(args) => Some(&mut args.load),
+            Self::Verify(args) => Some(&mut args.control),
+            Self::Topics(args) => Some(args.verb.layered()),
+            Self::Status(args) => Some(&mut args.control),
+            Self::Lag(args) => Some(&mut args.control),
+            Self::Consume(args) => Some(args.layered()),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }
@@ -127,17 +162,19 @@ pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap
 
 /// The command line; `--messages -1` is a wrong value of that flag, not an unknown flag `-1`.
 fn command() -> clap::Command {
-    Cli::command().mut_subcommands(|verb| {
-        verb.mut_args(|argument| {
-            let takes_number =
-                argument.get_long().is_some() && argument.get_action().takes_values();
-            if takes_number {
-                argument.allow_negative_numbers(true)
-            } else {
-                argument
-            }
-        })
-    })
+    Cli::command().mut_subcommands(with_negative_numbers)
+}
+
+fn with_negative_numbers(verb: clap::Command) -> clap::Command {
+    let verb = verb.mut_args(|argument| {
+        let takes_number = argument.get_long().is_some() && argument.get_action().takes_values();
+        if takes_number {
+            argument.allow_negative_numbers(true)
+        } else {
+            argument
+        }
+    });
+    verb.mut_subcommands(with_negative_numbers)
 }
 
 /// clap blames the flag even if the value came from its variable; this adds the variable's name.

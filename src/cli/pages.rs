@@ -20,7 +20,7 @@ pub struct CompletionsArgs {
 /// Arguments of `krush man`.
 #[derive(Debug, Clone, Args)]
 pub struct ManArgs {
-    /// Command to show the page of; without one, the page of krush itself
+    /// Command to show the page of, such as basic or topics-list; without one, the page of krush itself
     #[arg(value_name = "COMMAND")]
     pub command: Option<String>,
     /// Write every page into this folder instead, as krush.1, krush-basic.1 and so on
@@ -46,7 +46,7 @@ pub fn completions(shell: Shell) -> Vec<u8> {
     script
 }
 
-/// The page of krush, then those of its commands in the order of `--help`.
+/// The page of krush, then those of its commands in the order of `--help`; `topics list` has one of its own, `topics-list`.
 pub fn man_pages() -> Vec<ManPage> {
     let version = env!("CARGO_PKG_VERSION");
     // What a build can do is no matter of the page.
@@ -54,25 +54,31 @@ pub fn man_pages() -> Vec<ManPage> {
         .disable_help_subcommand(true)
         .long_version(Resettable::Reset);
     krush.build();
-    let commands = krush.get_subcommands().cloned();
-    let all = std::iter::once(krush.clone()).chain(commands);
-    all.map(|about| {
-        let name = about.get_display_name().unwrap_or("krush").to_owned();
-        let page = Man::new(about)
-            // Pages of the same build are the same; an empty date would make the source one.
-            .date(" ")
-            .source(format!("krush {version}"))
-            .manual("krush");
-        let mut text = Vec::new();
-        page.render(&mut text)
-            .expect("writing to memory cannot fail");
-        ManPage {
-            command: name.strip_prefix("krush-").unwrap_or_default().to_owned(),
-            file: format!("{name}.1"),
-            text,
-        }
-    })
-    .collect()
+    with_subcommands(&krush)
+        .into_iter()
+        .map(|about| {
+            let name = about.get_display_name().unwrap_or("krush").to_owned();
+            let page = Man::new(about)
+                // Pages of the same build are the same; an empty date would make the source one.
+                .date(" ")
+                .source(format!("krush {version}"))
+                .manual("krush");
+            let mut text = Vec::new();
+            page.render(&mut text)
+                .expect("writing to memory cannot fail");
+            ManPage {
+                command: name.strip_prefix("krush-").unwrap_or_default().to_owned(),
+                file: format!("{name}.1"),
+                text,
+            }
+        })
+        .collect()
+}
+
+/// A command, and all that are below it, each right after the one that it belongs to.
+fn with_subcommands(about: &clap::Command) -> Vec<clap::Command> {
+    let below = about.get_subcommands().flat_map(with_subcommands);
+    std::iter::once(about.clone()).chain(below).collect()
 }
 
 #[cfg(test)]
@@ -85,16 +91,18 @@ mod tests {
         let pages = man_pages();
         let mut krush = command().disable_help_subcommand(true);
         krush.build();
-        assert_eq!(pages.len(), krush.get_subcommands().count() + 1);
-        assert_eq!(pages[0].file, "krush.1");
-        for page in &pages {
+        let commands = with_subcommands(&krush);
+        let files: Vec<&str> = pages.iter().map(|page| &*page.file).collect();
+        assert_eq!(files[0], "krush.1");
+        for file in ["krush-topics.1", "krush-topics-list.1"] {
+            assert!(files.contains(&file), "{files:?}");
+        }
+        assert_eq!(pages.len(), commands.len());
+        for (page, about) in pages.iter().zip(&commands) {
             let text = String::from_utf8(page.text.clone()).unwrap();
-            let (about, title) = match &*page.command {
-                "" => (&krush, "krush".to_owned()),
-                name => (
-                    krush.find_subcommand(name).unwrap(),
-                    format!("krush-{name}"),
-                ),
+            let title = match &*page.command {
+                "" => "krush".to_owned(),
+                name => format!("krush-{name}"),
             };
             assert_eq!(page.file, format!("{title}.1"));
             let version = env!("CARGO_PKG_VERSION");

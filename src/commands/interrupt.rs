@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use crate::engine::Control;
 use crate::error::{Error, Result};
@@ -41,6 +42,32 @@ impl Interrupts {
             }
         });
         Ok(Self { runtime, first })
+    }
+
+    /// Signals that came before are not waited for any more.
+    pub(super) fn forget(&self) {
+        let heard = std::pin::pin!(self.first.notified());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        // Takes the permit, if there is one.
+        let _ = heard.poll(&mut context);
+    }
+
+    /// Waits for the next signal that nobody has waited for yet.
+    pub(super) async fn heard(&self) {
+        self.first.notified().await;
+    }
+
+    /// Does something beside whatever else is done.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.runtime.spawn(work)
+    }
+
+    /// The outcome of `work` whatever signals come.
+    pub(super) fn finish<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     /// The outcome of `work`, or `None` if a signal came first.

@@ -9,10 +9,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::pki_types::ServerName;
 use url::Url;
 
+use super::audit::Subject;
+use super::back_pressure::{Watch, Watched};
+use super::e2e::Listeners;
 use super::interrupt::Interrupts;
 use super::limits::{self, Ends};
 use super::prepare::{Prepared, prepare};
-use super::progress::Display;
+use super::progress::{Display, Line};
+use crate::audit::Audited;
+use crate::cli::ReadingArgs;
 use crate::engine::{self, Control, Progress, Setup, TargetSetup, TlsTarget};
 use crate::error::{Error, Result, exit};
 use crate::payload::{self, Head, RUN_CHARS};
@@ -35,6 +40,8 @@ pub struct Invocation {
     pub origins: Origins,
     /// Print the plan and send nothing.
     pub dry_run: bool,
+    /// Read the records while they are sent, with instances like this.
+    pub end_to_end: Option<ReadingArgs>,
     /// A file of GitHub Actions to which the report is added as Markdown.
     pub github_summary: Option<PathBuf>,
 }
@@ -48,6 +55,7 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         mut plan,
         origins,
         dry_run,
+        end_to_end,
         github_summary,
     } = invocation;
     if dry_run {
@@ -76,11 +84,35 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         let header = table::header(&plan, &prepared.facts);
         written(writeln!(std::io::stdout().lock(), "{header}"))?;
     }
+    let listeners = match &end_to_end {
+        None => None,
+        Some(reading) => match Listeners::start(&plan, &prepared, reading, &interrupts)? {
+            Some(listeners) => Some(listeners),
+            None => return Ok(exit::INTERRUPTED),
+        },
+    };
+    let begun = Beside::begin(&plan, &prepared, &interrupts, &control);
+    let Some(Ok(beside)) = begun else {
+        if let Some(listeners) = listeners {
+            listeners.finish(&plan, None, &interrupts, &control)?;
+        }
+        return begun.map_or(Ok(exit::INTERRUPTED), |failed| failed.map(|_| exit::PASS));
+    };
     let mut display = Display::new(&plan);
-    let report = applied(&plan, &prepared, &control, &mut |progress| {
+    let watch = |setup: &mut Setup| {
+        if let Some(listeners) = &listeners {
+            listeners.watch(setup);
+        }
+    };
+    let mut report = applied_as(&plan, &prepared, &control, &watch, &mut |progress| {
         display.show(progress);
     });
     display.end();
+    let mut finished = report.as_mut().ok().and_then(Option::as_mut);
+    if let Some(listeners) = listeners {
+        listeners.finish(&plan, finished.as_deref_mut(), &interrupts, &control)?;
+    }
+    beside.end(&plan, &prepared, &interrupts, &control, finished);
     if let Some(standin) = &mut prepared.standin {
         // First: a server that failed is no target that refused.
         standin.stop()?;
@@ -96,6 +128,81 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     print_result(&plan, &report, files.as_deref().unwrap_or_default())?;
     files?;
     Ok(report.verdict.exit_code)
+}
+
+/// What goes on beside a load, and is looked at before and after it.
+struct Beside {
+    /// Next offset of each partition before the load, if it is to be audited.
+    ends: Option<Vec<i64>>,
+    watch: Option<Watch>,
+}
+
+impl Beside {
+    /// `None`: the user stopped it.
+    fn begin(
+        plan: &Plan,
+        prepared: &Prepared<Embedded>,
+        interrupts: &Interrupts,
+        control: &Arc<Control>,
+    ) -> Option<Result<Self>> {
+        let looks = async {
+            let ends = if plan.load.verify {
+                Some(subject(plan, prepared).ends().await?)
+            } else {
+                None
+            };
+            let watched = match &plan.load.back_pressure {
+                Some(limit) => Some(Watched::open(plan, limit).await?),
+                None => None,
+            };
+            Ok((ends, watched))
+        };
+        let looks = interrupts.unless_interrupted(looks)?;
+        Some(looks.map(|(ends, watched)| Self {
+            ends,
+            watch: watched.map(|watched| watched.start(interrupts, Arc::clone(control))),
+        }))
+    }
+
+    /// Adds to the report what was seen.
+    fn end(
+        self,
+        plan: &Plan,
+        prepared: &Prepared<Embedded>,
+        interrupts: &Interrupts,
+        control: &Control,
+        report: Option<&mut Report>,
+    ) {
+        let held_back = self.watch.and_then(|watch| interrupts.finish(watch.end()));
+        let Some(report) = report else { return };
+        report.held_back = held_back;
+        let Some(before) = self.ends else { return };
+        let audited = if control.interrupts() > 0 {
+            Audited::not_done("the run was interrupted")
+        } else {
+            let mut shown = Line::new(plan.output.quiet);
+            let subject = subject(plan, prepared);
+            let audit = subject.audit(report, Some(&before), &mut shown);
+            let audited = interrupts.unless_interrupted(audit);
+            shown.end();
+            match audited {
+                Some(Ok(audited)) => audited,
+                Some(Err(error)) => Audited::not_done(error.to_string()),
+                None => Audited::interrupted(),
+            }
+        };
+        report.add_audit(audited, Some(before));
+    }
+}
+
+/// What the plan's topic is to an audit.
+pub(super) fn subject<'a>(plan: &'a Plan, prepared: &Prepared<Embedded>) -> Subject<'a> {
+    Subject {
+        target: &plan.target,
+        url: &plan.target.urls[0],
+        dialect: prepared.facts.dialect,
+        topic: &plan.topic.name,
+    }
 }
 
 /// Adds the report to the summary of the GitHub Actions step. The run is what it is, with or without: a failure is only said.
@@ -116,7 +223,19 @@ pub(super) fn applied(
     control: &Control,
     observe: &mut dyn FnMut(Progress),
 ) -> Result<Option<Report>> {
-    let setup = setup(plan, prepared)?;
+    applied_as(plan, prepared, control, &|_| (), observe)
+}
+
+/// The same, with more in the setup.
+fn applied_as(
+    plan: &Plan,
+    prepared: &Prepared<Embedded>,
+    control: &Control,
+    more: &dyn Fn(&mut Setup),
+    observe: &mut dyn FnMut(Progress),
+) -> Result<Option<Report>> {
+    let mut setup = setup(plan, prepared)?;
+    more(&mut setup);
     let mut observe = |progress| {
         if progress == Progress::Starting
             && let Some(standin) = &prepared.standin
@@ -189,11 +308,13 @@ fn setup(plan: &Plan, prepared: &Prepared<Embedded>) -> Result<Setup> {
         payload: plan.payload.clone(),
         run: run_name(),
         dialect: prepared.facts.dialect,
+        counts_partitions: plan.load.verify,
+        due_log: None,
     })
 }
 
 /// A name for this run that no other run has, by chance of 1 in 900 million.
-fn run_name() -> String {
+pub(super) fn run_name() -> String {
     use rand::RngExt;
     const LETTERS: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     let mut random = rand::rng();

@@ -1,18 +1,32 @@
 //! A verb, its plan, the library, an exit code. The only place where the parts of the program meet.
 
+mod audit;
+mod back_pressure;
+pub mod consume;
+mod control;
+mod creation;
+mod crew;
+mod e2e;
+mod grid;
 mod interrupt;
+pub mod lag;
 mod limits;
 pub mod load;
 pub mod pages;
 pub mod prepare;
 mod progress;
+#[cfg(test)]
+mod recorded;
 pub mod selftest;
 pub mod serve;
+pub mod status;
+pub mod topics;
+pub mod verify;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Cli, Command, LoadArgs};
+use crate::cli::{Cli, Command, LoadArgs, ReadingArgs};
 use crate::error::{Error, Result};
 use crate::plan::{Layers, Machine, Scenario, resolve};
 
@@ -26,8 +40,14 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Optimized(args) => load("optimized", args),
         Command::Extreme(args) => load("extreme", args),
         Command::SixtyFourKb(args) => load("64kb", args),
-        Command::Run(args) => run(read_scenario(&args.file)?, args.load),
+        Command::Run(args) => run(read_scenario(&args.file)?, args.load, None),
+        Command::E2e(args) => run(Scenario::e2e()?, args.load, Some(args.reading)),
+        Command::Verify(args) => verify::verify(&args),
+        Command::Consume(args) => consume::consume(&args),
         Command::Serve(args) => serve::serve(&args),
+        Command::Topics(args) => topics::topics(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Lag(args) => lag::lag(&args),
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
@@ -35,13 +55,12 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
 }
 
 fn load(preset: &str, args: LoadArgs) -> Result<u8> {
-    run(Scenario::preset(preset)?, args)
+    run(Scenario::preset(preset)?, args, None)
 }
 
-fn run(scenario: Scenario, args: LoadArgs) -> Result<u8> {
+fn run(scenario: Scenario, args: LoadArgs, end_to_end: Option<ReadingArgs>) -> Result<u8> {
     let mut environment = args.typed.environment;
-    // The convention of no-color.org: any value but the empty one counts.
-    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+    if no_color_asked() {
         environment.no_color.get_or_insert(true);
     }
     let layers = Layers {
@@ -58,14 +77,27 @@ fn run(scenario: Scenario, args: LoadArgs) -> Result<u8> {
         plan,
         origins,
         dry_run: args.dry_run,
+        end_to_end,
         github_summary: github_summary(),
     })
+}
+
+/// The convention of no-color.org: any value but the empty one counts.
+fn no_color_asked() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// The file in which GitHub Actions collects what a step has to say, if krush runs in one.
 fn github_summary() -> Option<PathBuf> {
     let path = std::env::var_os(load::GITHUB_STEP_SUMMARY)?;
     (!path.is_empty()).then(|| path.into())
+}
+
+/// Writes a text to standard output.
+fn say(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// Whether what is printed may have colours: standard output is a terminal that takes them.

@@ -15,23 +15,18 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 /// Span over which the rate shown is taken.
 const RATE_OVER: Duration = Duration::from_secs(1);
 
-/// Shows progress on stderr.
-pub(super) struct Display {
+/// One line on stderr that changes, or one every ten seconds where that is no terminal.
+pub(super) struct Line {
     bar: Option<ProgressBar>,
     log: bool,
     logged: Instant,
-    stop: Stop,
-    drain: Duration,
-    concurrency: u32,
-    /// Time and records at the last reading of the rate, and that rate.
-    reading: (Duration, u64, f64),
 }
 
-impl Display {
-    /// A display fit for where stderr goes; none if the plan is quiet.
-    pub(super) fn new(plan: &Plan) -> Self {
+impl Line {
+    /// A line fit for where stderr goes; none if `quiet`.
+    pub(super) fn new(quiet: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let bar = (terminal && !plan.output.quiet).then(|| {
+        let bar = (terminal && !quiet).then(|| {
             let bar = ProgressBar::with_draw_target(Some(1_000), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{bar:10} {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -40,18 +35,13 @@ impl Display {
         });
         Self {
             bar,
-            log: !terminal && !plan.output.quiet,
+            log: !terminal && !quiet,
             logged: Instant::now(),
-            stop: plan.load.stop,
-            drain: plan.load.drain,
-            concurrency: plan.load.concurrency,
-            reading: (Duration::ZERO, 0, 0.0),
         }
     }
 
-    /// Shows one look at the run.
-    pub(super) fn show(&mut self, progress: Progress) {
-        let (share, text) = self.line(progress);
+    /// Shows a share done, 0 to 1, and what to say.
+    pub(super) fn show(&mut self, share: f64, text: String) {
         if let Some(bar) = &self.bar {
             bar.set_position((share * 1_000.0) as u64);
             bar.set_message(text);
@@ -62,15 +52,49 @@ impl Display {
         }
     }
 
-    /// Clears the line.
+    /// Clears it.
     pub(super) fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Shows progress of a load on stderr.
+pub(super) struct Display {
+    line: Line,
+    stop: Stop,
+    drain: Duration,
+    concurrency: u32,
+    /// Time and records at the last reading of the rate, and that rate.
+    reading: (Duration, u64, f64),
+}
+
+impl Display {
+    /// A display fit for where stderr goes; none if the plan is quiet.
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            line: Line::new(plan.output.quiet),
+            stop: plan.load.stop,
+            drain: plan.load.drain,
+            concurrency: plan.load.concurrency,
+            reading: (Duration::ZERO, 0, 0.0),
+        }
+    }
+
+    /// Shows one look at the run.
+    pub(super) fn show(&mut self, progress: Progress) {
+        let (share, text) = self.words(progress);
+        self.line.show(share, text);
+    }
+
+    /// Clears the line.
+    pub(super) fn end(&mut self) {
+        self.line.end();
+    }
 
     /// Share done, 0 to 1, and what to say.
-    fn line(&mut self, progress: Progress) -> (f64, String) {
+    fn words(&mut self, progress: Progress) -> (f64, String) {
         match progress {
             Progress::Opening { open, wanted } => (
                 0.0,
@@ -169,9 +193,7 @@ mod tests {
 
     fn display(stop: Stop) -> Display {
         Display {
-            bar: None,
-            log: false,
-            logged: Instant::now(),
+            line: Line::new(true),
             stop,
             drain: Duration::from_secs(30),
             concurrency: 8,
@@ -201,7 +223,7 @@ mod tests {
             (timed, running(11, 12_000, 12_000, 0, 0)),
             (timed, running(11, 12_000, 12_000, 0, 8)),
         ];
-        let lines = looks.map(|(stop, progress)| display(stop).line(progress).1);
+        let lines = looks.map(|(stop, progress)| display(stop).words(progress).1);
         insta::assert_snapshot!(lines.join("\n"), @r"
         6 of 10 s  12,000 records  2,000 rec/s  P95 927 µs
         6 of 10 s  0 of 8 connections  1,000 FAILED  11,000 records  1,833 rec/s  P95 927 µs

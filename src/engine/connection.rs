@@ -1,11 +1,11 @@
 //! One connection's state: at most one request in flight.
 
+use super::Setup;
 use super::http::ResponseReader;
 use super::judge::Judge;
 use super::schedule::Due;
 use super::transport::Transport;
 use crate::payload::Stamp;
-use crate::wire::Dialect;
 
 /// First pause after a connection could not be made; doubles up to [`MAX_BACKOFF_US`].
 const MIN_BACKOFF_US: u64 = 20_000;
@@ -66,14 +66,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(target: usize, dialect: Dialect) -> Self {
+    pub(crate) fn new(target: usize, setup: &Setup) -> Self {
         Self {
             target,
             state: State::Down { retry_us: 0 },
             transport: None,
             request: None,
             reader: ResponseReader::new(),
-            judge: Judge::new(dialect),
+            judge: Judge::new(setup.dialect).counting(setup.counts_partitions),
             peer_closed: false,
             requests_sent: 0,
             served: false,

@@ -1,6 +1,6 @@
 //! What the threads of a run share: when to stop, and what each has seen so far, handed over a few times a second.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mio::Waker;
@@ -16,6 +16,7 @@ const ABANDON: u8 = 2;
 pub struct Control {
     interrupts: AtomicU8,
     given_up: AtomicU8,
+    held: AtomicBool,
     wakers: Mutex<Vec<Waker>>,
 }
 
@@ -35,6 +36,17 @@ impl Control {
     /// How often the run was interrupted: 0, 1 or 2.
     pub fn interrupts(&self) -> u8 {
         self.interrupts.load(Ordering::Relaxed)
+    }
+
+    /// Holds a closed loop back, or lets it go on: while it is held, no new request is started. Those in flight go on.
+    pub fn hold(&self, held: bool) {
+        if self.held.swap(held, Ordering::Relaxed) && !held {
+            self.wake();
+        }
+    }
+
+    pub(crate) fn held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
     }
 
     /// The load ends although the schedule does not: the target is gone.

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use crate::measure::{Ledger, Recorder, TimelineDelta};
+use super::tally::Tally;
+use crate::measure::{Ledger, Recorder, ThreadClaims, TimelineDelta};
 
 /// What a thread brings home.
 pub(crate) struct Harvest {
+    /// Of its thread.
+    pub(crate) number: u32,
     /// One a target.
     pub(crate) recorders: Vec<Recorder>,
     pub(crate) warmup: Ledger,
@@ -30,6 +33,10 @@ pub(crate) struct Harvest {
     pub(crate) cpu: Option<Duration>,
     /// Measured requests in flight, integrated over time, in µs.
     pub(crate) in_flight_us: u64,
+    /// What is claimed of each record.
+    pub(crate) claims: ThreadClaims,
+    /// Records acked by partition, if they are counted.
+    pub(crate) tally: Option<Tally>,
 }
 
 /// CPU accounting of one thread over a part of its life.

@@ -5,6 +5,7 @@
 
 use super::lexer::{Event, Lexer};
 use super::plain::{self, Place, Shape};
+use super::tally::Acks;
 use super::verdict::{Entry, FailedEntry, Verdict, conclude};
 use crate::measure::{FailureKind, SAMPLE_BYTES};
 use crate::wire::Dialect;
@@ -35,6 +36,8 @@ pub(crate) struct Seen {
     pub(crate) without_offset: u32,
     /// Failed entries by code and meaning, each with its first text.
     pub(crate) failed: Vec<FailedEntry>,
+    /// Which entries failed, and whether each means not stored.
+    pub(crate) failed_at: Vec<(u32, bool)>,
     /// `error_code` and `message` of an error body.
     pub(crate) error_code: Option<i64>,
     pub(crate) error_text: Option<String>,
@@ -100,6 +103,8 @@ pub(crate) struct Judge {
     first_before: Option<Place>,
     /// Two answers in a row named different places: this server really assigns them.
     places_differ: bool,
+    /// Acked entries by partition, if they are counted.
+    acks: Option<Acks>,
 }
 
 impl Judge {
@@ -116,7 +121,14 @@ impl Judge {
             first: None,
             first_before: None,
             places_differ: false,
+            acks: None,
         }
+    }
+
+    /// The same, that counts acked entries by partition if asked for.
+    pub(crate) fn counting(mut self, counts: bool) -> Self {
+        self.acks = counts.then(Acks::default);
+        self
     }
 
     /// Prepares for the next answer.
@@ -134,6 +146,10 @@ impl Judge {
         seen.body_bytes = 0;
         (seen.entries, seen.acked, seen.without_offset) = (0, 0, 0);
         seen.failed.clear();
+        seen.failed_at.clear();
+        if let Some(acks) = &mut self.acks {
+            acks.clear();
+        }
         (seen.error_code, seen.error_text) = (None, None);
         (seen.offsets, seen.rubbish) = (false, false);
         seen.sample.clear();
@@ -199,6 +215,11 @@ impl Judge {
         }
     }
 
+    /// Acked entries by partition, if they are counted.
+    pub(crate) fn acks(&self) -> Option<&Acks> {
+        self.acks.as_ref()
+    }
+
     /// What the body said, for the failure table.
     pub(crate) fn seen(&self) -> &Seen {
         &self.seen
@@ -240,6 +261,9 @@ impl Judge {
             return 0;
         }
         self.first = self.first.or(found.first);
+        if let Some(acks) = &mut self.acks {
+            acks.plain(&bytes[..found.length]);
+        }
         self.seen.entries += found.count;
         self.seen.acked += found.count;
         self.lexer.skip_values(found.behind_comma);
@@ -325,8 +349,12 @@ impl Judge {
                 }
                 seen.acked += 1;
                 seen.without_offset += u32::from(offset == -1);
+                if let (Some(acks), Some(partition)) = (&mut self.acks, partition) {
+                    acks.one(partition);
+                }
             }
             Err(failed) => {
+                seen.failed_at.push((seen.entries - 1, failed.rejected));
                 let same = |row: &&mut FailedEntry| {
                     row.code == failed.code && row.rejected == failed.rejected
                 };

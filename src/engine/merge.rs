@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime};
 use super::Setup;
 use super::control::Control;
 use super::harvest::{Ending, Harvest};
+use super::tally::Tally;
 use super::worker::Go;
 use crate::measure::{
-    Connections, Counts, End, Generator, Ledger, Measured, Recorder, TimelineDelta,
+    Claims, Connections, Counts, End, Generator, Ledger, Measured, Recorder, TimelineDelta,
 };
 
 /// How long requests came due or were sent.
@@ -58,7 +59,7 @@ pub(super) fn merge(
         .iter()
         .filter_map(|harvest| harvest.load_over_us)
         .max();
-    drop(harvests);
+    let claims = claims(setup, harvests);
 
     // What comes due while an interrupted run drains was not called for any more.
     let interrupts = control.interrupts();
@@ -127,6 +128,24 @@ pub(super) fn merge(
         generator,
         end,
         gone,
+        claims,
+    }
+}
+
+/// What is claimed of each record, by thread.
+fn claims(setup: &Setup, mut harvests: Vec<Harvest>) -> Claims {
+    harvests.sort_unstable_by_key(|harvest| harvest.number);
+    let mut tally = Tally::default();
+    for harvest in &harvests {
+        if let Some(of_thread) = &harvest.tally {
+            tally.merge(of_thread);
+        }
+    }
+    Claims {
+        run: setup.run.clone(),
+        batch_size: setup.load.batch_size,
+        threads: harvests.into_iter().map(|harvest| harvest.claims).collect(),
+        acked_by_partition: tally.records,
     }
 }
 

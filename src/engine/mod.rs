@@ -11,6 +11,7 @@ mod cadence;
 mod clock;
 mod connection;
 mod control;
+mod due_log;
 mod harvest;
 mod http;
 mod judge;
@@ -19,15 +20,18 @@ mod merge;
 mod plain;
 mod run;
 mod schedule;
+mod tally;
 mod transport;
 mod verdict;
 mod worker;
 
 pub use control::Control;
+pub use due_log::{Due, DueLog};
 pub use run::{Failed, Progress, run};
 pub use transport::TlsTarget;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::payload::Head;
 use crate::plan::{Load, Payload, Stop};
@@ -46,6 +50,10 @@ pub struct Setup {
     pub run: String,
     /// How replies are judged.
     pub dialect: Dialect,
+    /// Count acked records by the partition that their entries name.
+    pub counts_partitions: bool,
+    /// Where the due time of each request is noted, for somebody who sees its records arrive.
+    pub due_log: Option<Arc<DueLog>>,
 }
 
 /// One target, resolved.

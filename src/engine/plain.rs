@@ -74,6 +74,15 @@ pub(super) fn entries(bytes: &[u8], shape: &mut Shape) -> Entries {
     found
 }
 
+/// The partitions that recognised entries name.
+pub(super) fn partitions(bytes: &[u8]) -> impl Iterator<Item = i64> {
+    let starts = memchr::memchr_iter(b'{', bytes);
+    starts.filter_map(|start| {
+        let rest = bytes.get(start + PARTITION.len()..)?;
+        Some(number(rest).0)
+    })
+}
+
 /// Why entries were not taken any further.
 enum Stop {
     /// The last one has no comma behind it.

@@ -121,6 +121,9 @@ pub fn run(
                 measured: &measured,
                 start_us: setup.load.warmup.as_micros() as u64,
             };
+            if let Some(log) = &setup.due_log {
+                log.starts(go.clock);
+            }
             for start in &starts {
                 // A thread that is gone has panicked; that is reported when it is joined.
                 let _ = start.send(go);

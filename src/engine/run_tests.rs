@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 use super::{Control, Progress, Setup, TargetSetup, run};
-use crate::measure::{End, FailureKind, Measured, SecondStats};
+use crate::measure::{End, FailureKind, Measured, SecondStats, ThreadClaims};
 use crate::payload::Head;
 use crate::plan::{Arrivals, Content, KeyMode, Load, Pace, Payload, Rates, Stage, Stop};
 use crate::units::{ByteSize, Rate};
@@ -200,6 +200,8 @@ fn read_until(
 
 fn setup(server: &Server, stop: Stop, concurrency: u32, batch_size: u32) -> Setup {
     Setup {
+        counts_partitions: false,
+        due_log: None,
         targets: vec![TargetSetup {
             address: server.address,
             tls: None,
@@ -218,6 +220,8 @@ fn setup(server: &Server, stop: Stop, concurrency: u32, batch_size: u32) -> Setu
             timeout: Duration::from_secs(5),
             drain: Duration::from_secs(5),
             threads: 2,
+            verify: false,
+            back_pressure: None,
         },
         payload: Payload {
             format: Format::Json,
@@ -251,6 +255,18 @@ fn assert_balanced(measured: &Measured) {
         ledger.records.sent + measured.unsent.records
     );
     assert_told_over_time(measured);
+    // What is claimed of each record is what the ledger counts.
+    let (claims, warmup) = (&measured.claims, measured.warmup.records);
+    let sum = |of: fn(&ThreadClaims) -> u64| claims.threads.iter().map(of).sum::<u64>();
+    assert_eq!(claims.acked(), ledger.records.acked + warmup.acked);
+    assert_eq!(
+        sum(|thread| thread.rejected.len()),
+        ledger.records.rejected + warmup.rejected
+    );
+    assert_eq!(
+        sum(|thread| thread.unknown.len()),
+        ledger.records.unknown + warmup.unknown
+    );
 }
 
 /// Seconds and spans hold what the ledger holds, and the requests in flight over time are those of their own times.
@@ -865,4 +881,34 @@ fn a_run_by_time_lasts_its_time_and_has_a_window_though_nothing_is_acked() {
             .window
             .is_some_and(|window| window >= Duration::from_millis(700))
     );
+}
+
+#[test]
+fn a_run_that_is_held_back_sends_nothing_and_goes_on_after() {
+    let server = server(|_| Act::Answer);
+    let setup = setup(&server, Stop::Duration(Duration::from_millis(1_500)), 4, 10);
+    let control = Control::new();
+    let sent = || server.requests.load(Ordering::SeqCst);
+    let (mut at_rest, mut released_at) = (Vec::new(), None);
+    let measured = run(&setup, &control, &mut |progress| {
+        let Progress::Running { elapsed, .. } = progress else {
+            return;
+        };
+        match elapsed.as_millis() {
+            300..500 => control.hold(true),
+            500..900 => at_rest.push(sent()),
+            900.. if released_at.is_none() => {
+                released_at = Some(sent());
+                control.hold(false);
+            }
+            _ => {}
+        }
+    });
+    let measured = measured.unwrap_or_else(|failed| panic!("{failed:?}"));
+    assert_balanced(&measured);
+    assert!(
+        at_rest.len() > 1 && at_rest.iter().all(|count| *count == at_rest[0]),
+        "{at_rest:?}"
+    );
+    assert!(sent() > released_at.unwrap(), "it goes on");
 }

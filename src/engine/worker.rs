@@ -22,7 +22,8 @@ use super::control::{Control, Handover, lock};
 use super::harvest::{BUSY_WINDOW_US, Busy, Ending, Harvest};
 use super::http::KnownHead;
 use super::schedule::{Due, Next, Schedule};
-use crate::measure::{Counts, FailureKind, Ledger, Recorder, TimelineDelta};
+use super::tally::Tally;
+use crate::measure::{Counts, FailureKind, Ledger, Recorder, ThreadClaims, TimelineDelta};
 use crate::payload::Template;
 
 /// Read at a time; an answer to 1,000 records is 60 to 75 KB.
@@ -79,6 +80,7 @@ impl InFlight {
 
 pub(crate) struct Worker<'a> {
     shared: &'a Shared<'a>,
+    number: u32,
     poll: Poll,
     alarm: Alarm,
     connections: Vec<Connection>,
@@ -94,7 +96,6 @@ pub(crate) struct Worker<'a> {
     buffer: Vec<u8>,
     /// By target: its answers' heads hardly differ.
     known_heads: Vec<KnownHead>,
-    next_request: u64,
     timeout_us: u64,
     clock: Clock,
     /// Set when the load starts.
@@ -141,11 +142,12 @@ impl<'a> Worker<'a> {
         };
         Ok(Self {
             shared,
+            number,
             poll,
             alarm,
             connections: targets
                 .iter()
-                .map(|&target| Connection::new(target, setup.dialect))
+                .map(|&target| Connection::new(target, setup))
                 .collect(),
             free: VecDeque::with_capacity(targets.len()),
             connecting: 0,
@@ -157,7 +159,6 @@ impl<'a> Worker<'a> {
             partial: setup.partial_records().map(template),
             buffer: vec![0; READ_BYTES],
             known_heads: setup.targets.iter().map(|_| KnownHead::default()).collect(),
-            next_request: 0,
             timeout_us: setup.load.timeout.as_micros() as u64,
             clock: Clock::start(),
             go: None,
@@ -173,6 +174,7 @@ impl<'a> Worker<'a> {
             time_at_start: None,
             last_answer_us: 0,
             harvest: Harvest {
+                number,
                 recorders: setup.targets.iter().map(|_| Recorder::new()).collect(),
                 warmup: Ledger::default(),
                 unsent_requests: 0,
@@ -189,6 +191,8 @@ impl<'a> Worker<'a> {
                 busy: None,
                 cpu: None,
                 in_flight_us: 0,
+                claims: ThreadClaims::new(targets.len()),
+                tally: setup.counts_partitions.then(Tally::default),
             },
         })
     }
@@ -250,7 +254,9 @@ impl<'a> Worker<'a> {
             }
             let mut wake_us = u64::MAX;
             if self.load_over_us.is_none() {
-                if let Next::At(due_us) = self.dispatch(&go, now_us) {
+                if !self.shared.control.held()
+                    && let Next::At(due_us) = self.dispatch(&go, now_us)
+                {
                     wake_us = due_us;
                 }
                 let sent_all = go.measured.exhausted(now_us) && self.nothing_to_send(&go);
@@ -427,6 +433,8 @@ impl<'a> Worker<'a> {
         let Some(request) = connection.request.take() else {
             return;
         };
+        let batch = self.full.records();
+        self.harvest.claims.never_sent(request.stamp.request, batch);
         if connection.state == State::Writing {
             connection.state = State::Free { since_us: now_us };
         }

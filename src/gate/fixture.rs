@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::Run;
 use crate::measure::{
-    Bounds, Connections, Counts, End, Exchange, FailureKind, Generator, Ledger, Measured, Recorder,
-    SecondStats, Starvation, TargetFacts, TargetKind,
+    Bounds, Claims, Connections, Counts, End, Exchange, FailureKind, Generator, Ledger, Measured,
+    Recorder, SecondStats, Starvation, TargetFacts, TargetKind,
 };
 use crate::plan::{
     Comparison, Content, KeyMode, Load, Metric, Output, Pace, Payload, Plan, Reference, Stop,
@@ -235,6 +235,8 @@ fn plan() -> Plan {
             timeout: Duration::from_mins(1),
             drain: Duration::from_secs(30),
             threads: 2,
+            verify: false,
+            back_pressure: None,
         },
         payload: Payload {
             format: Format::Json,
@@ -274,6 +276,7 @@ fn facts() -> TargetFacts {
 
 fn measured() -> Measured {
     Measured {
+        claims: Claims::default(),
         // 2026-11-21T10:15:02Z
         started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_256_102),
         elapsed: Duration::from_millis(2_050),

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Run, ThresholdResult, Validity};
+use super::{Check, Run, ThresholdResult, Validity};
+use crate::audit::{self, Audited};
 use crate::error::exit;
 use crate::measure::{End, FailureKind};
 use crate::plan::Metric;
@@ -64,7 +65,8 @@ impl Outcome {
         }
     }
 
-    fn headline(self) -> &'static str {
+    /// The word that is printed.
+    pub fn headline(self) -> &'static str {
         match self {
             Self::Pass => "PASS",
             Self::Threshold => "FAIL",
@@ -138,19 +140,91 @@ pub fn decide(run: &Run, validity: &Validity, thresholds: &[ThresholdResult]) ->
     }
 }
 
+impl Verdict {
+    /// Nothing was found against it.
+    pub fn pass() -> Self {
+        Self {
+            outcome: Outcome::Pass,
+            exit_code: exit::PASS,
+            headline: Outcome::Pass.headline().to_owned(),
+            reasons: Vec::new(),
+        }
+    }
+
+    /// The verdict on a run that one more check voids. One that was interrupted, or whose target is gone, stays what it is.
+    #[must_use]
+    pub fn voided(self, check: &Check) -> Self {
+        let outcome = match self.outcome {
+            Outcome::Pass | Outcome::Threshold | Outcome::Void | Outcome::Inconclusive => {
+                Outcome::Void
+            }
+            worse => worse,
+        };
+        // What was missed of a void run means nothing.
+        let mut reasons = match self.outcome {
+            Outcome::Pass | Outcome::Threshold => Vec::new(),
+            _ => self.reasons,
+        };
+        reasons.push(reason(check));
+        Self {
+            outcome,
+            exit_code: outcome.exit_code(),
+            headline: outcome.headline().to_owned(),
+            reasons,
+        }
+    }
+
+    /// The verdict on a run whose records were held against what is stored. What is lost is lost, whatever else is said of the run;
+    /// an audit that is not whole vouches for nothing.
+    #[must_use]
+    pub fn audited(self, audited: &Audited) -> Self {
+        let why = || audited.why.clone().unwrap_or_default();
+        let (outcome, reason) = match audited.outcome {
+            audit::Outcome::Intact => return self,
+            audit::Outcome::Violated => {
+                let findings = audited.findings.as_ref();
+                let violations = findings.map_or_else(Vec::new, audit::Findings::violations);
+                (
+                    Outcome::Integrity,
+                    format!("audit: {}", violations.join(", ")),
+                )
+            }
+            audit::Outcome::Incomplete => (
+                Outcome::Inconclusive,
+                format!("the audit is not whole: {}", why()),
+            ),
+            audit::Outcome::NotDone => (Outcome::Target, format!("no audit: {}", why())),
+            audit::Outcome::Interrupted => (Outcome::Interrupted, format!("no audit: {}", why())),
+        };
+        let mut reasons = vec![reason];
+        reasons.extend(self.reasons);
+        if outcome != Outcome::Integrity && self.outcome != Outcome::Pass {
+            reasons.rotate_left(1);
+            return Self { reasons, ..self };
+        }
+        Self {
+            outcome,
+            exit_code: outcome.exit_code(),
+            headline: outcome.headline().to_owned(),
+            reasons,
+        }
+    }
+}
+
 fn void_reasons(validity: &Validity) -> Vec<String> {
     let failed = validity.checks.iter().filter(|check| !check.passed);
-    failed
-        .map(|check| {
-            format!(
-                "{}? No: saw {}, wanted {}. {}",
-                capitalised(&check.name),
-                check.saw,
-                check.wanted,
-                capitalised(&check.hint)
-            )
-        })
-        .collect()
+    failed.map(reason).collect()
+}
+
+/// A check that failed, as a reason.
+fn reason(check: &Check) -> String {
+    format!(
+        "{}? No: saw {}, wanted {}. {}",
+        capitalised(&check.name),
+        check.saw,
+        check.wanted,
+        capitalised(&check.hint)
+    )
 }
 
 fn missed_reasons(thresholds: &[ThresholdResult]) -> Vec<String> {

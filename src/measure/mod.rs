@@ -2,7 +2,10 @@
 //!
 //! Workers record into a [`Recorder`] of their own; recorders are merged once, at the end, into [`Measured`].
 
+mod arrivals;
+mod claims;
 mod coarse;
+pub mod consume;
 mod failure;
 mod recorder;
 mod spans;
@@ -10,6 +13,8 @@ mod summary;
 mod target;
 mod timeline;
 
+pub use arrivals::{Arrival, ArrivalCounts, Arrivals, Reconciled, Took};
+pub use claims::{Claims, Request, ThreadClaims};
 pub use failure::{Failure, FailureKind, Failures, SAMPLE_BYTES};
 pub use recorder::{Exchange, Ledger, Outcome, RecordCounts, Recorder, RequestCounts, Starvation};
 pub use spans::Span;
@@ -54,6 +59,8 @@ pub struct Measured {
     pub end: End,
     /// Numbers of the targets that were gone when the load ended.
     pub gone: Vec<usize>,
+    /// What is claimed of each record, warm-up included.
+    pub claims: Claims,
 }
 
 /// A number of requests and of the records in them.

@@ -7,11 +7,13 @@
 
 #[cfg(unix)]
 mod fixed;
+mod recognise;
 mod render;
 mod slots;
 
 #[cfg(unix)]
 pub use fixed::FixedFile;
+pub use recognise::{Id, Recognised, Recogniser, id_of};
 pub use render::{Head, Rendering};
 pub use slots::Stamp;
 

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
+use super::recognise::SYSTEM;
 use super::slots::{KEY_DIGITS, Key, REQUEST_DIGITS, Slot, Slots, TIMESTAMP_DIGITS, write_digits};
 use super::{ACCEPT, RUN_CHARS, has_key};
 use crate::plan::{Content, ID_BASE, Payload, Plan, index_digits};
@@ -122,7 +123,7 @@ impl Rendering {
             let key = has_key(payload.key).then(|| open_key(&mut body, from, binary));
             body.extend_from_slice(b"\"value\":");
             let text = payload_text(payload, &mut random);
-            let id = Id {
+            let id = IdParts {
                 run: &run,
                 worker: id_digits(worker, 1),
                 index: id_digits(index, index_digits),
@@ -151,13 +152,7 @@ impl Rendering {
                 slots = Some(Slots {
                     request: record.request,
                     timestamp: record.timestamp,
-                    key: key.map(|slot| Key {
-                        slot,
-                        mode: payload.key,
-                        seed: payload.seed ^ (u64::from(worker) << 32),
-                        worker: u64::from(worker),
-                        batch_size: u64::from(batch_size),
-                    }),
+                    key: key.map(|slot| Key::new(payload, worker, batch_size, slot)),
                     base64: binary,
                 });
             }
@@ -198,7 +193,7 @@ fn open_key(body: &mut Vec<u8>, from: usize, binary: bool) -> Slot {
 }
 
 /// What is fixed of a record's id.
-struct Id<'a> {
+struct IdParts<'a> {
     run: &'a str,
     worker: String,
     index: String,
@@ -210,7 +205,7 @@ fn id_digits(number: u32, width: usize) -> String {
     digits.into_iter().map(char::from).collect()
 }
 
-fn value(id: &Id, text: &str, aligned: bool) -> Record {
+fn value(id: &IdParts<'_>, text: &str, aligned: bool) -> Record {
     let mut plain = b"{".to_vec();
     let slot = |plain: &mut Vec<u8>, digits: usize, behind: &str| {
         let mut slot = Slot {
@@ -241,7 +236,11 @@ fn value(id: &Id, text: &str, aligned: bool) -> Record {
         }
     }
     plain.extend_from_slice(lead.as_bytes());
-    let timestamp = slot(&mut plain, TIMESTAMP_DIGITS, ",\"system\":\"krush\",");
+    let timestamp = slot(
+        &mut plain,
+        TIMESTAMP_DIGITS,
+        &format!(",\"system\":\"{SYSTEM}\","),
+    );
     plain.extend_from_slice(b"\"payload\":\"");
     plain.extend_from_slice(text.as_bytes());
     plain.extend_from_slice(b"\"}");
@@ -252,7 +251,7 @@ fn value(id: &Id, text: &str, aligned: bool) -> Record {
     }
 }
 
-fn payload_text(payload: &Payload, random: &mut StdRng) -> String {
+pub(super) fn payload_text(payload: &Payload, random: &mut StdRng) -> String {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let size = payload.message_size.0 as usize;
     match payload.content {

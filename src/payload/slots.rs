@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 
-use crate::plan::{ID_BASE, KeyMode};
+use crate::plan::{ID_BASE, KeyMode, Payload};
 
 /// Digits of the request number in an id, base 62: enough for two days at 280,000 requests/s on one thread. Short, because each
 /// byte of a record costs as much as its payload does; a multiple of three, because what follows differs from record to record.
@@ -125,6 +125,16 @@ pub(super) fn write_digits<const BASE: u64>(out: &mut [u8], mut number: u64) {
     }
 }
 
+/// The value of a digit of an id.
+pub(super) fn digit_value(digit: u8) -> Option<u64> {
+    Some(match digit {
+        b'0'..=b'9' => u64::from(digit - b'0'),
+        b'A'..=b'Z' => u64::from(digit - b'A') + 10,
+        b'a'..=b'z' => u64::from(digit - b'a') + 36,
+        _ => return None,
+    })
+}
+
 impl Slots {
     /// Behind this place in a record nothing differs from request to request.
     #[cfg(unix)]
@@ -195,6 +205,17 @@ impl Slots {
 }
 
 impl Key {
+    /// The keys of engine thread `worker`.
+    pub(super) fn new(payload: &Payload, worker: u32, batch_size: u32, slot: Slot) -> Self {
+        Self {
+            slot,
+            mode: payload.key,
+            seed: payload.seed ^ (u64::from(worker) << 32),
+            worker: u64::from(worker),
+            batch_size: u64::from(batch_size),
+        }
+    }
+
     /// The key of the `sequence`-th record: a pure function, so that a request rendered twice has the same keys.
     pub(super) fn number(&self, sequence: u64) -> u64 {
         let random = splitmix(self.seed ^ sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::stage::{spike_word, stage_word};
 use super::threshold::share;
-use super::{Auth, KeyMode, Origin, Origins, Plan, Rates, SETTINGS, Stop};
+use super::{Auth, KeyMode, Load, Origin, Origins, Plan, Rates, SETTINGS, Stop};
 use crate::units::{ByteSize, duration};
 
 /// Parts of header names that say their value is a secret.
@@ -127,15 +127,48 @@ fn rate(per_sec: f64) -> String {
     quoted(&format!("{per_sec}/s"))
 }
 
-/// The value of a setting as TOML; `None` if the plan has none.
-fn value(plan: &Plan, key: &str) -> Option<String> {
-    let (target, load, payload) = (&plan.target, &plan.load, &plan.payload);
-    let reference = plan.reference.as_ref();
+/// The value of a setting of the load as TOML.
+fn load_value(load: &Load, key: &str) -> Option<String> {
     let pace = load.pace.as_ref();
     let stages = pace.and_then(|pace| match &pace.rates {
         Rates::Constant(_) => None,
         Rates::Stages(stages) => Some(stages),
     });
+    let limit = load.back_pressure.as_ref();
+    match key {
+        "load.messages" => match load.stop {
+            Stop::Messages(messages) => Some(messages.to_string()),
+            Stop::Duration(_) => None,
+        },
+        "load.duration" => match load.stop {
+            // What follows from the stages is not said again.
+            Stop::Duration(length) if stages.is_none() => Some(quoted(&duration(length))),
+            Stop::Messages(_) | Stop::Duration(_) => None,
+        },
+        "load.concurrency" => Some(load.concurrency.to_string()),
+        "load.batch_size" => Some(load.batch_size.to_string()),
+        "load.rate" => match pace?.rates {
+            Rates::Constant(records) => Some(rate(records.0)),
+            Rates::Stages(_) => None,
+        },
+        "load.stage" => stages.map(|stages| list(stages.iter().map(stage_word))),
+        "load.spike" => pace?.spike.as_ref().map(|spike| quoted(&spike_word(spike))),
+        "load.arrivals" => Some(quoted(pace?.arrivals.name())),
+        "load.warmup" => Some(quoted(&duration(load.warmup))),
+        "load.timeout" => Some(quoted(&duration(load.timeout))),
+        "load.drain" => Some(quoted(&duration(load.drain))),
+        "load.threads" => Some(load.threads.to_string()),
+        "load.verify" => Some(load.verify.to_string()),
+        "load.max_lag" => limit.map(|limit| limit.max_lag.to_string()),
+        "load.lag_group" => limit.map(|limit| quoted(&limit.group)),
+        _ => None,
+    }
+}
+
+/// The value of a setting as TOML; `None` if the plan has none.
+fn value(plan: &Plan, key: &str) -> Option<String> {
+    let (target, load, payload) = (&plan.target, &plan.load, &plan.payload);
+    let reference = plan.reference.as_ref();
     let path =
         |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| quoted(&path.display()));
     match key {
@@ -176,28 +209,7 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
         "topic.partitions" => Some(plan.topic.partitions.to_string()),
         "topic.replication_factor" => plan.topic.replication_factor.map(|n| n.to_string()),
         "topic.create" => Some(plan.topic.create.to_string()),
-        "load.messages" => match load.stop {
-            Stop::Messages(messages) => Some(messages.to_string()),
-            Stop::Duration(_) => None,
-        },
-        "load.duration" => match load.stop {
-            // What follows from the stages is not said again.
-            Stop::Duration(length) if stages.is_none() => Some(quoted(&duration(length))),
-            Stop::Messages(_) | Stop::Duration(_) => None,
-        },
-        "load.concurrency" => Some(load.concurrency.to_string()),
-        "load.batch_size" => Some(load.batch_size.to_string()),
-        "load.rate" => match pace?.rates {
-            Rates::Constant(records) => Some(rate(records.0)),
-            Rates::Stages(_) => None,
-        },
-        "load.stage" => stages.map(|stages| list(stages.iter().map(stage_word))),
-        "load.spike" => pace?.spike.as_ref().map(|spike| quoted(&spike_word(spike))),
-        "load.arrivals" => Some(quoted(pace?.arrivals.name())),
-        "load.warmup" => Some(quoted(&duration(load.warmup))),
-        "load.timeout" => Some(quoted(&duration(load.timeout))),
-        "load.drain" => Some(quoted(&duration(load.drain))),
-        "load.threads" => Some(load.threads.to_string()),
+        key if key.starts_with("load.") => load_value(load, key),
         "payload.format" => Some(quoted(&payload.format.name())),
         "payload.message_size" => Some(size(payload.message_size)),
         "payload.content" => Some(quoted(&payload.content.name())),

@@ -16,7 +16,7 @@ mod value;
 
 pub use describe::{describe, is_secret_header, without_secrets};
 pub use layers::{Layers, Origin, Origins};
-pub use resolve::{Machine, resolve, resolve_target};
+pub use resolve::{Machine, TOPIC_NAME_HINT, is_topic_name, resolve, resolve_target};
 pub use scenario::{PRESETS, Scenario};
 pub use settings::{EXCLUSIVE, Overrides, SAID_BY_STAGES, SETTINGS, Setting, setting};
 pub use size::{
@@ -167,6 +167,19 @@ pub struct Load {
     pub drain: Duration,
     /// Engine threads.
     pub threads: u32,
+    /// Hold what was acked against what is stored, after the load.
+    pub verify: bool,
+    /// Send nothing while a consumer group is too far behind.
+    pub back_pressure: Option<BackPressure>,
+}
+
+/// A consumer group that holds the load back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackPressure {
+    /// The group.
+    pub group: String,
+    /// Records that it may be behind in the topic, over all partitions.
+    pub max_lag: u64,
 }
 
 impl Load {

@@ -6,8 +6,8 @@ use super::layers::{Layers, Origins, merge};
 use super::settings::Overrides;
 use super::threshold::distinct;
 use super::{
-    KeyKind, KeyMode, Load, MAX_THREADS, Output, Payload, Plan, Reference, Scenario, Stop, Target,
-    Threshold, Topic, body_bytes, pace, target,
+    BackPressure, KeyKind, KeyMode, Load, MAX_THREADS, Output, Payload, Plan, Reference, Scenario,
+    Stop, Target, Threshold, Topic, body_bytes, pace, target,
 };
 use crate::error::Result;
 use crate::units::{ByteSize, Rate, duration, grouped};
@@ -96,17 +96,10 @@ fn topic(settings: &Overrides, origins: &Origins) -> Result<Topic> {
         .topic
         .clone()
         .unwrap_or_else(|| "performance-test".to_owned());
-    let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if name.is_empty()
-        || name.len() > MAX_TOPIC_CHARS
-        || name == "."
-        || name == ".."
-        || !name.chars().all(legal)
-    {
+    if !is_topic_name(&name) {
         let shown: String = name.chars().take(60).collect();
         let message = format!("`{}` is not a topic name", shown.escape_debug());
-        let hint = "1 to 249 of a-z A-Z 0-9 . _ -, and not . or ..";
-        return Err(origins.error("topic.name", &message, hint));
+        return Err(origins.error("topic.name", &message, TOPIC_NAME_HINT));
     }
     let partitions = settings.partitions.unwrap_or(48);
     at_least_one(u64::from(partitions), "topic.partitions", origins)?;
@@ -121,11 +114,52 @@ fn topic(settings: &Overrides, origins: &Origins) -> Result<Topic> {
     })
 }
 
+/// What a topic's name may be.
+pub const TOPIC_NAME_HINT: &str = "1 to 249 of a-z A-Z 0-9 . _ -, and not . or ..";
+
+/// Whether Kafka takes this as a topic's name.
+pub fn is_topic_name(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !name.is_empty()
+        && name.len() <= MAX_TOPIC_CHARS
+        && name != "."
+        && name != ".."
+        && name.chars().all(legal)
+}
+
 fn at_least_one(value: u64, key: &str, origins: &Origins) -> Result<()> {
     if value == 0 {
         return Err(origins.error(key, "0 is too small", "at least 1"));
     }
     Ok(())
+}
+
+fn back_pressure(settings: &Overrides, origins: &Origins) -> Result<Option<BackPressure>> {
+    match (settings.max_lag, &settings.lag_group) {
+        (Some(0), _) => Err(origins.error(
+            "load.max_lag",
+            "0 is too small",
+            "a group that is read is always a little behind: at least 1",
+        )),
+        (Some(_), _) if settings.rate.is_some() || settings.stages.is_some() => Err(origins.error(
+            "load.max_lag",
+            "an open loop sends at its rate, whatever happens",
+            "leave out the rate (or the stages), or the limit",
+        )),
+        (Some(max_lag), Some(group)) if !group.is_empty() => Ok(Some(BackPressure {
+            group: group.clone(),
+            max_lag,
+        })),
+        (None, None) => Ok(None),
+        (Some(_), _) => {
+            let hint = "name the consumer group with --lag-group";
+            Err(origins.error("load.max_lag", "the lag of which group?", hint))
+        }
+        (None, Some(_)) => {
+            let hint = "say how far it may be behind with --max-lag, or leave it out";
+            Err(origins.error("load.lag_group", "has no effect without a limit", hint))
+        }
+    }
 }
 
 fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Load> {
@@ -156,6 +190,8 @@ fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Loa
         timeout,
         drain: settings.drain.unwrap_or(timeout),
         threads: threads.min(concurrency),
+        verify: settings.verify.unwrap_or(false),
+        back_pressure: back_pressure(settings, origins)?,
     })
 }
 

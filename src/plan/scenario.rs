@@ -44,6 +44,15 @@ impl Scenario {
         Self::parse(Path::new(&format!("scenarios/{name}.toml")), text)
     }
 
+    /// The scenario of `krush e2e`.
+    ///
+    /// # Errors
+    /// None, as long as a test reads it.
+    pub fn e2e() -> Result<Self> {
+        let text = include_str!("../../scenarios/e2e.toml");
+        Self::parse(Path::new("scenarios/e2e.toml"), text)
+    }
+
     /// One that says nothing.
     pub(super) fn silent() -> Self {
         Self {
@@ -223,7 +232,9 @@ mod tests {
     #[test]
     fn every_scenario_key_can_be_set_and_is_kept_with_its_line() {
         let values = |key: &str| match key {
-            "target.embedded" | "target.insecure" | "topic.create" | "thresholds.gate" => "true",
+            "target.embedded" | "target.insecure" | "topic.create" | "thresholds.gate"
+            | "load.verify" => "true",
+            "load.lag_group" => "\"g\"",
             "target.headers" => "[\"A: b\"]",
             "target.faults" => "[\"stall=1s@4s\"]",
             "target.dialect" => "\"auto\"",

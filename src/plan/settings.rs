@@ -161,6 +161,12 @@ settings! {
     drain: Duration = "load.drain" "--drain";
     /// Engine threads.
     threads: u32 = "load.threads" "--threads";
+    /// Hold what was acked against what is stored, after the load.
+    verify: bool = "load.verify" "--verify";
+    /// Send nothing while the consumer group is further behind than this.
+    max_lag: u64 = "load.max_lag" "--max-lag";
+    /// The consumer group of that.
+    lag_group: String = "load.lag_group" "--lag-group";
     /// How records are embedded.
     format: Format = "payload.format" "--format";
     /// Size of the payload text.

@@ -7,11 +7,12 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
 use super::{
-    ConnectionWaits, FailureRow, GeneratorSection, Histograms, KeySection, LedgerSection,
-    LoadSection, Machine, PayloadSection, PlanSection, RecordLedger, ReferenceSection, Report,
-    RequestLedger, SCHEMA_VERSION, SecondLatency, SecondRow, SpanRow, SpikeSection, StageSection,
-    TargetRow, TargetSection, TlsSection, Tool, TopicSection,
+    ClaimsSection, ConnectionWaits, FailureRow, GeneratorSection, Histograms, KeySection,
+    LedgerSection, LoadSection, Machine, PayloadSection, PlanSection, RecordLedger,
+    ReferenceSection, Report, RequestLedger, SCHEMA_VERSION, SecondLatency, SecondRow, SpanRow,
+    SpikeSection, StageSection, TargetRow, TargetSection, TlsSection, Tool, TopicSection,
 };
+use crate::audit::Audited;
 use crate::gate::{self, Run};
 use crate::measure::{
     Failure, FailureKind, Measured, Recorder, SecondStats, Span, Summary, TargetFacts,
@@ -46,10 +47,8 @@ pub(super) fn build_on(
     Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool {
-            name: env!("CARGO_PKG_NAME").to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: option_env!("KRUSH_COMMIT").map(str::to_owned),
             debug_build,
+            ..Tool::here()
         },
         started_at: rfc3339(measured.started_at),
         elapsed_secs: measured.elapsed.as_secs_f64(),
@@ -73,9 +72,24 @@ pub(super) fn build_on(
         },
         summary: run.summary,
         validity,
+        held_back: None,
+        audit: None,
+        end_to_end: None,
+        claims: Some(ClaimsSection::of(&measured.claims)),
         warnings,
         thresholds,
         verdict,
+    }
+}
+
+impl Report {
+    /// Adds an audit, and lets the verdict say what it comes to.
+    pub fn add_audit(&mut self, audited: Audited, start_offsets: Option<Vec<i64>>) {
+        self.verdict = self.verdict.clone().audited(&audited);
+        self.audit = Some(audited);
+        if let Some(claims) = &mut self.claims {
+            claims.start_offsets = start_offsets;
+        }
     }
 }
 
@@ -109,8 +123,20 @@ fn finite(value: f64) -> f64 {
     if value.is_finite() { value } else { 0.0 }
 }
 
-fn rfc3339(time: SystemTime) -> String {
+pub(super) fn rfc3339(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(time).to_string()
+}
+
+impl Tool {
+    /// This build.
+    pub fn here() -> Self {
+        Self {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("KRUSH_COMMIT").map(str::to_owned),
+            debug_build: cfg!(debug_assertions),
+        }
+    }
 }
 
 impl PlanSection {
@@ -358,7 +384,7 @@ fn failure_row(row: &Failure) -> FailureRow {
     }
 }
 
-fn encode(histogram: &Histogram<u64>) -> String {
+pub(super) fn encode(histogram: &Histogram<u64>) -> String {
     let mut bytes = Vec::new();
     V2DeflateSerializer::new()
         .serialize(histogram, &mut bytes)

@@ -4,6 +4,10 @@ use super::Report;
 
 /// Pretty-printed, with a newline at the end.
 pub fn json(report: &Report) -> String {
+    pretty(report)
+}
+
+pub(super) fn pretty(report: &impl serde::Serialize) -> String {
     let mut text = serde_json::to_string_pretty(report)
         .expect("a report has string keys only, and JSON writes every f64 (NaN as null)");
     text.push('\n');

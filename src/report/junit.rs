@@ -13,7 +13,9 @@ use super::words::{
     bounded, failures_by_weight, fault_words, load_words, records_ledger, requests_ledger,
     server_words, stand_in_words, topic_words,
 };
+use crate::audit::{self, Audited};
 use crate::gate::{Check, Outcome, ThresholdResult};
+use crate::measure::End;
 use crate::units::{self, counted};
 
 /// JUnit XML with a newline at the end; one suite, `krush.SCENARIO`.
@@ -31,10 +33,13 @@ pub fn junit(report: &Report) -> String {
         last_word.set_system_out(lines(&said));
     }
     suite.add_test_case(last_word);
+    if let Some(audited) = &report.audit {
+        suite.add_test_case(case("audit", &name, audit_status(audited)));
+    }
     // An expression says when the run fails, and so does the group it is shown in.
     let group = format!("{name}.fails_if");
     suite.add_test_cases(report.thresholds.iter().map(|threshold| {
-        let status = threshold_status(report.verdict.outcome, threshold);
+        let status = threshold_status(report, threshold);
         case(&threshold.expression, &group, status)
     }));
     let group = format!("{name}.validity");
@@ -101,11 +106,11 @@ fn verdict(report: &Report) -> TestCaseStatus {
     bad(kind, verdict.outcome.name(), &message, &verdict.reasons)
 }
 
-fn threshold_status(outcome: Outcome, threshold: &ThresholdResult) -> TestCaseStatus {
+fn threshold_status(report: &Report, threshold: &ThresholdResult) -> TestCaseStatus {
     let ThresholdResult {
         expression, saw, ..
     } = threshold;
-    if let Some(why) = not_judged(outcome) {
+    if let Some(why) = not_judged(report) {
         let mut status = TestCaseStatus::skipped();
         status.set_message(clean(&format!("not judged: {why}; saw {saw}")));
         return status;
@@ -124,17 +129,30 @@ fn threshold_status(outcome: Outcome, threshold: &ThresholdResult) -> TestCaseSt
 }
 
 /// Why a run with this outcome has no thresholds that were met.
-fn not_judged(outcome: Outcome) -> Option<&'static str> {
-    match outcome {
-        Outcome::Void => Some("the run is void"),
-        Outcome::Target => Some("the target was gone"),
-        Outcome::Interrupted => Some("the run was interrupted"),
-        Outcome::Pass
-        | Outcome::Threshold
-        | Outcome::Regression
-        | Outcome::Inconclusive
-        | Outcome::Integrity => None,
+fn not_judged(report: &Report) -> Option<&'static str> {
+    // Not by the outcome: what an audit finds is the last word on a void run too.
+    match report.end {
+        End::Interrupted | End::Abandoned => Some("the run was interrupted"),
+        End::TargetGone => Some("the target was gone"),
+        End::Finished if report.validity.void => Some("the run is void"),
+        End::Finished => None,
     }
+}
+
+/// Green only if every acked record was found as it was sent.
+fn audit_status(audited: &Audited) -> TestCaseStatus {
+    let kind = match audited.outcome {
+        audit::Outcome::Intact => return TestCaseStatus::success(),
+        audit::Outcome::Violated => NonSuccessKind::Failure,
+        audit::Outcome::Incomplete | audit::Outcome::NotDone | audit::Outcome::Interrupted => {
+            NonSuccessKind::Error
+        }
+    };
+    let lines: Vec<String> = super::audit::lines(audited)
+        .into_iter()
+        .map(|(label, text)| [label, &text].join(" ").trim().to_owned())
+        .collect();
+    bad(kind, "audit", &lines[0], &lines)
 }
 
 fn check_status(check: &Check) -> TestCaseStatus {

@@ -32,21 +32,26 @@ pub(super) fn latency_cells(distribution: &Distribution, bounds: Option<&Summary
 }
 
 /// Name and cells of each row.
-pub(super) fn latency_rows(report: &Report) -> [(&'static str, Vec<String>); 3] {
+pub(super) fn latency_rows(report: &Report) -> Vec<(&'static str, Vec<String>)> {
     let summary = &report.summary;
     let [all, answered] = if is_open_loop(report) {
         ["corrected", "uncorrected"]
     } else {
         ["batch", "of it service"]
     };
-    [
+    let mut rows = vec![
         (all, latency_cells(&summary.latency_us, Some(summary))),
         (answered, latency_cells(&summary.service_time_us, None)),
         (
             "of it send delay",
             latency_cells(&summary.send_delay_us, None),
         ),
-    ]
+    ];
+    rows.extend((report.end_to_end.as_ref()).map(|section| {
+        let cells = latency_cells(&section.latency_us, None);
+        ("to the consumer", cells)
+    }));
+    rows
 }
 
 fn is_open_loop(report: &Report) -> bool {
@@ -70,6 +75,12 @@ pub(super) fn latency_notes(report: &Report) -> Vec<String> {
     } else {
         format!("closed loop: latency counts from when the connection was free{answered_only}")
     }];
+    notes.extend(report.end_to_end.as_ref().map(|section| {
+        format!(
+            "to the consumer: from when its request was due until the answer to the fetch with it was there, for {}",
+            counted(section.latency_samples, "record", "records")
+        )
+    }));
     notes.extend(apart_words(report));
     notes.extend(bounds_words(summary));
     notes

@@ -5,9 +5,11 @@ use super::latencies::{COLUMNS, latency_cells, latency_notes, latency_rows};
 use super::over_time;
 use super::text::clean;
 use super::words::{
-    comparison, failures_by_weight, fault_words, generator_words, load_words, records_ledger,
-    requests_ledger, server_words, stand_in_words, topic_words, volume_words, warmup_words,
+    comparison, failures_by_weight, fault_words, generator_words, held_back_words, load_words,
+    records_ledger, requests_ledger, server_words, stand_in_words, topic_words, volume_words,
+    warmup_words,
 };
+use super::{audit, end_to_end};
 use crate::units::{self, grouped, rate_digits};
 
 /// GitHub-flavoured Markdown with a newline at the end.
@@ -18,6 +20,7 @@ pub fn markdown(report: &Report) -> String {
     out.extend(latency_table(report));
     out.extend(over_time_table(report));
     out.extend(ledger_list(report));
+    out.extend(audit_list(report));
     out.extend(target_table(report));
     out.extend(failure_table(report));
     out.extend(threshold_table(report));
@@ -123,7 +126,9 @@ fn comparison_table(report: &Report) -> Vec<String> {
 fn latency_table(report: &Report) -> Vec<String> {
     let mut head = vec!["latency"];
     head.extend(COLUMNS.map(|(name, _)| name));
-    let rows = latency_rows(report).map(|(name, cells)| [vec![name.to_owned()], cells].concat());
+    let rows = latency_rows(report)
+        .into_iter()
+        .map(|(name, cells)| [vec![name.to_owned()], cells].concat());
     let mut lines = table(&head, rows);
     let notes = latency_notes(report);
     let notes: Vec<String> = notes
@@ -156,11 +161,33 @@ fn ledger_list(report: &Report) -> Vec<String> {
         format!("- requests: {}", requests_ledger(report).join("; ")),
         format!("- volume: {}", volume_words(&report.summary)),
     ];
+    lines.extend((report.end_to_end.as_ref()).map(|section| {
+        format!(
+            "- arrivals: {}",
+            end_to_end::ledger_words(section).join("; ")
+        )
+    }));
     lines.push(format!(
         "- generator: {}",
         generator_words(report).join("; ")
     ));
+    lines.extend(held_back_words(report).map(|text| format!("- held back: {}", safe(&text))));
     lines.extend(warmup_words(report).map(|text| format!("- warm-up: {text}")));
+    lines.push(String::new());
+    lines
+}
+
+fn audit_list(report: &Report) -> Vec<String> {
+    let Some(audited) = &report.audit else {
+        return Vec::new();
+    };
+    let mut lines: Vec<String> = audit::lines(audited)
+        .iter()
+        .map(|(label, text)| match *label {
+            "" => format!("  - {}", safe(text)),
+            label => format!("- {label}: {}", safe(text)),
+        })
+        .collect();
     lines.push(String::new());
     lines
 }

@@ -1,6 +1,10 @@
 //! What is said about a run: the [`Report`], and table, JSON, Markdown and JUnit XML as pure functions of it.
 
+mod audit;
 mod build;
+mod claims;
+pub mod consume;
+mod end_to_end;
 mod json;
 mod junit;
 mod latencies;
@@ -15,13 +19,16 @@ mod words;
 mod write;
 
 pub use build::build;
+pub use claims::{ClaimsSection, ThreadClaimsSection};
+pub use end_to_end::EndToEndSection;
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use model::*;
 pub use style::Style;
-pub use write::{append_markdown, check_outputs, write};
+pub use write::{append_markdown, check_outputs, write, write_text};
 
+pub use crate::gate::Verdict;
 pub use crate::measure::{Distribution, Summary, TargetFacts, TargetKind};
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{ClaimsSection, EndToEndSection};
+use crate::audit::Audited;
 use crate::gate::{ThresholdResult, Validity, Verdict};
 use crate::measure::{self, Connections, End, FailureKind, Summary, TargetKind};
 use crate::wire::{Dialect, Format};
@@ -52,12 +54,45 @@ pub struct Report {
     pub histograms: Histograms,
     /// Whether the run proves anything.
     pub validity: Validity,
+    /// How long a consumer group held the load back; `null`: no limit was set.
+    #[serde(default)]
+    pub held_back: Option<HeldBack>,
+    /// The run's records held against what is stored; `null`: not asked for.
+    #[serde(default)]
+    pub audit: Option<Audited>,
+    /// What the run claims of each of its records, for `krush verify`; `null` in reports of earlier versions.
+    #[serde(default)]
+    pub claims: Option<ClaimsSection>,
+    /// What consumers of the topic received while the run went on; `null`: not asked for (`krush e2e`).
+    #[serde(default)]
+    pub end_to_end: Option<EndToEndSection>,
     /// What weakens the run without voiding it, and what to try.
     pub warnings: Vec<String>,
     /// Every threshold and what became of it.
     pub thresholds: Vec<ThresholdResult>,
     /// The last word.
     pub verdict: Verdict,
+}
+
+/// What a limit on a consumer group's lag did to the load.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HeldBack {
+    /// The group.
+    pub group: String,
+    /// Records that it might be behind in the topic.
+    pub max_lag: u64,
+    /// Time in which nothing was sent because it was further behind; throughput includes it.
+    pub held_secs: f64,
+    /// How often the load was held back.
+    pub times: u64,
+    /// The most that it was seen to be behind.
+    pub highest_lag: u64,
+    /// Looks at the group.
+    pub looks: u64,
+    /// Of those, without an answer.
+    pub looks_failed: u64,
+    /// Time in which its lag was not known.
+    pub blind_secs: f64,
 }
 
 /// What measured.

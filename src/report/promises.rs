@@ -285,17 +285,21 @@ fn outcomes_are_spelled_as_promised() {
 /// `KRUSH_UPDATE_SCHEMA=1 cargo test --lib schema` writes it anew.
 #[test]
 fn the_schema_in_docs_is_that_of_the_types() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/report.schema.json");
-    let schema = schemars::schema_for!(Report);
+    assert_schema::<Report>("report.schema.json");
+}
+
+/// Compares a schema in `docs/` with a type, or writes it if that was asked for.
+pub(super) fn assert_schema<T: schemars::JsonSchema>(name: &str) {
+    let path = format!("{}/docs/{name}", env!("CARGO_MANIFEST_DIR"));
+    let schema = schemars::schema_for!(T);
     let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
     if std::env::var_os("KRUSH_UPDATE_SCHEMA").is_some() {
-        std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/docs")).unwrap();
-        std::fs::write(path, &text).unwrap();
+        std::fs::write(&path, &text).unwrap();
     }
-    let stored = std::fs::read_to_string(path).unwrap_or_default();
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         stored == text,
-        "docs/report.schema.json is not what the types say: run \
+        "docs/{name} is not what the types say: run \
          KRUSH_UPDATE_SCHEMA=1 cargo test --lib schema, and look at the difference"
     );
 }

@@ -940,6 +940,15 @@ fn json_of_a_good_run_on_the_stand_in() {
           }
         ]
       },
+      "held_back": null,
+      "audit": null,
+      "claims": {
+        "run": "",
+        "start_offsets": null,
+        "acked_by_partition": [],
+        "threads": []
+      },
+      "end_to_end": null,
       "warnings": [
         "the target is krush's built-in stand-in, in this process: figures are about this machine, not about a REST Proxy. Name a REST Proxy with --url.",
         "100 batches over 500 connections: a burst, not sustained load; 400 connections sent nothing. Try --duration 30s.",

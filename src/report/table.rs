@@ -10,12 +10,14 @@ use super::latencies::{COLUMNS, latency_notes, latency_rows};
 use super::over_time;
 use super::text::{WIDTH, clean, fill, shorten, wrap};
 use super::words::{
-    bounded, comparison, failures_by_weight, fault_words, generator_words, load_words,
-    records_ledger, requests_ledger, server_words, stand_in_words, topic_words, volume_words,
-    warmup_words,
+    bounded, comparison, failures_by_weight, fault_words, generator_words, held_back_words,
+    load_words, records_ledger, requests_ledger, server_words, stand_in_words, topic_words,
+    volume_words, warmup_words,
 };
 use super::{PlanSection, Report, Style, Summary, TargetFacts, TargetSection};
-use crate::gate::Outcome;
+use super::{audit, end_to_end};
+use crate::audit::Audited;
+use crate::gate::{Outcome, Verdict};
 use crate::plan::Plan;
 use crate::units::{self, grouped, rate_digits};
 
@@ -55,17 +57,18 @@ pub fn body(report: &Report, files: &[PathBuf], style: Style) -> String {
     add(vec![String::new()]);
     add(over_time(report));
     add(ledgers(report));
+    add(report.audit.as_ref().map_or_else(Vec::new, audit_lines));
     add(targets(report));
     add(failures(report));
     add(thresholds(report));
-    add(warnings(report, style));
-    add(verdict(report, files, style));
+    add(warning_lines(&report.warnings, style));
+    add(verdict_block(&report.verdict, files, style));
     out
 }
 
 /// The verdict alone, for `--quiet`; still says if the target is no REST Proxy, or misbehaves on purpose.
 pub fn verdict_lines(report: &Report, files: &[PathBuf], style: Style) -> String {
-    let mut lines = verdict(report, files, style);
+    let mut lines = verdict_block(&report.verdict, files, style);
     for words in [stand_in_words(&report.target), fault_words(&report.target)] {
         lines.extend(words.map_or_else(Vec::new, |text| wrap("  ", 4, &text)));
     }
@@ -93,7 +96,7 @@ fn header_lines(plan: &PlanSection, target: &TargetSection) -> String {
 
 /// Aligned columns without borders: the first to the left, the others to the right if `numbers`. They move together where
 /// that keeps a line whole.
-fn columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
+pub(super) fn columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
     let mut table = Builder::from_iter(rows).build();
     table.with(Borders::empty()).with(Padding::new(0, 2, 0, 0));
     if numbers {
@@ -118,7 +121,7 @@ fn fit(line: &str) -> Vec<String> {
     }
 }
 
-fn labelled(label: &str, text: &str) -> Vec<String> {
+pub(super) fn labelled(label: &str, text: &str) -> Vec<String> {
     wrap(&format!("{label:<LABEL$}"), LABEL, text)
 }
 
@@ -141,15 +144,21 @@ fn against_reference(report: &Report) -> Vec<String> {
     columns(rows, false)
 }
 
+/// A row whose first cell is as wide as a label.
+pub(super) fn row_of(name: &str, cells: Vec<String>) -> Vec<String> {
+    let mut row = vec![format!("{name:<0$}", LABEL - 2)];
+    row.extend(cells);
+    row
+}
+
 fn latencies(report: &Report) -> Vec<String> {
-    let row = |name: &str, cells: Vec<String>| {
-        let mut row = vec![format!("{name:<0$}", LABEL - 2)];
-        row.extend(cells);
-        row
-    };
     let names = COLUMNS.map(|(name, _)| name.to_owned()).to_vec();
-    let mut rows = vec![row("latency", names)];
-    rows.extend(latency_rows(report).map(|(name, cells)| row(name, cells)));
+    let mut rows = vec![row_of("latency", names)];
+    rows.extend(
+        latency_rows(report)
+            .into_iter()
+            .map(|(name, cells)| row_of(name, cells)),
+    );
     let mut lines = columns(rows, false);
     let notes = latency_notes(report);
     lines.extend(notes.iter().flat_map(|note| wrap("", 2, note)));
@@ -177,14 +186,30 @@ fn ledgers(report: &Report) -> Vec<String> {
     lines.extend(labelled("", &records_sent));
     lines.extend(labelled("requests", &requests));
     lines.extend(labelled("", &requests_sent));
+    if let Some(section) = &report.end_to_end {
+        for (index, words) in end_to_end::ledger_words(section).iter().enumerate() {
+            lines.extend(labelled(if index == 0 { "arrivals" } else { "" }, words));
+        }
+    }
     lines.extend(labelled("volume", &volume_words(&report.summary)));
     for (index, words) in generator_words(report).iter().enumerate() {
         lines.extend(labelled(if index == 0 { "generator" } else { "" }, words));
+    }
+    if let Some(words) = held_back_words(report) {
+        lines.extend(labelled("held back", &clean(&words)));
     }
     if let Some(warmup) = warmup_words(report) {
         lines.extend(labelled("warm-up", &warmup));
     }
     lines
+}
+
+/// The audit as labelled lines, for `krush verify` too.
+pub fn audit_lines(audited: &Audited) -> Vec<String> {
+    audit::lines(audited)
+        .iter()
+        .flat_map(|(label, text)| labelled(label, &clean(text)))
+        .collect()
 }
 
 /// One row a target, if there are several.
@@ -270,9 +295,9 @@ fn thresholds(report: &Report) -> Vec<String> {
     lines
 }
 
-fn warnings(report: &Report, style: Style) -> Vec<String> {
+pub(super) fn warning_lines(warnings: &[String], style: Style) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for warning in &report.warnings {
+    for warning in warnings {
         for (index, line) in wrap("warning: ", 2, &clean(warning)).iter().enumerate() {
             lines.push(match (index, line.strip_prefix("warning:")) {
                 (0, Some(rest)) => format!("{}{rest}", style.warning("warning:")),
@@ -283,8 +308,8 @@ fn warnings(report: &Report, style: Style) -> Vec<String> {
     lines
 }
 
-fn verdict(report: &Report, files: &[PathBuf], style: Style) -> Vec<String> {
-    let verdict = &report.verdict;
+/// The verdict's word, and the exit code if it is not 0.
+pub fn headline(verdict: &Verdict, style: Style) -> String {
     let word = match verdict.outcome {
         Outcome::Pass if verdict.reasons.is_empty() => style.good(&verdict.headline),
         Outcome::Pass | Outcome::Interrupted | Outcome::Inconclusive => {
@@ -292,15 +317,19 @@ fn verdict(report: &Report, files: &[PathBuf], style: Style) -> Vec<String> {
         }
         _ => style.bad(&verdict.headline),
     };
-    let code = match verdict.exit_code {
-        0 => String::new(),
-        code => format!("  (exit {code})"),
-    };
+    match verdict.exit_code {
+        0 => word,
+        code => format!("{word}  (exit {code})"),
+    }
+}
+
+pub(super) fn verdict_block(verdict: &Verdict, files: &[PathBuf], style: Style) -> Vec<String> {
+    let word = headline(verdict, style);
     let mut paths = files.iter().map(|path| path.display().to_string());
     let mut lines = Vec::new();
     match paths.next() {
-        Some(path) => lines.push(format!("{word}{code}  {path}")),
-        None => lines.push(format!("{word}{code}")),
+        Some(path) => lines.push(format!("{word}  {path}")),
+        None => lines.push(word),
     }
     lines.extend(paths.map(|path| format!("  {path}")));
     for reason in &verdict.reasons {

@@ -1,5 +1,6 @@
 //! Phrases shared by table and Markdown.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{FailureRow, LoadSection, PlanSection, Report, Summary, TargetKind, TargetSection};
@@ -108,7 +109,12 @@ pub(super) fn topic_words(target: &TargetSection) -> String {
 
 /// What must be said of a target that is no REST Proxy.
 pub(super) fn stand_in_words(target: &TargetSection) -> Option<String> {
-    let what = match (target.kind, target.embedded) {
+    kind_words(target.kind, target.embedded)
+}
+
+/// The same by its kind.
+pub(super) fn kind_words(kind: TargetKind, embedded: bool) -> Option<String> {
+    let what = match (kind, embedded) {
         (TargetKind::RestProxy, _) => return None,
         (TargetKind::StandIn, true) => "stand-in inside this process",
         (TargetKind::StandIn, false) => "krush's built-in stand-in",
@@ -202,6 +208,38 @@ pub(super) fn generator_words(report: &Report) -> Vec<String> {
 }
 
 /// What warm-up did, if there was one.
+/// `2.4 s in 3 times: group g was up to 5,210 records behind, more than 1,000; throughput includes that time`
+pub(super) fn held_back_words(report: &Report) -> Option<String> {
+    let held = report.held_back.as_ref()?;
+    let highest = counted(held.highest_lag, "record", "records");
+    let mut text = if held.times == 0 {
+        format!(
+            "never: group {} was up to {highest} behind, of {} allowed",
+            held.group,
+            grouped(held.max_lag)
+        )
+    } else {
+        format!(
+            "{:.1} s, {}: group {} was up to {highest} behind, of {} allowed; throughput includes that time",
+            held.held_secs,
+            counted(held.times, "time", "times"),
+            held.group,
+            grouped(held.max_lag)
+        )
+    };
+    if held.looks_failed > 0 {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "; its lag was not known for {:.1} s ({} of {} looks failed)",
+            held.blind_secs,
+            grouped(held.looks_failed),
+            grouped(held.looks)
+        );
+    }
+    Some(text)
+}
+
 pub(super) fn warmup_words(report: &Report) -> Option<String> {
     let records = &report.warmup.records;
     (records.sent > 0).then(|| {

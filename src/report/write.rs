@@ -31,6 +31,14 @@ pub fn write(report: &Report, files: &[PathBuf]) -> Result<Vec<PathBuf>> {
     failed.map_or_else(|| Ok(files.to_vec()), Err)
 }
 
+/// Writes a text to a file in one piece: nobody ever reads half of it.
+///
+/// # Errors
+/// Names the path.
+pub fn write_text(text: &str, path: &Path) -> Result<()> {
+    replace(path, text).map_err(|source| output_error(path, source))
+}
+
 /// Adds the report as Markdown to a file that collects those of several runs, a blank line between them.
 ///
 /// # Errors

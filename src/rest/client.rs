@@ -1,4 +1,4 @@
-//! Typed calls to one server: v2 metadata, v3 clusters and topics, Strimzi's topic creation.
+//! One server of the control plane: how it is called, and what it says of itself.
 
 use std::time::Duration;
 
@@ -8,17 +8,22 @@ use reqwest::header::{
 use reqwest::{Method, redirect};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
 use url::Url;
 
 use super::failure::{CallError, Problem, error_body, problem, sketch};
 use super::tls::client_config;
 use crate::error::{Error, Result};
-use crate::plan::{Target, Topic};
-use crate::wire::{ACCEPT_V2, Format};
+use crate::plan::Target;
+use crate::wire::ACCEPT_V2;
 
 /// Longest answer that is read: a list of a hundred thousand topics fits.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// Longest answer of a fetch: the 64 MiB that Confluent's proxy gives at most, as base64 and with names and offsets around.
+const MAX_FETCH_BYTES: usize = 512 << 20;
+/// Confluent's proxy closes connections that were idle for 30 s, without a word.
+const IDLE_AT_MOST: Duration = Duration::from_secs(20);
+/// Idle connections kept for each host.
+const IDLE_CONNECTIONS: usize = 64;
 
 /// One server of the control plane.
 #[derive(Debug, Clone)]
@@ -26,6 +31,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     timeout: Duration,
+    max_answer_bytes: usize,
 }
 
 /// An answer, read to its end.
@@ -50,46 +56,48 @@ pub struct Root {
     pub bridge_version: Option<String>,
 }
 
-/// What `GET /topics/{t}` tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicSummary {
-    /// Topic name.
-    pub name: String,
-    /// Number of partitions.
-    pub partitions: u32,
-}
-
-/// First and next offset of a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct Offsets {
-    /// Oldest record still there.
-    pub beginning_offset: i64,
-    /// Offset of the next record.
-    pub end_offset: i64,
-}
-
 impl Client {
     /// A client for one of the target's base URLs; `timeout` bounds each call, connecting included.
     ///
     /// # Errors
     /// [`Error::Usage`] for unreadable TLS files and headers that HTTP does not allow.
     pub fn new(target: &Target, url: &Url, timeout: Duration) -> Result<Self> {
-        let tls = client_config(&target.tls)?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured((*tls).clone())
-            .default_headers(headers(target)?)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .http1_only()
-            // A connection for each call: the keep-alive defect of Confluent REST Proxy 8.0.0 spoils only later ones.
-            .pool_max_idle_per_host(0)
-            .build()
-            .map_err(|error| Error::Internal(format!("control-plane client: {error}")))?;
+        // A connection for each call: the keep-alive defect of Confluent REST Proxy 8.0.0 spoils only later ones.
+        let http = http(target, |builder| builder.pool_max_idle_per_host(0))?;
         Ok(Self {
             http,
             base: url.as_str().trim_end_matches('/').to_owned(),
             timeout,
+            max_answer_bytes: MAX_ANSWER_BYTES,
         })
+    }
+
+    /// A client that keeps its connections and reads long answers: for consumers, which fetch again and again.
+    pub(super) fn keeping(target: &Target, url: &Url, timeout: Duration) -> Result<Self> {
+        let http = http(target, |builder| {
+            builder
+                .pool_max_idle_per_host(IDLE_CONNECTIONS)
+                .pool_idle_timeout(IDLE_AT_MOST)
+        })?;
+        Ok(Self {
+            http,
+            base: url.as_str().trim_end_matches('/').to_owned(),
+            timeout,
+            max_answer_bytes: MAX_FETCH_BYTES,
+        })
+    }
+
+    /// The same client at another base URL.
+    pub(super) fn at(&self, base: String) -> Self {
+        Self {
+            base,
+            ..self.clone()
+        }
+    }
+
+    /// Limit for each call.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The same client with another limit for each call.
@@ -147,32 +155,6 @@ impl Client {
         self.get("/topics", ACCEPT_V2).await
     }
 
-    /// `GET /topics/{name}`.
-    ///
-    /// # Errors
-    /// No answer, 404 if there is no such topic, or an answer that does not describe one.
-    pub async fn topic(&self, name: &str) -> Result<TopicSummary, CallError> {
-        #[derive(Deserialize)]
-        struct Body {
-            name: String,
-            partitions: Vec<serde::de::IgnoredAny>,
-        }
-        let body: Body = self.get(&format!("/topics/{name}"), ACCEPT_V2).await?;
-        Ok(TopicSummary {
-            name: body.name,
-            partitions: u32::try_from(body.partitions.len()).unwrap_or(u32::MAX),
-        })
-    }
-
-    /// `GET /topics/{name}/partitions/{partition}/offsets`.
-    ///
-    /// # Errors
-    /// No answer, 404 if there is no such partition, or an answer without offsets.
-    pub async fn offsets(&self, name: &str, partition: u32) -> Result<Offsets, CallError> {
-        let path = format!("/topics/{name}/partitions/{partition}/offsets");
-        self.get(&path, ACCEPT_V2).await
-    }
-
     /// `GET /v3/clusters`: the id of the first cluster, which is the only one a REST Proxy has.
     ///
     /// # Errors
@@ -196,38 +178,6 @@ impl Client {
         })
     }
 
-    /// Creates a topic through v3.
-    ///
-    /// # Errors
-    /// No answer, or a refusal; that the topic exists is one too.
-    pub async fn create_topic_v3(&self, cluster: &str, topic: &Topic) -> Result<(), CallError> {
-        let path = format!("/v3/clusters/{cluster}/topics");
-        self.post(&path, "application/json", "application/json", topic)
-            .await
-    }
-
-    /// Creates a topic through Strimzi's admin call.
-    ///
-    /// # Errors
-    /// No answer, or a refusal; that the topic exists is one too (HTTP 500).
-    pub async fn create_topic_strimzi(&self, topic: &Topic) -> Result<(), CallError> {
-        let content_type = Format::Json.content_type();
-        self.post("/admin/topics", content_type, ACCEPT_V2, topic)
-            .await
-    }
-
-    /// Deletes a topic through v3.
-    ///
-    /// # Errors
-    /// No answer, or a refusal.
-    pub async fn delete_topic_v3(&self, cluster: &str, name: &str) -> Result<(), CallError> {
-        let path = format!("/v3/clusters/{cluster}/topics/{name}");
-        let reply = self
-            .exchange(Method::DELETE, &path, "application/json", None)
-            .await?;
-        self.accepted(&format!("DELETE {path}"), &reply)
-    }
-
     /// Whether `path` answers with a success.
     ///
     /// # Errors
@@ -237,7 +187,8 @@ impl Client {
         Ok((200..300).contains(&reply.status))
     }
 
-    async fn get<T: DeserializeOwned>(
+    /// What a GET answers, as JSON.
+    pub(super) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
         accept: &'static str,
@@ -249,23 +200,8 @@ impl Client {
             .map_err(|_| self.fail(&call, Problem::NotJson(sketch(&reply.body))))
     }
 
-    async fn post(
-        &self,
-        path: &str,
-        content_type: &'static str,
-        accept: &'static str,
-        topic: &Topic,
-    ) -> Result<(), CallError> {
-        let mut body = json!({"topic_name": topic.name, "partitions_count": topic.partitions});
-        if let Some(replicas) = topic.replication_factor {
-            body["replication_factor"] = json!(replicas);
-        }
-        let body = Some((content_type, body.to_string()));
-        let reply = self.exchange(Method::POST, path, accept, body).await?;
-        self.accepted(&format!("POST {path}"), &reply)
-    }
-
-    fn accepted(&self, call: &str, reply: &Reply) -> Result<(), CallError> {
+    /// Whether the answer is a success; if not, what it says.
+    pub(super) fn accepted(&self, call: &str, reply: &Reply) -> Result<(), CallError> {
         let problem = match (reply.status, &reply.location) {
             (200..300, _) => return Ok(()),
             (status @ 300..400, Some(location)) => Problem::Redirect {
@@ -280,7 +216,7 @@ impl Client {
         Err(self.fail(call, problem))
     }
 
-    fn fail(&self, call: &str, problem: Problem) -> CallError {
+    pub(super) fn fail(&self, call: &str, problem: Problem) -> CallError {
         CallError {
             call: call.to_owned(),
             url: self.base.clone(),
@@ -288,7 +224,8 @@ impl Client {
         }
     }
 
-    async fn exchange(
+    /// One call, its answer read to its end.
+    pub(super) async fn exchange(
         &self,
         method: Method,
         path: &str,
@@ -315,8 +252,8 @@ impl Client {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
             body.extend_from_slice(&chunk);
-            if body.len() > MAX_ANSWER_BYTES {
-                let what = "longer than 64 MiB".to_owned();
+            if body.len() > self.max_answer_bytes {
+                let what = format!("longer than {} MiB", self.max_answer_bytes >> 20);
                 return Err(self.fail(&call, Problem::NotJson(what)));
             }
         }
@@ -327,6 +264,23 @@ impl Client {
             body,
         })
     }
+}
+
+/// Connections as the target asks for them, kept as `keep` says.
+fn http(
+    target: &Target,
+    keep: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client> {
+    let tls = client_config(&target.tls)?;
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured((*tls).clone())
+        .default_headers(headers(target)?)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .http1_only();
+    keep(builder)
+        .build()
+        .map_err(|error| Error::Internal(format!("control-plane client: {error}")))
 }
 
 fn headers(target: &Target) -> Result<HeaderMap> {

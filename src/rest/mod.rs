@@ -3,17 +3,28 @@
 //! Never in the hot path; the engine shares only [`client_config`] with it.
 
 mod client;
+mod consumer;
 mod failure;
+mod groups;
 mod probe;
 #[cfg(test)]
 pub(crate) mod scripted;
+mod side_by_side;
 #[cfg(test)]
 mod tests;
 mod tls;
 #[cfg(test)]
 mod tls_tests;
+mod topics;
 
-pub use client::{Client, Offsets, Reply, Root, TopicSummary};
+pub use client::{Client, Reply, Root};
+pub use consumer::{
+    BaseUri, Batch, ConsumerClient, ConsumerSettings, Fetch, FetchFailure, Instance, Interest,
+    Partition, Position, RawJson, Record, RecordFormat, Reset, Undeleted,
+};
 pub use failure::{CallError, Problem};
-pub use probe::{Patience, Server, probe};
+pub use groups::{LagSummary, PartitionLag, segment};
+pub use probe::{Identity, Patience, Server, identify, probe};
+pub use side_by_side::{offsets_of, side_by_side};
 pub use tls::client_config;
+pub use topics::{NewTopic, Offsets, PartitionInfo, Replica, TopicConfig, TopicInfo};

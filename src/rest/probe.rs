@@ -34,6 +34,19 @@ impl Default for Patience {
     }
 }
 
+/// What a server was recognised as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// What kind it is.
+    pub kind: TargetKind,
+    /// What it calls itself or was recognised as.
+    pub name: String,
+    /// How its replies are judged.
+    pub dialect: Dialect,
+    /// Cluster id of v3, if it has v3.
+    pub cluster_id: Option<String>,
+}
+
 /// A server that answers, and what it was recognised as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -61,8 +74,28 @@ pub async fn probe(
 ) -> Result<Server> {
     look_up(client, url, patience.give_up).await?;
     let (root, topics) = prompt_answer(client, patience, say).await?;
+    let Identity {
+        kind,
+        name,
+        dialect,
+        cluster_id,
+    } = identify(client, &root).await?;
+    Ok(Server {
+        kind,
+        name,
+        dialect,
+        cluster_id,
+        topics,
+    })
+}
+
+/// Which server it is.
+///
+/// # Errors
+/// No answer from a server that answered before.
+pub async fn identify(client: &Client, root: &Root) -> Result<Identity, CallError> {
     let cluster_id = optional(client.cluster_id().await)?;
-    let (kind, name, dialect) = match recognise(&root) {
+    let (kind, name, dialect) = match recognise(root) {
         Some(known) => known,
         None if cluster_id.is_none() && client.has("/status/ready").await? => {
             let name = "Redpanda pandaproxy".to_owned();
@@ -74,12 +107,11 @@ pub async fn probe(
             (TargetKind::RestProxy, name, Dialect::Confluent)
         }
     };
-    Ok(Server {
+    Ok(Identity {
         kind,
         name,
         dialect,
         cluster_id,
-        topics,
     })
 }
 

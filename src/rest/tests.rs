@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::scripted::{Answer, Scripted, json, recorded, with_head};
-use super::{CallError, Client, Offsets, Patience, Problem, Server, probe};
+use super::{CallError, Client, NewTopic, Offsets, Patience, Problem, Server, probe};
 use crate::error::Result;
-use crate::plan::{Auth, Target, Tls, Topic};
+use crate::plan::{Auth, Target, Tls};
 use crate::report::TargetKind;
 use crate::wire::Dialect;
 
-fn target() -> Target {
+pub(super) fn target() -> Target {
     Target {
         urls: Vec::new(),
         named: true,
@@ -26,7 +26,7 @@ fn client(server: &Scripted) -> Client {
     Client::new(&target(), &server.url(), Duration::from_secs(5)).expect("a client")
 }
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -64,7 +64,7 @@ fn metadata_of_all_three_servers_is_read() {
             );
             let summary = client.topic(topic).await.expect(name);
             assert_eq!(
-                (summary.name.as_str(), summary.partitions),
+                (summary.name.as_str(), summary.partitions.len()),
                 (topic, 3),
                 "{name}"
             );
@@ -115,12 +115,12 @@ fn errors_quote_what_the_server_said() {
     "#);
 }
 
-fn topic(name: &str) -> Topic {
-    Topic {
+fn topic(name: &str) -> NewTopic {
+    NewTopic {
         name: name.to_owned(),
-        partitions: 3,
+        partitions: Some(3),
         replication_factor: Some(1),
-        create: true,
+        configs: Vec::new(),
     }
 }
 

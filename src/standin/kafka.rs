@@ -13,9 +13,11 @@ mod membership;
 mod metadata;
 #[cfg(test)]
 mod outages;
+mod places;
 mod produce;
 mod protocol;
 mod rebalance;
+mod refusals;
 mod session;
 mod texts;
 mod version;

@@ -143,7 +143,15 @@ fn help_lists_the_commands() {
       extreme      The most: 100,000 small records, 500 connections, batches of 1,000
       64kb         Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
       run          Run a scenario file
+      verify       Hold what a run acked against what is stored, from its report
+      consume      Read records with consumer instances, and measure it: rates, fetch latency, time to
+                   drain a backlog
+      e2e          Send at a rate and read at once: latency from when a request was due to a consumer,
+                   on one clock
       serve        Serve the built-in stand-in proxy on a port of its own
+      topics       List, describe, create and delete topics
+      status       What the target is, and whether it is ready
+      lag          How far a consumer group is behind, partition by partition
       selftest     Run krush against servers that lie, and show that its figures do not
       completions  Print the script that completes krush's command line in a shell
       man          Print a manual page, or write all of them into a folder
@@ -153,8 +161,8 @@ fn help_lists_the_commands() {
       -h, --help     Print help
       -V, --version  Print version
 
-    Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 13 void run,
-    15 target unreachable, 130 interrupted; 11, 12 and 14 are reserved.
+    Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 12 inconclusive,
+    13 void run, 14 data integrity, 15 target unreachable, 130 interrupted; 11 is reserved.
     --- stderr
     ");
 }
@@ -184,7 +192,7 @@ fn the_version_is_one_word_or_says_what_is_in_the_build() {
 
 #[test]
 fn help_of_a_load_command_names_units_and_defaults() {
-    shows!(krush(&["basic", "--help"]), @r"
+    shows!(krush(&["basic", "--help"]), @"
     code: 0
     --- stdout
     First look: 1,000 small records, 10 connections, batches of 10
@@ -197,9 +205,6 @@ fn help_of_a_load_command_names_units_and_defaults() {
     Target:
           --url <URL>             Base URL of the target; repeat it to spread the connections [default:
                                   http://localhost:8082] [env: KRUSH_URL]
-          --embedded              Test the built-in stand-in, started inside krush [env: KRUSH_EMBEDDED]
-          --fault <FAULT>         Make the built-in stand-in misbehave, such as stall=1s@5s; repeatable,
-                                  see docs/serve.md [env: KRUSH_FAULT]
           --dialect <NAME>        Judge replies as those of auto, confluent, strimzi, karapace or
                                   redpanda [default: auto] [env: KRUSH_DIALECT]
       -H, --header <HEADER>       Extra request header `Name: value`; repeatable [env: KRUSH_HEADER]
@@ -210,6 +215,9 @@ fn help_of_a_load_command_names_units_and_defaults() {
           --client-cert <FILE>    Client certificate chain (PEM) [env: KRUSH_CLIENT_CERT]
           --client-key <FILE>     Private key of the client certificate (PEM) [env: KRUSH_CLIENT_KEY]
           --insecure              Accept any server certificate [env: KRUSH_INSECURE]
+          --embedded              Test the built-in stand-in, started inside krush [env: KRUSH_EMBEDDED]
+          --fault <FAULT>         Make the built-in stand-in misbehave, such as stall=1s@5s; repeatable,
+                                  see docs/serve.md [env: KRUSH_FAULT]
 
     Topic:
           --topic <NAME>    Topic to produce to [default: performance-test] [env: KRUSH_TOPIC]
@@ -217,30 +225,37 @@ fn help_of_a_load_command_names_units_and_defaults() {
                             [env: KRUSH_PARTITIONS]
 
     Load:
-          --messages <N>     Send exactly this many records (instead of --duration) [env:
-                             KRUSH_MESSAGES]
-          --duration <TIME>  Send for this long, such as 30s or 5m (instead of --messages) [env:
-                             KRUSH_DURATION]
-      -c, --concurrency <N>  Connections, each with one request in flight [default: 10] [env:
-                             KRUSH_CONCURRENCY]
-          --batch-size <N>   Records in a request [default: 1000] [env: KRUSH_BATCH_SIZE]
-          --rate <RATE>      Open loop at this many records per second, such as 50k/s [default: closed
-                             loop] [env: KRUSH_RATE]
-          --stage <STAGE>    Open loop in stages, each hold:RATE:TIME, ramp:RATE:TIME (from where the
-                             one before ended) or ramp:RATE-RATE:TIME, such as `ramp:50k/s:30s`;
-                             repeatable, instead of --rate, --messages and --duration [env: KRUSH_STAGE]
-          --spike <SPIKE>    Another rate for a time within an open loop, RATE@START+DURATION, such as
-                             200k/s@30s+5s [env: KRUSH_SPIKE]
-          --arrivals <NAME>  How requests of an open loop are spread: uniform or poisson [default:
-                             uniform] [env: KRUSH_ARRIVALS]
-          --warmup <TIME>    Load before the clock starts, not measured [default: 0s] [env:
-                             KRUSH_WARMUP]
-          --timeout <TIME>   Limit for one request, and for connecting [default: 30s] [env:
-                             KRUSH_TIMEOUT]
-          --drain <TIME>     How long requests in flight may take after the load ended [default: as
-                             --timeout] [env: KRUSH_DRAIN]
-          --threads <N>      Engine threads, at most 62 and never more than connections [default: one a
-                             core, fewer for a low --rate] [env: KRUSH_THREADS]
+          --messages <N>       Send exactly this many records (instead of --duration) [env:
+                               KRUSH_MESSAGES]
+          --duration <TIME>    Send for this long, such as 30s or 5m (instead of --messages) [env:
+                               KRUSH_DURATION]
+      -c, --concurrency <N>    Connections, each with one request in flight [default: 10] [env:
+                               KRUSH_CONCURRENCY]
+          --batch-size <N>     Records in a request [default: 1000] [env: KRUSH_BATCH_SIZE]
+          --rate <RATE>        Open loop at this many records per second, such as 50k/s [default: closed
+                               loop] [env: KRUSH_RATE]
+          --stage <STAGE>      Open loop in stages, each hold:RATE:TIME, ramp:RATE:TIME (from where the
+                               one before ended) or ramp:RATE-RATE:TIME, such as `ramp:50k/s:30s`;
+                               repeatable, instead of --rate, --messages and --duration [env:
+                               KRUSH_STAGE]
+          --spike <SPIKE>      Another rate for a time within an open loop, RATE@START+DURATION, such as
+                               200k/s@30s+5s [env: KRUSH_SPIKE]
+          --arrivals <NAME>    How requests of an open loop are spread: uniform or poisson [default:
+                               uniform] [env: KRUSH_ARRIVALS]
+          --warmup <TIME>      Load before the clock starts, not measured [default: 0s] [env:
+                               KRUSH_WARMUP]
+          --timeout <TIME>     Limit for one request, and for connecting [default: 30s] [env:
+                               KRUSH_TIMEOUT]
+          --drain <TIME>       How long requests in flight may take after the load ended [default: as
+                               --timeout] [env: KRUSH_DRAIN]
+          --threads <N>        Engine threads, at most 62 and never more than connections [default: one
+                               a core, fewer for a low --rate] [env: KRUSH_THREADS]
+          --verify             After the load, read back what is stored and hold it against what was
+                               acked: lost, duplicated, reordered or corrupted records end with exit
+                               code 14 [env: KRUSH_VERIFY]
+          --max-lag <N>        Send nothing while --lag-group is more than this many records behind
+                               [env: KRUSH_MAX_LAG]
+          --lag-group <GROUP>  Consumer group that --max-lag looks at [env: KRUSH_LAG_GROUP]
 
     Records:
           --message-size <SIZE>  Length of a record's payload text, such as 200B, 1kB (1000) or 64KiB
@@ -390,6 +405,7 @@ fn dry_run_of_the_small_presets_shows_every_value_and_its_origin() {
     timeout = "30s"                                    # default
     drain = "30s"                                      # default
     threads = [N] # default
+    verify = false                                     # default
 
     [payload]
     format = "json"                                    # scenarios/basic.toml:15
@@ -430,6 +446,7 @@ fn dry_run_of_the_small_presets_shows_every_value_and_its_origin() {
     timeout = "30s"                                    # default
     drain = "30s"                                      # default
     threads = [N] # default
+    verify = false                                     # default
 
     [payload]
     format = "json"                                    # scenarios/optimized.toml:15
@@ -474,6 +491,7 @@ fn dry_run_of_the_large_presets_shows_every_value_and_its_origin() {
     timeout = "30s"                                    # default
     drain = "30s"                                      # default
     threads = [N] # default
+    verify = false                                     # default
 
     [payload]
     format = "json"                                    # scenarios/extreme.toml:15
@@ -515,6 +533,7 @@ fn dry_run_of_the_large_presets_shows_every_value_and_its_origin() {
     timeout = "30s"                                    # default
     drain = "30s"                                      # default
     threads = [N] # default
+    verify = false                                     # default
 
     [payload]
     format = "json"                                    # scenarios/64kb.toml:16
@@ -589,6 +608,7 @@ fn flags_beat_variables_beat_the_scenario() {
     timeout = "30s"                                    # default
     drain = "30s"                                      # default
     threads = [N] # default
+    verify = false                                     # default
 
     [payload]
     format = "json"                                    # scenarios/extreme.toml:15
@@ -899,12 +919,12 @@ fn wrong_scenarios() {
     error: s.toml:1: unknown key `laod`
     hint: did you mean [load]?
     ");
-    shows!(scenario("[load]\nmessages = 10\nspeed = 3\n"), @r"
+    shows!(scenario("[load]\nmessages = 10\nspeed = 3\n"), @"
     code: 2
     --- stdout
     --- stderr
     error: s.toml:3: unknown key `load.speed`
-    hint: [load] has messages, duration, concurrency, batch_size, rate, stage, spike, arrivals, warmup, timeout, drain, threads
+    hint: [load] has messages, duration, concurrency, batch_size, rate, stage, spike, arrivals, warmup, timeout, drain, threads, verify, max_lag, lag_group
     ");
     shows!(scenario("[load]\nmessages = \"ten\"\n"), @r"
     code: 2

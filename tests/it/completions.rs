@@ -81,6 +81,11 @@ echo \"${{COMPREPLY[*]}}\"",
         "--kafka --kafka-version"
     );
     assert_eq!(complete(&["krush", "completions", "po"]), "powershell");
+    assert_eq!(complete(&["krush", "topics", "des"]), "describe");
+    assert_eq!(
+        complete(&["krush", "topics", "create", "--par"]),
+        "--partitions"
+    );
     assert_eq!(complete(&["krush", "basic", "--no-such"]), "");
 }
 

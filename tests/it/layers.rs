@@ -4,26 +4,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What each module may use of the others.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("units", &[]),
     ("error", &[]),
     ("wire", &[]),
+    // When lag, silence and age are states to act on.
+    ("health", &["units"]),
     // What a stand-in's script says: a plan reads it, a stand-in runs it.
     ("fault", &["units"]),
     ("measure", &["units", "error", "wire"]),
     ("plan", &["fault", "units", "error", "wire"]),
     ("payload", &["plan", "units", "error", "wire"]),
+    // Holds what a run claims against records as they are read back; asks nobody for them.
+    ("audit", &["measure", "payload", "plan", "units", "wire"]),
     (
         "engine",
         &["plan", "payload", "measure", "units", "error", "wire"],
     ),
     (
         "gate",
-        &["plan", "measure", "report", "units", "error", "wire"],
+        &[
+            "audit", "plan", "measure", "report", "units", "error", "wire",
+        ],
     ),
     (
         "report",
-        &["plan", "measure", "gate", "units", "error", "wire"],
+        &["audit", "plan", "measure", "gate", "units", "error", "wire"],
     ),
     ("standin", &["fault", "units", "error", "wire"]),
     // `serve` names the stand-in's own types for faults.
@@ -31,7 +37,11 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         "cli",
         &["plan", "standin", "fault", "units", "error", "wire"],
     ),
-    ("rest", &["plan", "report", "units", "error", "wire"]),
+    // What a failed fetch means for records is told in measure's kinds.
+    (
+        "rest",
+        &["plan", "measure", "report", "units", "error", "wire"],
+    ),
 ];
 
 /// May use everything; nobody but the binary may use it.

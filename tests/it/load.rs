@@ -10,15 +10,15 @@ use krush::wire::Dialect;
 use serde_json::Value;
 
 /// A finished run: exit code, what was printed, and the report if one was written.
-struct Ran {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-    report: Option<Value>,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) report: Option<Value>,
 }
 
 impl Ran {
-    fn report(&self) -> &Value {
+    pub(crate) fn report(&self) -> &Value {
         self.report
             .as_ref()
             .unwrap_or_else(|| panic!("no report: {}{}", self.stdout, self.stderr))
@@ -69,12 +69,12 @@ impl Ran {
 }
 
 /// krush in a folder of its own, writing its report there.
-struct Krush {
+pub(crate) struct Krush {
     folder: tempfile::TempDir,
     command: Command,
 }
 
-fn krush(args: &[&str]) -> Krush {
+pub(crate) fn krush(args: &[&str]) -> Krush {
     let folder = tempfile::tempdir().unwrap();
     let mut command = crate::krush();
     command
@@ -86,12 +86,12 @@ fn krush(args: &[&str]) -> Krush {
 }
 
 impl Krush {
-    fn run(mut self) -> Ran {
+    pub(crate) fn run(mut self) -> Ran {
         let output = self.command.output().unwrap();
         self.ran(&output)
     }
 
-    fn start(&mut self) -> Child {
+    pub(crate) fn start(&mut self) -> Child {
         self.command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -99,7 +99,7 @@ impl Krush {
             .unwrap()
     }
 
-    fn ran(&self, output: &Output) -> Ran {
+    pub(crate) fn ran(&self, output: &Output) -> Ran {
         let report: PathBuf = self.folder.path().join("report.json");
         let report = std::fs::read_to_string(report)
             .ok()
@@ -128,7 +128,7 @@ fn standin(faults: &[&str]) -> Embedded {
     })
 }
 
-fn standin_with(settings: Settings) -> Embedded {
+pub(crate) fn standin_with(settings: Settings) -> Embedded {
     Embedded::start(Settings {
         threads: 1,
         ..settings
@@ -141,7 +141,7 @@ fn stored(server: &Embedded) -> u64 {
 }
 
 /// Waits for something that another process brings about.
-fn wait_until(what: &str, done: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, done: impl Fn() -> bool) {
     let began = Instant::now();
     while !done() {
         assert!(
@@ -571,7 +571,7 @@ fn the_same_seed_gives_the_same_poisson_arrivals_and_another_seed_others() {
 }
 
 #[cfg(unix)]
-fn interrupt(child: &Child) {
+pub(crate) fn interrupt(child: &Child) {
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
 }

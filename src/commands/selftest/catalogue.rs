@@ -39,6 +39,16 @@ load.concurrency = 8
 load.timeout = \"1s\"
 ";
 
+/// 200 of them, held against what is stored afterwards.
+const AUDITED: &str = "\
+load.verify = true
+load.messages = 2_000
+load.batch_size = 10
+load.concurrency = 8
+load.timeout = \"1s\"
+topic.partitions = 6
+";
+
 /// 200 of them, for servers that are slow.
 const FEW: &str = "\
 thresholds.fail_on = [\"success < 100%\"]
@@ -80,7 +90,7 @@ macro_rules! cases {
 /// Every case, in the order in which they are told.
 #[rustfmt::skip]
 pub(super) fn catalogue() -> Vec<Case> {
-    [honest(), gone(), slow(), refusing(), unclear(), framing(), silent(), load()].concat()
+    [honest(), gone(), slow(), refusing(), unclear(), framing(), silent(), audited(), load()].concat()
 }
 
 #[rustfmt::skip]
@@ -320,6 +330,52 @@ fn silent() -> Vec<Case> {
             f.at_least("records lost", t.truth.counts.records_dropped, 100);
         };
     }
+}
+
+/// The same lies under an audit, which holds what was acked against what is stored.
+#[rustfmt::skip]
+fn audited() -> Vec<Case> {
+    cases! {
+        "audited: honest", "stores each record once", Honest, [], usual, AUDITED, |t, f| {
+            found(t, f, [0, 0]);
+            passes(t, f);
+        };
+        "audited: stores records twice", "2 % of them, in silence", Seen, ["duplicate@2%"], usual, AUDITED, |t, f| {
+            found(t, f, [0, t.truth.counts.records_duplicated]);
+            f.equal("exit code", t.exit(), exit::INTEGRITY);
+        };
+        "audited: loses records", "2 % of those it acknowledges", Seen, ["lose@2%"], usual, AUDITED, |t, f| {
+            found(t, f, [t.truth.counts.records_dropped, 0]);
+            f.equal("exit code", t.exit(), exit::INTEGRITY);
+        };
+    }
+}
+
+/// What the audit found lost and stored again, and that nothing else is claimed to be wrong.
+fn found(trial: &Trial, findings: &mut Findings, known: [u64; 2]) {
+    let Some(audit) = trial.audit() else {
+        return findings.holds(false, || "there was no audit".to_owned());
+    };
+    findings.equal(
+        "records acked, by the audit",
+        audit.claimed.acked,
+        trial.records().acked,
+    );
+    let wrong = [audit.lost.records, audit.duplicated.records];
+    for (what, (said, known)) in ["records lost", "records stored twice"]
+        .iter()
+        .zip(wrong.into_iter().zip(known))
+    {
+        findings.equal(what, said, known);
+    }
+    let rest =
+        audit.reordered.records + audit.corrupted.records + audit.rejected_but_stored.records;
+    findings.equal("records with anything else wrong", rest, 0);
+    findings.equal(
+        "records found",
+        audit.found,
+        trial.records().acked - wrong[0],
+    );
 }
 
 /// Loads that are out of the ordinary.

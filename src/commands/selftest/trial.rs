@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use crate::audit::Findings as AuditFindings;
 use crate::commands::load;
 use crate::commands::prepare::{Prepared, prepare};
+use crate::commands::progress::Line;
 use crate::engine::Control;
 use crate::error::{Error, Result};
 use crate::measure::FailureKind;
@@ -52,15 +54,34 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Trial> {
     let start = || load::start_standin(settings);
     let mut quiet = std::io::sink();
     let prepared = runtime.block_on(prepare(&mut plan, Patience::default(), &mut quiet, start))?;
-    measured(&plan, prepared)
+    let before = if plan.load.verify {
+        Some(runtime.block_on(load::subject(&plan, &prepared).ends())?)
+    } else {
+        None
+    };
+    measured(&plan, prepared, |prepared, report| {
+        let Some(before) = before else { return Ok(()) };
+        let mut quiet = Line::new(true);
+        let subject = load::subject(&plan, prepared);
+        let audited = runtime.block_on(subject.audit(report, Some(&before), &mut quiet))?;
+        report.add_audit(audited, Some(before));
+        Ok(())
+    })
 }
 
-/// Sends the load to a target that is ready, and ends the server before its account is read.
+/// Sends the load to a target that is ready, does what is to be done `after` it, and ends the server before its account is read.
 ///
 /// # Errors
 /// What kept the run from coming to a report.
-pub(super) fn measured(plan: &Plan, mut prepared: Prepared<Embedded>) -> Result<Trial> {
-    let report = load::applied(plan, &prepared, &Control::new(), &mut |_| {});
+pub(super) fn measured(
+    plan: &Plan,
+    mut prepared: Prepared<Embedded>,
+    after: impl FnOnce(&Prepared<Embedded>, &mut Report) -> Result<()>,
+) -> Result<Trial> {
+    let mut report = load::applied(plan, &prepared, &Control::new(), &mut |_| {});
+    if let Ok(Some(report)) = &mut report {
+        after(&prepared, report)?;
+    }
     let standin = prepared.standin.take();
     let mut standin =
         standin.ok_or_else(|| Error::Internal("the self-test has no server".to_owned()))?;
@@ -121,6 +142,11 @@ impl Trial {
         let of_kind = |text: &str| text.split(['=', '@']).next() == Some(kind);
         let faults = self.truth.faults.iter().filter(|(text, _)| of_kind(text));
         faults.map(|(_, hits)| hits).sum()
+    }
+
+    /// What the audit found; nothing if there was none.
+    pub(super) fn audit(&self) -> Option<&AuditFindings> {
+        self.report.audit.as_ref()?.findings.as_ref()
     }
 
     /// Exit code of the run.

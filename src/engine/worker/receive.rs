@@ -7,6 +7,7 @@ use mio::event::Event;
 use super::super::connection::State;
 use super::super::transport::TOLD_ONCE;
 use super::super::verdict::Verdict;
+use super::record::claim;
 use super::{ALARM, WAKE, Worker};
 use crate::measure::FailureKind;
 
@@ -200,6 +201,9 @@ impl Worker<'_> {
         ending.lost += u64::from(self.load_over_us.is_some() && kind != FailureKind::InFlight);
         let verdict = Verdict::unknown(request.due.records, kind);
         self.record_ledger(target, request, &verdict, done_us);
+        let batch = self.full.records();
+        let claim = claim(request, &verdict);
+        self.harvest.claims.failed(batch, &claim, &[]);
         if request.measured {
             self.measured_in_flight.change(-1, done_us);
             let failures = &mut self.harvest.recorders[target].failures;

@@ -3,7 +3,17 @@
 use super::super::connection::Request;
 use super::super::verdict::Verdict;
 use super::Worker;
-use crate::measure::{Exchange, FailureKind, Outcome};
+use crate::measure::{Exchange, FailureKind, Outcome, Request as Claimed};
+
+/// A request as the claims know it.
+pub(super) fn claim(request: Request, verdict: &Verdict) -> Claimed {
+    Claimed {
+        number: request.stamp.request,
+        records: request.due.records,
+        rejected: verdict.rejected,
+        unknown: verdict.unknown,
+    }
+}
 
 impl Worker<'_> {
     pub(super) fn record(
@@ -15,6 +25,18 @@ impl Worker<'_> {
     ) {
         let target = self.connections[index].target;
         self.record_ledger(target, request, verdict, done_us);
+        let judge = &self.connections[index].judge;
+        if verdict.acked != request.due.records {
+            let failed = &judge.seen().failed_at;
+            self.harvest
+                .claims
+                .failed(self.full.records(), &claim(request, verdict), failed);
+        }
+        if let (Some(tally), Some(acks)) = (&mut self.harvest.tally, judge.acks())
+            && verdict.acked > 0
+        {
+            tally.add(acks);
+        }
         if !request.measured {
             return;
         }
@@ -67,6 +89,12 @@ impl Worker<'_> {
         verdict: &Verdict,
         done_us: u64,
     ) {
+        let batch = self.full.records();
+        if request.due.records < batch {
+            self.harvest
+                .claims
+                .short(request.stamp.request, request.due.records, batch);
+        }
         let open_loop = self.shared.setup.load.is_open_loop();
         let mut exchange = Exchange {
             due_us: request.due.due_us,

@@ -17,10 +17,12 @@ impl Worker<'_> {
 
     pub(super) fn assign(&mut self, index: usize, due: Due, measured: bool, now_us: u64) {
         let stamp = Stamp {
-            request: self.next_request,
+            request: self.harvest.claims.next_request(index),
             timestamp_ms: self.clock.wall_ms(now_us),
         };
-        self.next_request += 1;
+        if let Some(log) = &self.shared.setup.due_log {
+            log.note(self.number, stamp.request, due.due_us);
+        }
         let free_us = match self.connections[index].state {
             State::Free { since_us } => since_us,
             _ => now_us,

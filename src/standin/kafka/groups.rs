@@ -21,7 +21,7 @@ impl Front {
             .insist("", "findAllBrokers", async || {
                 let mut names = BTreeSet::new();
                 for address in Layout::ask(&self.seeds, &[]).await?.brokers.into_values() {
-                    names.extend(listed(&[address]).await?);
+                    names.extend(listed(&mut Connection::open(&[address]).await?).await?);
                 }
                 Ok(names)
             })
@@ -36,7 +36,22 @@ impl Front {
     pub(crate) async fn group(&self, group: &str) -> Result<Option<GroupInfo>, ApiError> {
         self.insist(group, "describeGroups(api=FIND_COORDINATOR)", async || {
             let mut coordinator = self.coordinator(group).await?;
-            described(&mut coordinator, group).await
+            let known = described(&mut coordinator, group).await?;
+            if known.is_some()
+                || !listed(&mut coordinator)
+                    .await?
+                    .iter()
+                    .any(|one| one == group)
+            {
+                return Ok(known);
+            }
+            // Of Kafka's new protocol, whose members this request does not see.
+            Ok(Some(GroupInfo {
+                group: group.to_owned(),
+                state: "UNKNOWN".to_owned(),
+                assignor: String::new(),
+                members: Vec::new(),
+            }))
         })
         .await
     }
@@ -97,9 +112,8 @@ impl Front {
 }
 
 /// Of one broker, the groups it coordinates.
-async fn listed(broker: &[Address]) -> Result<Vec<String>, Failure> {
-    let (fine, groups) = Connection::open(broker)
-        .await?
+async fn listed(broker: &mut Connection) -> Result<Vec<String>, Failure> {
+    let (fine, groups) = broker
         .ask(&Request::new(16, 1), |answer| {
             answer.skip(4)?;
             let fine = checked(answer.i16()?, None);

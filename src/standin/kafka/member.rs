@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::session::Session;
-use super::{Front, texts};
+use super::{Front, refusals};
 use crate::standin::backend::ApiError;
 use crate::standin::members::{
     Fetched, MemberSettings, Position, Seek, Subscription, TopicPartition,
@@ -27,7 +27,7 @@ impl Front {
         let time = self.settings.api_timeout;
         let session = spawn_blocking(move || Session::start(&config, &settings, time))
             .await
-            .unwrap_or_else(|_| Err(texts::internal()))?;
+            .unwrap_or_else(|_| Err(refusals::internal()))?;
         Ok(Member {
             session: Mutex::new(Some(Arc::new(session))),
             time,
@@ -117,12 +117,12 @@ impl Member {
     /// Status 500 with code 50003 if no broker took them in time, with 50002 if its group has given its partitions to others.
     pub(crate) async fn commit(&self, positions: &[Position]) -> Result<(), ApiError> {
         let positions = positions.to_vec();
-        let late = texts::commit_timed_out(&positions, self.time);
-        let session = self.session().ok_or_else(texts::closed)?;
+        let late = refusals::commit_timed_out(&positions, self.time);
+        let session = self.session().ok_or_else(refusals::closed)?;
         let committing = apart(move || session.commit(&positions));
         let committed = timeout(self.time, committing).await;
         committed.map_or(Err(late), |result| {
-            result.unwrap_or_else(|_| Err(texts::internal()))
+            result.unwrap_or_else(|_| Err(refusals::internal()))
         })
     }
 
@@ -135,7 +135,7 @@ impl Member {
         partitions: &[TopicPartition],
     ) -> Result<Vec<Position>, ApiError> {
         let partitions = partitions.to_vec();
-        let late = texts::committed_timed_out(&partitions, self.time);
+        let late = refusals::committed_timed_out(&partitions, self.time);
         self.run_for(late, move |session| session.committed(&partitions))
             .await
     }
@@ -176,7 +176,7 @@ impl Member {
         &self,
         work: impl FnOnce(&Session) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        self.run_for(texts::timed_out(self.time), work).await
+        self.run_for(refusals::timed_out(self.time), work).await
     }
 
     async fn run_for<T: Send + 'static>(
@@ -184,11 +184,11 @@ impl Member {
         late: ApiError,
         work: impl FnOnce(&Session) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let session = self.session().ok_or_else(texts::closed)?;
+        let session = self.session().ok_or_else(refusals::closed)?;
         let working = spawn_blocking(move || work(&session));
         match timeout(self.time, working).await {
             Err(_) => Err(late),
-            Ok(result) => result.unwrap_or_else(|_| Err(texts::internal())),
+            Ok(result) => result.unwrap_or_else(|_| Err(refusals::internal())),
         }
     }
 }

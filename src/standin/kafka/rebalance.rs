@@ -219,13 +219,18 @@ impl Group {
         }
     }
 
+    /// Takes its partitions anew, to begin there; `false` if librdkafka did not.
+    pub(super) fn begin_at(&self, consumer: &BaseConsumer<Self>, positions: &Partitions) -> bool {
+        self.set(positions);
+        self.hand_over(consumer).is_ok()
+    }
+
     /// Where there was no offset to begin at, there is one now. `false` if none was missing, and nothing was done.
     pub(super) fn place(&self, consumer: &BaseConsumer<Self>, positions: &Partitions) -> bool {
         if self.undefined().is_empty() {
             return false;
         }
-        self.set(positions);
-        self.hand_over(consumer).is_ok()
+        self.begin_at(consumer, positions)
     }
 }
 

@@ -8,27 +8,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::TopicPartitionList;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::metadata::MetadataTopic;
-use rdkafka::topic_partition_list::Offset;
 use regex_lite::Regex;
 
 use super::admin::INTERNAL;
-use super::rebalance::{Group, list, offsets_at};
-use super::texts;
+use super::rebalance::Group;
+use super::{refusals, texts};
 use crate::standin::backend::{ApiError, topic_name_is_valid};
-use crate::standin::members::{
-    Fetched, MemberSettings, Position, Seek, Subscription, TopicPartition,
-};
+use crate::standin::members::{Fetched, MemberSettings, Subscription, TopicPartition};
 
 /// `auto.commit.interval.ms`.
 const AUTO_COMMIT_INTERVAL: Duration = Duration::from_secs(5);
-/// Pause between two tries of a commit or a seek: `retry.backoff.ms`.
-const RETRY_BACKOFF: Duration = Duration::from_millis(100);
 /// A topic that is made later is found within so long, if it matches a pattern; by Java's client within five minutes. As often is
 /// looked for an offset to begin at.
 const NEXT_LOOK: Duration = Duration::from_secs(3);
@@ -42,9 +36,9 @@ pub(super) type Partitions = BTreeMap<TopicPartition, Option<i64>>;
 
 /// See the module.
 pub(super) struct Session {
-    consumer: BaseConsumer<Group>,
+    pub(super) consumer: BaseConsumer<Group>,
     /// How long a call may take.
-    time: Duration,
+    pub(super) time: Duration,
     /// Held by whatever changes subscription, partitions or positions, which come one at a time.
     reading: Mutex<Reading>,
     wish: Mutex<Wish>,
@@ -64,14 +58,14 @@ enum Wish {
     },
 }
 
-struct Reading {
+pub(super) struct Reading {
     /// Topic names that were met.
     names: HashMap<String, Arc<str>>,
     /// An error that was met behind records: the next poll's.
     held: Option<ApiError>,
     next_commit: Instant,
     /// For topics that match a pattern, and for an offset to begin at.
-    next_look: Instant,
+    pub(super) next_look: Instant,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -94,8 +88,8 @@ impl Session {
         time: Duration,
     ) -> Result<Self, ApiError> {
         let group = Group::new(settings.reset, settings.auto_commit);
-        let consumer =
-            BaseConsumer::from_config_and_context(config, group).map_err(|_| texts::internal())?;
+        let consumer = BaseConsumer::from_config_and_context(config, group)
+            .map_err(|_| refusals::internal())?;
         Ok(Self {
             consumer,
             time,
@@ -109,8 +103,13 @@ impl Session {
         })
     }
 
-    fn group(&self) -> &Group {
+    pub(super) fn group(&self) -> &Group {
         self.consumer.context()
+    }
+
+    /// To be held while positions are changed.
+    pub(super) fn reading(&self) -> MutexGuard<'_, Reading> {
+        lock(&self.reading)
     }
 
     pub(super) fn partitions(&self) -> Partitions {
@@ -122,6 +121,11 @@ impl Session {
             Wish::Nothing => Vec::new(),
             Wish::Topics(topics) | Wish::Pattern { topics, .. } => topics.clone(),
         }
+    }
+
+    /// Whether it reads what it was assigned by hand.
+    pub(super) fn is_by_hand(&self) -> bool {
+        matches!(*lock(&self.wish), Wish::Nothing)
     }
 
     pub(super) fn subscribe(&self, wanted: Subscription) -> Result<(), ApiError> {
@@ -144,11 +148,11 @@ impl Session {
             (Subscription::Pattern(pattern), Wish::Nothing | Wish::Pattern { .. }) if !by_hand => {
                 let whole = Regex::new(&format!("^(?:{pattern})$"));
                 Wish::Pattern {
-                    whole: whole.map_err(|_| texts::internal())?,
+                    whole: whole.map_err(|_| refusals::internal())?,
                     topics: Vec::new(),
                 }
             }
-            _ => return Err(texts::exclusive()),
+            _ => return Err(refusals::exclusive()),
         };
         *lock(&self.wish) = wish;
         self.match_topics()
@@ -157,7 +161,7 @@ impl Session {
     fn tell(&self, topics: &[String]) -> Result<(), ApiError> {
         let topics: Vec<_> = topics.iter().map(String::as_str).collect();
         let told = self.consumer.subscribe(&topics);
-        told.map_err(|_| texts::internal())
+        told.map_err(|_| refusals::internal())
     }
 
     /// Looks which topics match the pattern by now.
@@ -213,7 +217,7 @@ impl Session {
     pub(super) fn assign(&self, wanted: Vec<TopicPartition>) -> Result<(), ApiError> {
         let _reading = lock(&self.reading);
         if !matches!(*lock(&self.wish), Wish::Nothing) {
-            return Err(texts::exclusive());
+            return Err(refusals::exclusive());
         }
         if wanted.is_empty() {
             self.give_back();
@@ -221,7 +225,7 @@ impl Session {
         }
         self.group()
             .assign(&self.consumer, wanted)
-            .map_err(|_| texts::internal())
+            .map_err(|_| refusals::internal())
     }
 
     pub(super) fn poll(&self, max_records: usize) -> Result<Vec<Fetched>, ApiError> {
@@ -230,7 +234,7 @@ impl Session {
             && let invalid = invalid(topics)
             && !invalid.is_empty()
         {
-            return Err(texts::invalid_topics(&invalid));
+            return Err(refusals::invalid_topics(&invalid));
         }
         if Instant::now() >= reading.next_look {
             reading.next_look = Instant::now() + NEXT_LOOK;
@@ -266,7 +270,7 @@ impl Session {
         }
         let undefined = self.group().undefined();
         if !undefined.is_empty() {
-            return Err(texts::undefined_offsets(&undefined));
+            return Err(refusals::undefined_offsets(&undefined));
         }
         match reading.held.take() {
             Some(error) if records.is_empty() => Err(error),
@@ -274,138 +278,6 @@ impl Session {
                 reading.held = held;
                 Ok(records)
             }
-        }
-    }
-
-    pub(super) fn seek(&self, to: &[(TopicPartition, Seek)]) -> Result<(), ApiError> {
-        let _reading = lock(&self.reading);
-        let deadline = Instant::now() + self.time;
-        if let Some((of, _)) = to
-            .iter()
-            .find(|(of, _)| !self.group().partitions().contains_key(of))
-        {
-            return Err(texts::not_assigned(of));
-        }
-        let positions = self.resolved(to)?;
-        if self.group().place(&self.consumer, &positions) {
-            return Ok(());
-        }
-        // A partition that has only just been assigned cannot be moved yet.
-        while !self.moved(&positions)? {
-            if Instant::now() + RETRY_BACKOFF >= deadline {
-                return Err(texts::timed_out(self.time));
-            }
-            std::thread::sleep(RETRY_BACKOFF);
-        }
-        Ok(())
-    }
-
-    fn resolved(&self, to: &[(TopicPartition, Seek)]) -> Result<Partitions, ApiError> {
-        let mut positions = Partitions::new();
-        let mut unknown = Vec::new();
-        for (of, seek) in to {
-            let time = match *seek {
-                Seek::Offset(offset) if offset < 0 => return Err(texts::internal()),
-                Seek::Offset(offset) => {
-                    positions.insert(of.clone(), Some(offset));
-                    continue;
-                }
-                Seek::Beginning => Offset::Beginning,
-                Seek::End => Offset::End,
-                Seek::Timestamp(time) => Offset::Offset(time.max(0)),
-            };
-            unknown.push((of.clone(), time));
-        }
-        let found = offsets_at(&self.consumer, &unknown, self.time)
-            .map_err(|error| self.failure("listOffsets", &error))?;
-        positions.extend(found);
-        Ok(positions)
-    }
-
-    /// `false` if one of them could not be moved yet.
-    fn moved(&self, positions: &Partitions) -> Result<bool, ApiError> {
-        let failed = |error: KafkaError| self.failure("seek", &error);
-        let list = list(positions).map_err(failed)?;
-        let moved = self.consumer.seek_partitions(list, self.time);
-        for of in moved.map_err(failed)?.elements() {
-            match of
-                .error()
-                .err()
-                .as_ref()
-                .and_then(KafkaError::rdkafka_error_code)
-            {
-                None => {}
-                Some(RDKafkaErrorCode::State | RDKafkaErrorCode::PreviousInProgress) => {
-                    return Ok(false);
-                }
-                Some(code) => return Err(texts::api_error(of.topic(), "seek", code)),
-            }
-        }
-        self.group().set(positions);
-        Ok(true)
-    }
-
-    pub(super) fn commit(&self, positions: &[Position]) -> Result<(), ApiError> {
-        if positions.is_empty() {
-            return Ok(());
-        }
-        let deadline = Instant::now() + self.time;
-        let offsets = committable(positions).map_err(|_| texts::internal())?;
-        while let Err(error) = self.consumer.commit(&offsets, CommitMode::Sync) {
-            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-            if !texts::may_pass(code) {
-                return Err(texts::commit_refused(positions, code));
-            }
-            if Instant::now() + RETRY_BACKOFF >= deadline {
-                return Err(texts::commit_timed_out(positions, self.time));
-            }
-            std::thread::sleep(RETRY_BACKOFF);
-        }
-        if !self.group().undefined().is_empty() {
-            // Perhaps there is an offset to begin at now.
-            lock(&self.reading).next_look = Instant::now();
-        }
-        Ok(())
-    }
-
-    pub(super) fn committed(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<Vec<Position>, ApiError> {
-        let mut asked = TopicPartitionList::with_capacity(partitions.len());
-        for of in partitions {
-            asked.add_partition(&of.topic, of.partition);
-        }
-        let found =
-            self.consumer
-                .committed_offsets(asked, self.time)
-                .map_err(|error| match error.rdkafka_error_code() {
-                    Some(code) if texts::may_pass(code) => {
-                        texts::committed_timed_out(partitions, self.time)
-                    }
-                    _ => self.failure("offsetFetch", &error),
-                })?;
-        let positions = found.elements().into_iter().filter_map(|of| {
-            let Offset::Offset(offset) = of.offset() else {
-                return None;
-            };
-            Some(Position {
-                of: TopicPartition {
-                    topic: of.topic().to_owned(),
-                    partition: of.partition(),
-                },
-                offset,
-                metadata: of.metadata().to_owned(),
-            })
-        });
-        Ok(positions.collect())
-    }
-
-    fn failure(&self, call: &str, error: &KafkaError) -> ApiError {
-        match error.rdkafka_error_code() {
-            Some(code) if texts::may_pass(code) => texts::timed_out(self.time),
-            Some(code) => texts::api_error("", call, code),
-            None => texts::internal(),
         }
     }
 
@@ -459,14 +331,4 @@ fn surfaces(error: &KafkaError) -> Option<ApiError> {
             | RDKafkaErrorCode::AutoOffsetReset
     );
     (fatal || lasts).then(|| texts::api_error("", "poll", code))
-}
-
-fn committable(positions: &[Position]) -> Result<TopicPartitionList, KafkaError> {
-    let mut list = TopicPartitionList::with_capacity(positions.len());
-    for position in positions {
-        let mut element = list.add_partition(&position.of.topic, position.of.partition);
-        element.set_offset(Offset::Offset(position.offset))?;
-        element.set_metadata(&position.metadata);
-    }
-    Ok(list)
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::standin::backend::ApiError;
-use crate::standin::members::{Position, TopicPartition, illegal_state};
 use crate::wire::code;
 
 /// `error_code` and text of a record whose topic or partition did not turn up in time.
@@ -107,9 +106,9 @@ pub(super) fn named(topic: &str, error: Code) -> (i64, String) {
         other => description(other),
     };
     let code = match error {
-        Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
-            code::KAFKA_AUTHORIZATION
-        }
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed => code::KAFKA_AUTHORIZATION,
         Code::SaslAuthenticationFailed | Code::Authentication => code::KAFKA_AUTHENTICATION,
         error if is_retriable(error) => code::KAFKA_RETRIABLE,
         _ => code::KAFKA,
@@ -195,141 +194,6 @@ pub(super) fn api_error(topic: &str, call: &str, error: Code) -> ApiError {
         status,
         code,
         message,
-    }
-}
-
-/// Nothing is said of what went wrong: an exception of Java's that the proxy does not map.
-pub(super) fn internal() -> ApiError {
-    ApiError {
-        status: 500,
-        code: 500,
-        message: "Internal Server Error".to_owned(),
-    }
-}
-
-/// A member that was closed while it was asked.
-pub(super) fn closed() -> ApiError {
-    ApiError {
-        status: 404,
-        code: 40403,
-        message: "Consumer instance not found.".to_owned(),
-    }
-}
-
-/// Topics, a pattern and partitions by hand do not go together: Java's `IllegalStateException`.
-pub(super) fn exclusive() -> ApiError {
-    illegal_state("Subscription to topics, partitions and pattern are mutually exclusive")
-}
-
-/// A place was asked for in a partition that the member does not have.
-pub(super) fn not_assigned(of: &TopicPartition) -> ApiError {
-    illegal_state(&format!(
-        "No current assignment for partition {}",
-        named_partition(of)
-    ))
-}
-
-fn named_partition(of: &TopicPartition) -> String {
-    format!("{}-{}", of.topic, of.partition)
-}
-
-/// A subscription to names that Kafka does not take.
-pub(super) fn invalid_topics(names: &[&str]) -> ApiError {
-    ApiError {
-        message: format!("Invalid topics: [{}]", names.join(", ")),
-        ..api_error("", "poll", Code::InvalidTopic)
-    }
-}
-
-/// No offset is committed, and `auto.offset.reset` is `none`.
-pub(super) fn undefined_offsets(of: &[TopicPartition]) -> ApiError {
-    let partitions: Vec<_> = of.iter().map(named_partition).collect();
-    failed(
-        code::KAFKA,
-        format!(
-            "Undefined offset with no reset policy for partitions: [{}]",
-            partitions.join(", ")
-        ),
-    )
-}
-
-fn failed(code: i64, message: String) -> ApiError {
-    ApiError {
-        status: 500,
-        code,
-        message,
-    }
-}
-
-/// A member's question that was not answered in time.
-pub(super) fn timed_out(waited: Duration) -> ApiError {
-    let waited = waited.as_millis();
-    failed(
-        code::KAFKA_RETRIABLE,
-        format!(
-            "Timeout of {waited}ms expired before the last committed offset or position could be determined"
-        ),
-    )
-}
-
-/// Committed offsets that were not told in time.
-pub(super) fn committed_timed_out(partitions: &[TopicPartition], waited: Duration) -> ApiError {
-    let partitions: Vec<_> = partitions.iter().map(named_partition).collect();
-    failed(
-        code::KAFKA_RETRIABLE,
-        format!(
-            "Timeout of {}ms expired before the last committed offset for partitions [{}] could be determined. Try tuning default.api.timeout.ms larger to relax the threshold.",
-            waited.as_millis(),
-            partitions.join(", ")
-        ),
-    )
-}
-
-/// A commit that was not acknowledged in time.
-pub(super) fn commit_timed_out(positions: &[Position], waited: Duration) -> ApiError {
-    let offsets: Vec<_> = positions
-        .iter()
-        .map(|position| {
-            format!(
-                "{}=OffsetAndMetadata{{offset={}, leaderEpoch=null, metadata='{}'}}",
-                named_partition(&position.of),
-                position.offset,
-                position.metadata
-            )
-        })
-        .collect();
-    failed(
-        code::KAFKA_RETRIABLE,
-        format!(
-            "Timeout of {}ms expired before successfully committing offsets {{{}}}",
-            waited.as_millis(),
-            offsets.join(", ")
-        ),
-    )
-}
-
-/// A commit that the group's coordinator does not take.
-pub(super) fn commit_refused(positions: &[Position], error: Code) -> ApiError {
-    match (error, positions) {
-        (
-            Code::UnknownMemberId
-            | Code::IllegalGeneration
-            | Code::FencedInstanceId,
-            _,
-        ) => failed(
-            code::KAFKA,
-            "Offset commit cannot be completed since the consumer is not part of an active group for auto partition assignment; it is likely that the consumer was kicked out of the group.".to_owned(),
-        ),
-        (Code::RebalanceInProgress, _) => failed(
-            code::KAFKA,
-            "Offset commit cannot be completed since the consumer is undergoing a rebalance for auto partition assignment. You can try completing the rebalance by calling poll() and then retry the operation.".to_owned(),
-        ),
-        (error, [position]) if is_missing(error) => failed(
-            code::KAFKA,
-            format!("Topic or Partition {} does not exist", named_partition(&position.of)),
-        ),
-        (error, _) if is_missing(error) => failed(code::KAFKA, named("", error).1),
-        (error, _) => api_error("", "commit", error),
     }
 }
 

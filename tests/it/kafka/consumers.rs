@@ -5,7 +5,6 @@ use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -257,10 +256,7 @@ fn six_instances_read_everything_once_and_kafkas_own_tool_says_so() {
     let mut instances: Vec<_> = (0..6)
         .map(|n| Instance::subscribed(&server, &group, &format!("i{n}"), false, &topic))
         .collect();
-    let read = AtomicUsize::new(0);
-    let seen = Mutex::new(BTreeSet::new());
-    let twice = AtomicUsize::new(0);
-    // With each of them stable before there is a record, nobody's records are anybody else's later.
+    // With each of them settled before there is a record, nobody's records are anybody else's later.
     eventually(
         || {
             std::thread::scope(|scope| {
@@ -273,30 +269,23 @@ fn six_instances_read_everything_once_and_kafkas_own_tool_says_so() {
         },
         |partitions| partitions.iter().all(|count| *count == PARTITIONS / 6),
     );
-    let deadline = Instant::now() + 2 * PATIENCE;
-    std::thread::scope(|scope| {
-        for instance in &mut instances {
-            scope.spawn(|| {
-                while read.load(Ordering::Relaxed) < RECORDS && Instant::now() < deadline {
-                    let records = instance.fetch();
-                    read.fetch_add(records.len(), Ordering::Relaxed);
-                    let mut seen = seen.lock().unwrap();
-                    for (_, partition, offset, value) in records {
-                        let id = value["id"].as_str().unwrap().to_owned();
-                        if !seen.insert((partition, offset, id)) {
-                            twice.fetch_add(1, Ordering::Relaxed);
-                        }
-                    }
-                }
-                instance.done("POST", "/offsets", &Value::Null);
-            });
-        }
+    let read = std::thread::scope(|scope| {
+        let reading = scope.spawn(|| read_all(&mut instances, RECORDS));
         load(&server, &topic, RECORDS);
+        reading.join().unwrap()
     });
-    let seen = seen.into_inner().unwrap();
-    assert_eq!((seen.len(), twice.into_inner()), (RECORDS, 0));
-    let ids: BTreeSet<_> = seen.iter().map(|(_, _, id)| id).collect();
-    assert_eq!(ids.len(), RECORDS);
+    let places: BTreeSet<_> = read
+        .iter()
+        .map(|(_, partition, offset, _)| (partition, offset))
+        .collect();
+    let ids: BTreeSet<_> = read
+        .iter()
+        .map(|(.., value)| value["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (read.len(), places.len(), ids.len()),
+        (RECORDS, RECORDS, RECORDS)
+    );
 
     // A commit of everything is fire and forget, so it may still be on its way.
     let described = eventually(
@@ -310,10 +299,43 @@ fn six_instances_read_everything_once_and_kafkas_own_tool_says_so() {
         .map(|line| line.consumer.clone().unwrap())
         .collect();
     assert_eq!(members.len(), 6, "{members:?}");
+    says_the_same(&mut client, &group, described);
+    for instance in instances {
+        instance.delete();
+    }
+    let empty = describe(&group);
+    assert!(
+        empty.iter().all(|line| line.consumer.is_none()),
+        "{empty:?}"
+    );
+}
 
+/// Reads until there are so many, or more, and commits them.
+fn read_all(instances: &mut [Instance], records: usize) -> Vec<(String, i64, i64, Value)> {
+    let deadline = Instant::now() + 2 * PATIENCE;
+    let read = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for instance in instances {
+            scope.spawn(|| {
+                while read.lock().unwrap().len() < records && Instant::now() < deadline {
+                    let fetched = instance.fetch();
+                    read.lock().unwrap().extend(fetched);
+                }
+                // Whoever had more would have it by now.
+                read.lock().unwrap().extend(instance.fetch());
+                instance.done("POST", "/offsets", &Value::Null);
+            });
+        }
+    });
+    read.into_inner().unwrap()
+}
+
+/// The front's own account of the group, beside that of Kafka's tool.
+fn says_the_same(client: &mut Client, group: &str, described: Vec<Described>) {
     let groups = client.cluster() + "/consumer-groups";
-    let lags = client.done("GET", &format!("{groups}/{group}/lags"), &Value::Null);
-    let lags: Vec<_> = lags["data"]
+    let mut get = |path: &str| client.done("GET", &format!("{groups}{path}"), &Value::Null);
+    let lags = get(&format!("/{group}/lags"));
+    let lags = lags["data"]
         .as_array()
         .unwrap()
         .iter()
@@ -324,47 +346,29 @@ fn six_instances_read_everything_once_and_kafkas_own_tool_says_so() {
             end: lag["log_end_offset"].as_i64().unwrap(),
             lag: lag["lag"].as_i64(),
             consumer: lag["consumer_id"].as_str().map(str::to_owned),
-        })
-        .collect();
+        });
     let by_partition = |lines: Vec<Described>| -> BTreeMap<i64, Described> {
         lines
             .into_iter()
             .map(|line| (line.partition, line))
             .collect()
     };
-    assert_eq!(by_partition(lags), by_partition(described));
-    let summary = client.done(
-        "GET",
-        &format!("{groups}/{group}/lag-summary"),
-        &Value::Null,
-    );
-    assert_eq!(summary["total_lag"], 0);
-    let described = client.done("GET", &format!("{groups}/{group}"), &Value::Null);
+    assert_eq!(by_partition(lags.collect()), by_partition(described));
+    assert_eq!(get(&format!("/{group}/lag-summary"))["total_lag"], 0);
+    let said = get(&format!("/{group}"));
     assert_eq!(
-        (
-            described["state"].as_str(),
-            described["partition_assignor"].as_str()
-        ),
-        (Some("STABLE"), Some("range"))
+        (&said["state"], &said["partition_assignor"]),
+        (&json!("STABLE"), &json!("range"))
     );
-    let listed = client.done("GET", &format!("{groups}/{group}/consumers"), &Value::Null);
-    assert_eq!(listed["data"].as_array().unwrap().len(), 6);
-    for instance in instances {
-        instance.delete();
-    }
-    let empty = describe(&group);
-    assert!(
-        empty.iter().all(|line| line.consumer.is_none()),
-        "{empty:?}"
-    );
-    let listed = client.done("GET", &groups, &Value::Null);
-    let names: Vec<_> = listed["data"]
+    let members = get(&format!("/{group}/consumers"));
+    assert_eq!(members["data"].as_array().unwrap().len(), 6);
+    let listed = get("");
+    let mut names = listed["data"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| &one["consumer_group_id"])
-        .collect();
-    assert!(names.contains(&&json!(group)), "{names:?}");
+        .map(|one| &one["consumer_group_id"]);
+    assert!(names.any(|name| name == group), "{listed}");
     let (status, _) = client.call("GET", &format!("{groups}/no-such-group/lags"), &Value::Null);
     assert_eq!(status, 404);
 }
@@ -377,7 +381,14 @@ fn a_commit_of_n_stores_n_plus_one_and_the_next_instance_begins_there() {
     client.create_topic(&topic, 1);
     let records: Vec<_> = (0..10).map(|n| (0, json!({ "n": n }))).collect();
     client.produce(&topic, &records);
-    let mut first = Instance::subscribed(&server, &group, "one", false, &topic);
+    let mut first = Instance::create(&server, &group, "one", false);
+    // One that is not there yet does no harm.
+    let missing = topic_name("missing");
+    first.done(
+        "POST",
+        "/subscription",
+        &json!({"topics": [missing, topic]}),
+    );
     assert_eq!(first.fetch_until(10).len(), 10);
     let offsets = json!({"offsets": [{"topic": topic, "partition": 0, "offset": 4}]});
     first.done("POST", "/offsets", &offsets);

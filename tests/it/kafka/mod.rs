@@ -1,5 +1,7 @@
 //! The front against a real Apache Kafka: compiled with feature `kafka`, run by `tests/kafka/run.sh`, which starts the broker.
+mod consumers;
 mod front;
+mod pipeline;
 mod presets;
 mod processes;
 mod producer;

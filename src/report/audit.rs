@@ -1,0 +1,143 @@
+//! The audit in words: for the table, Markdown and `krush verify`.
+
+use std::fmt::Write as _;
+
+use crate::audit::{Audited, Finding, Findings, Outcome};
+use crate::units::{counted, grouped};
+
+/// Records named of a finding.
+const NAMED: usize = 3;
+/// Partitions named.
+const PARTITIONS_NAMED: usize = 8;
+
+/// Lines of label and text; the first says what it comes to.
+pub(super) fn lines(audited: &Audited) -> Vec<(&'static str, String)> {
+    let mut lines = vec![("audit", verdict(audited))];
+    let Some(findings) = &audited.findings else {
+        return lines;
+    };
+    lines.push(("", by_offsets(findings)));
+    lines.extend(read_back(findings, audited.read_secs).map(|text| ("", text)));
+    for (label, finding) in [
+        ("lost", &findings.lost),
+        ("duplicated", &findings.duplicated),
+        ("reordered", &findings.reordered),
+        ("corrupted", &findings.corrupted),
+        ("refused, stored", &findings.rejected_but_stored),
+    ] {
+        if finding.records > 0 {
+            lines.push((label, sampled(finding)));
+        }
+    }
+    if findings.reordered.records > 0 {
+        let within = grouped(findings.reordered_within_key);
+        lines.push(("", format!("of these behind one of the same key: {within}")));
+    }
+    lines.extend(others(findings).map(|text| ("also there", text)));
+    lines
+}
+
+fn records(count: u64) -> String {
+    counted(count, "record", "records")
+}
+
+fn verdict(audited: &Audited) -> String {
+    let why = audited.why.as_deref().unwrap_or_default();
+    let violations = || {
+        let findings = audited.findings.as_ref();
+        let all = findings.map_or_else(Vec::new, Findings::violations);
+        all.join(", ")
+    };
+    match audited.outcome {
+        Outcome::Intact => "every acked record is stored once, in order, as it was sent".to_owned(),
+        Outcome::Violated if why.is_empty() => violations(),
+        Outcome::Violated => format!("{}; not all was read: {why}", violations()),
+        Outcome::Incomplete => format!("NOT WHOLE: {why}"),
+        Outcome::NotDone | Outcome::Interrupted => format!("NOT DONE: {why}"),
+    }
+}
+
+/// `100,000 acked; end offsets of 24 partitions rose by 100,000`
+fn by_offsets(findings: &Findings) -> String {
+    let claimed = &findings.claimed;
+    // Writing to a String cannot fail.
+    let mut text = format!("{} acked", grouped(claimed.acked));
+    if claimed.unknown > 0 {
+        let _ = write!(text, ", {} of unknown outcome", grouped(claimed.unknown));
+    }
+    let partitions = counted(findings.partitions.len() as u64, "partition", "partitions");
+    let appended = grouped(findings.appended);
+    let _ = write!(text, "; end offsets of {partitions} rose by {appended}");
+    let short: Vec<String> = findings
+        .partitions
+        .iter()
+        .filter(|row| row.is_short())
+        .map(|row| {
+            let acked = grouped(row.acked.unwrap_or_default());
+            format!(
+                "{} ({acked} acked, {} stored)",
+                row.partition,
+                grouped(row.appended)
+            )
+        })
+        .collect();
+    if !short.is_empty() {
+        let more = if short.len() > PARTITIONS_NAMED {
+            " …"
+        } else {
+            ""
+        };
+        let named = &short[..short.len().min(PARTITIONS_NAMED)];
+        let _ = write!(text, "; too few in partition {}{more}", named.join(", "));
+    }
+    text
+}
+
+/// `100,000 read back in 1.2 s: 100,000 of this run`
+fn read_back(findings: &Findings, secs: f64) -> Option<String> {
+    (findings.read > 0).then(|| {
+        let read = grouped(findings.read);
+        let found = grouped(findings.found);
+        format!("{read} read back in {secs:.1} s: {found} different ones of this run")
+    })
+}
+
+fn sampled(finding: &Finding) -> String {
+    let named = &finding.samples[..finding.samples.len().min(NAMED)];
+    let more = if finding.records > named.len() as u64 {
+        "; …"
+    } else {
+        ""
+    };
+    format!("{}: {}{more}", records(finding.records), named.join("; "))
+}
+
+/// What is stored beside the acked records, which is no fault of the target.
+fn others(findings: &Findings) -> Option<String> {
+    let parts = [
+        (
+            findings.unknown_but_stored,
+            "of unknown outcome, stored after all",
+        ),
+        (
+            findings.unknown_and_missing,
+            "of unknown outcome, not stored",
+        ),
+        (
+            findings.duplicates_of_unacked.records,
+            "of unknown outcome, stored again",
+        ),
+        (findings.of_other_runs, "of other runs"),
+        (findings.foreign, "of somebody else"),
+        (
+            findings.partitions.iter().map(|row| row.gaps).sum(),
+            "offsets without a record",
+        ),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", grouped(count)))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
