@@ -72,13 +72,13 @@ fn balanced(ran: &Ran) -> &Value {
     let report = ran.report();
     let records = |end: &str| number(report, &format!("ledger.records.{end}"));
     let fetches = |end: &str| number(report, &format!("ledger.fetches.{end}"));
-    let fetched = records("fetched");
-    assert_eq!(fetched, records("counted") + records("again"));
+    let all = records("fetched");
+    assert_eq!(all, records("counted") + records("again"));
     let ends = ["with_records", "empty", "failed"].map(fetches);
     assert_eq!(fetches("asked"), ends.iter().sum::<u64>());
     let rows = report["instances"].as_array().unwrap();
     let through = rows.iter().map(|row| number(row, "fetched")).sum::<u64>();
-    assert_eq!(through, fetched);
+    assert_eq!(through, all);
     assert_eq!(
         number(report, "verdict.exit_code"),
         u64::try_from(ran.code.unwrap()).unwrap()
@@ -393,18 +393,18 @@ impl Listening {
         let to = url.trim_start_matches("http://").to_owned();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let heard = std::sync::Arc::<std::sync::Mutex<String>>::default();
-        let hears = std::sync::Arc::clone(&heard);
+        let ear = std::sync::Arc::clone(&heard);
         std::thread::spawn(move || {
             for mut near in listener.incoming().flatten() {
                 let mut far = TcpStream::connect(&to).unwrap();
                 let (mut back, mut home) = (far.try_clone().unwrap(), near.try_clone().unwrap());
                 std::thread::spawn(move || std::io::copy(&mut back, &mut home));
-                let hears = std::sync::Arc::clone(&hears);
+                let ear = std::sync::Arc::clone(&ear);
                 std::thread::spawn(move || {
                     let mut some = [0; 4096];
                     while let Ok(length @ 1..) = near.read(&mut some) {
                         let text = String::from_utf8_lossy(&some[..length]);
-                        hears.lock().unwrap().push_str(&text);
+                        ear.lock().unwrap().push_str(&text);
                         far.write_all(&some[..length]).unwrap();
                     }
                 });

@@ -48,7 +48,7 @@ fn lines_have_a_heading_and_as_many_samples_as_asked_for() {
     [TIME]  t                                             0                   0  -
     [TIME]  unknown: all topics: no records in [SECS] so far
     exit 0
-    ")
+    ");
     });
 }
 
