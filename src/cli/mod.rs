@@ -75,24 +75,24 @@ pub enum Command {
     /// Run a scenario file
     #[command(after_help = LOAD_AFTER_HELP)]
     Run(RunArgs),
-    /// Hold what a run acked against what is stored, from its report
-    Verify(VerifyArgs),
+    /// List, describe, create and delete topics
+    Topics(TopicsArgs),
+    /// What the target is, and whether it is ready
+    Status(StatusArgs),
     /// Read records with consumer instances, and measure it: rates, fetch latency, time to drain a backlog
     #[command(after_help = CONSUME_AFTER_HELP)]
     Consume(ConsumeArgs),
     /// Send at a rate and read at once: latency from when a request was due to a consumer, on one clock
     #[command(after_help = LOAD_AFTER_HELP)]
     E2e(E2eArgs),
-    /// Serve the built-in stand-in proxy on a port of its own
-    Serve(ServeArgs),
-    /// List, describe, create and delete topics
-    Topics(TopicsArgs),
-    /// What the target is, and whether it is ready
-    Status(StatusArgs),
+    /// Hold what a run acked against what is stored, from its report
+    Verify(VerifyArgs),
     /// How far a consumer group is behind, partition by partition
     Lag(LagArgs),
     /// Watch a target live: throughput by topic, a canary's latency, lag of groups, health
     Monitor(MonitorArgs),
+    /// Serve the built-in stand-in proxy on a port of its own
+    Serve(ServeArgs),
     /// Run krush against servers that lie, and show that its figures do not
     Selftest(SelftestArgs),
     /// Print the script that completes krush's command line in a shell

@@ -130,7 +130,7 @@ fn what_a_dry_run_prints_is_a_scenario_that_resolves_the_same() {
 
 #[test]
 fn help_lists_the_commands() {
-    shows!(krush(&["--help"]), @r"
+    shows!(krush(&["--help"]), @"
     code: 0
     --- stdout
     Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record
@@ -143,15 +143,16 @@ fn help_lists_the_commands() {
       extreme      The most: 100,000 small records, 500 connections, batches of 1,000
       64kb         Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
       run          Run a scenario file
-      verify       Hold what a run acked against what is stored, from its report
+      topics       List, describe, create and delete topics
+      status       What the target is, and whether it is ready
       consume      Read records with consumer instances, and measure it: rates, fetch latency, time to
                    drain a backlog
       e2e          Send at a rate and read at once: latency from when a request was due to a consumer,
                    on one clock
-      serve        Serve the built-in stand-in proxy on a port of its own
-      topics       List, describe, create and delete topics
-      status       What the target is, and whether it is ready
+      verify       Hold what a run acked against what is stored, from its report
       lag          How far a consumer group is behind, partition by partition
+      monitor      Watch a target live: throughput by topic, a canary's latency, lag of groups, health
+      serve        Serve the built-in stand-in proxy on a port of its own
       selftest     Run krush against servers that lie, and show that its figures do not
       completions  Print the script that completes krush's command line in a shell
       man          Print a manual page, or write all of them into a folder

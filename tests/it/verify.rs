@@ -147,6 +147,33 @@ fn each_lie_of_a_server_is_found_and_named() {
 }
 
 #[test]
+fn an_audit_goes_on_where_it_was_when_its_instances_are_gone() {
+    // The clock of the script starts with the load, which takes a fraction of this.
+    let faults = [
+        "--fault",
+        "expire-consumers@1s",
+        "--fault",
+        "expire-consumers@2s",
+    ];
+    let load = [
+        "--messages",
+        "200000",
+        "--batch-size",
+        "500",
+        "--concurrency",
+        "4",
+    ];
+    let (ran, report) = audited(&[&faults[..], &load].concat());
+    let ran = ran.ends_with(0);
+    assert_eq!(
+        report["audit"]["findings"]["found"],
+        200_000,
+        "{}",
+        ran.audit()
+    );
+}
+
+#[test]
 fn what_is_only_unknown_is_not_called_lost_nor_doubled() {
     for fault in [
         "mute@every20",

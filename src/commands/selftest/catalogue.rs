@@ -337,45 +337,56 @@ fn silent() -> Vec<Case> {
 fn audited() -> Vec<Case> {
     cases! {
         "audited: honest", "stores each record once", Honest, [], usual, AUDITED, |t, f| {
-            found(t, f, [0, 0]);
+            found(t, f, [0; 4]);
             passes(t, f);
         };
         "audited: stores records twice", "2 % of them, in silence", Seen, ["duplicate@2%"], usual, AUDITED, |t, f| {
-            found(t, f, [0, t.truth.counts.records_duplicated]);
+            found(t, f, [0, t.truth.counts.records_duplicated, 0, 0]);
             f.equal("exit code", t.exit(), exit::INTEGRITY);
         };
         "audited: loses records", "2 % of those it acknowledges", Seen, ["lose@2%"], usual, AUDITED, |t, f| {
-            found(t, f, [t.truth.counts.records_dropped, 0]);
+            found(t, f, [t.truth.counts.records_dropped, 0, 0, 0]);
+            f.equal("exit code", t.exit(), exit::INTEGRITY);
+        };
+        "audited: reorders records", "2 % of them, behind the next", Seen, ["reorder@2%"], usual, AUDITED, |t, f| {
+            found(t, f, [0, 0, t.truth.counts.records_reordered, 0]);
+            f.equal("exit code", t.exit(), exit::INTEGRITY);
+        };
+        "audited: corrupts records", "a byte of 2 % of them", Seen, ["corrupt@2%"], usual, AUDITED, |t, f| {
+            found(t, f, [0, 0, 0, t.truth.counts.records_corrupted]);
             f.equal("exit code", t.exit(), exit::INTEGRITY);
         };
     }
 }
 
-/// What the audit found lost and stored again, and that nothing else is claimed to be wrong.
-fn found(trial: &Trial, findings: &mut Findings, known: [u64; 2]) {
+/// What the audit found lost, stored again, out of order and corrupted, and that nothing else is claimed to be wrong.
+fn found(trial: &Trial, findings: &mut Findings, known: [u64; 4]) {
     let Some(audit) = trial.audit() else {
         return findings.holds(false, || "there was no audit".to_owned());
     };
-    findings.equal(
-        "records acked, by the audit",
-        audit.claimed.acked,
-        trial.records().acked,
-    );
-    let wrong = [audit.lost.records, audit.duplicated.records];
-    for (what, (said, known)) in ["records lost", "records stored twice"]
-        .iter()
-        .zip(wrong.into_iter().zip(known))
-    {
-        findings.equal(what, said, known);
+    let acked = trial.records().acked;
+    findings.equal("records acked, by the audit", audit.claimed.acked, acked);
+    let said = [
+        &audit.lost,
+        &audit.duplicated,
+        &audit.reordered,
+        &audit.corrupted,
+    ];
+    let names = [
+        "records lost",
+        "records stored twice",
+        "records out of order",
+        "records corrupted",
+    ];
+    for ((what, said), known) in names.into_iter().zip(said).zip(known) {
+        findings.equal(what, said.records, known);
     }
-    let rest =
-        audit.reordered.records + audit.corrupted.records + audit.rejected_but_stored.records;
-    findings.equal("records with anything else wrong", rest, 0);
     findings.equal(
-        "records found",
-        audit.found,
-        trial.records().acked - wrong[0],
+        "records refused and stored",
+        audit.rejected_but_stored.records,
+        0,
     );
+    findings.equal("records found", audit.found, acked - known[0]);
 }
 
 /// Loads that are out of the ordinary.
