@@ -5,7 +5,8 @@
 //! ```text
 //!  cli ──► plan ──► payload ──► engine ──► measure ──► gate ──► report
 //!   typed   meant    bytes       the load   numbers     verdict  text, JSON, Markdown, JUnit
-//!                                                ▲
+//!                                   └──► audit ──┘
+//!                                        held against what is stored
 //!           commands wires it and alone talks to rest (control plane)
 //!           standin is a proxy of our own; it shares only wire and fault with the client
 //!           units and error are leaves; fault is what a stand-in's script says
