@@ -12,7 +12,8 @@ mod target;
 
 pub use consume::{BaseUriChoice, CommitMode, ConsumeArgs, ReadingArgs, StartAt, StoredAs};
 pub use control::{
-    CreateArgs, DeleteArgs, DescribeArgs, LagArgs, ListArgs, StatusArgs, TopicsArgs, TopicsVerb,
+    CreateArgs, DeleteArgs, DescribeArgs, LagArgs, ListArgs, SizeArgs, StatusArgs, TopicsArgs,
+    TopicsVerb,
 };
 pub use layered::Typed;
 pub use load::LoadArgs;
