@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::layered::Layered;
 use super::target::ControlArgs;
 use crate::standin::backend::topic_name_is_valid;
-use crate::units::parse_duration;
+use crate::units::{ByteSize, Rate, parse_duration};
 
 /// Arguments of `krush topics`.
 #[derive(Args)]
@@ -29,6 +29,8 @@ pub enum TopicsVerb {
     Create(CreateArgs),
     /// Delete topics and all their records, without asking
     Delete(DeleteArgs),
+    /// How many partitions a topic needs for a rate, from what one partition does
+    Size(SizeArgs),
 }
 
 impl TopicsVerb {
@@ -39,6 +41,7 @@ impl TopicsVerb {
             Self::Describe(args) => &mut args.control,
             Self::Create(args) => &mut args.control,
             Self::Delete(args) => &mut args.control,
+            Self::Size(args) => &mut args.control,
         }
     }
 }
@@ -185,4 +188,38 @@ pub(super) fn group_name(text: &str) -> Result<String, String> {
         "" => Err("an empty name is no group".to_owned()),
         name => Ok(name.to_owned()),
     }
+}
+
+/// Arguments of `krush topics size`.
+#[derive(Args)]
+pub struct SizeArgs {
+    /// Records per second that the topic shall carry, such as 50k/s
+    #[arg(long, value_name = "RATE")]
+    pub target: Rate,
+    /// What one partition takes, if it is known, such as 12k/s [default: measured]
+    #[arg(long, value_name = "RATE")]
+    pub produce_rate: Option<Rate>,
+    /// What one consumer reads from one partition, if it is known, such as 20k/s [default: measured]
+    #[arg(long, value_name = "RATE")]
+    pub consume_rate: Option<Rate>,
+    /// How long each is measured
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = limit)]
+    pub duration: Duration,
+    /// Records in a request
+    #[arg(long, short, value_name = "N", default_value_t = 1_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub batch_size: u32,
+    /// Connections that produce
+    #[arg(long, short, value_name = "N", default_value_t = 8)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub concurrency: u32,
+    /// Size of a record's payload text
+    #[arg(long, value_name = "SIZE", default_value = "200B")]
+    pub message_size: ByteSize,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where the target is.
+    #[command(flatten)]
+    pub control: ControlArgs,
 }

@@ -15,7 +15,8 @@ pub use consume::{
     BaseUriChoice, CommitMode, ConsumeArgs, E2eArgs, ReadingArgs, StartAt, StoredAs,
 };
 pub use control::{
-    CreateArgs, DeleteArgs, DescribeArgs, LagArgs, ListArgs, StatusArgs, TopicsArgs, TopicsVerb,
+    CreateArgs, DeleteArgs, DescribeArgs, LagArgs, ListArgs, SizeArgs, StatusArgs, TopicsArgs,
+    TopicsVerb,
 };
 pub use layered::Typed;
 pub use load::LoadArgs;

@@ -54,7 +54,7 @@ impl Scenario {
     }
 
     /// One that says nothing.
-    pub(super) fn silent() -> Self {
+    pub(crate) fn silent() -> Self {
         Self {
             name: String::new(),
             path: PathBuf::new(),

@@ -48,10 +48,11 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 const TOP: &str = "commands";
 
 /// Crates that stay where they belong.
-const CRATES: [(&str, &[&str]); 4] = [
+const CRATES: [(&str, &[&str]); 5] = [
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
+    ("ratatui", &["commands"]),
     ("reqwest", &["rest"]),
 ];
 

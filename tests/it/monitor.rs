@@ -120,3 +120,27 @@ fn a_server_that_goes_away_is_said_and_ends_with_15() {
     drop(lines);
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_group_that_stopped_reading_is_behind_by_what_came_since() {
+    for dialect in ["confluent", "karapace"] {
+        let server = Served::start(&["--dialect", dialect]);
+        let run = |line: &str| {
+            let said = krush(&server, line);
+            assert!(said.ends_with("exit 0\n"), "{line}: {said}");
+            said
+        };
+        run("basic --topic t --messages 100 --concurrency 1 --quiet");
+        run("consume --topic t --group g --instances 1 --drain --commit after");
+        run("basic --topic t --messages 150 --concurrency 1 --quiet");
+        let lag = &objects(&run("lag --group g --json"))[0];
+        assert_eq!(lag["lag"], 150, "{dialect}: {lag}");
+        assert_eq!(lag["health"], "watch", "{dialect}");
+        assert_eq!(lag["partitions"][0]["current_offset"], 100, "{dialect}");
+        let seen = run("monitor --once --json --group g --interval 100ms --silent-after 50ms");
+        let seen = &objects(&seen)[0];
+        assert_eq!(seen["groups"][0]["lag"], 150, "{dialect}: {seen}");
+        assert_eq!(seen["groups"][0]["trend"], "steady", "{dialect}");
+        assert_eq!(seen["health"], "alert", "{dialect}: producers are silent");
+    }
+}

@@ -238,3 +238,41 @@ fn a_closed_pipe_is_success() {
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{line}");
     }
 }
+
+#[test]
+fn a_size_from_given_rates_asks_no_server() {
+    let output = crate::krush()
+        .args(["topics", "size", "--target", "50k/s"])
+        .args(["--produce-rate", "12k/s", "--consume-rate", "20k/s"])
+        .args(["--url", "http://127.0.0.1:1"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    insta::assert_snapshot!(text, @r"
+    target t               50,000 records/s
+    one partition takes p  12,000 records/s, given
+    one consumer reads c   20,000 records/s, given
+    max(t/p, t/c)          max(4.17, 2.50) = 4.17
+    partitions             5
+    ");
+}
+
+#[test]
+fn a_size_is_measured_with_a_partition_of_its_own_that_is_deleted() {
+    let server = Served::start(&[]);
+    let line = "topics size --target 1M/s --duration 500ms --json";
+    let said = krush(&server, line);
+    let sized: serde_json::Value =
+        serde_json::from_str(said.lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
+    let rate = |of: &str| {
+        assert_eq!(sized[of]["measured"], true, "{said}");
+        sized[of]["records_per_sec"].as_f64().unwrap()
+    };
+    let (produce, consume) = (rate("produce"), rate("consume"));
+    let ratio = (1e6 / produce).max(1e6 / consume);
+    let partitions = sized["partitions"].as_u64().unwrap();
+    assert_eq!(partitions, ratio.ceil() as u64, "{said}");
+    let listed = json(&server, "topics list --json");
+    assert_eq!(listed["topics"].as_array().unwrap().len(), 1, "{listed}");
+}

@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod describe;
 mod list;
+mod size;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,7 @@ pub fn topics(args: &TopicsArgs) -> Result<u8> {
                 create::create(&to, &wanted, args.json).await
             })
         }
+        TopicsVerb::Size(args) => size::size(args),
         TopicsVerb::Delete(args) => {
             let (topics, if_exists) = (&args.topics, args.if_exists);
             control::show(&args.control, async |to| {
