@@ -51,8 +51,11 @@ pub struct Findings {
     pub read: u64,
     /// Different records of the run among them.
     pub found: u64,
-    /// Acked and not stored.
+    /// Acked and not stored, for sure.
     pub lost: Finding,
+    /// Acked and not seen, but what lay where they may lie is no longer held or was not read: nothing is said of them.
+    #[serde(default)]
+    pub not_seen: u64,
     /// Copies of acked records beyond the first.
     pub duplicated: Finding,
     /// Acked, and behind a record of the same connection and partition that was sent later.
@@ -71,6 +74,9 @@ pub struct Findings {
     pub unknown_and_missing: u64,
     /// Of other runs of krush.
     pub of_other_runs: u64,
+    /// Partitions end before they did when the run began, or are gone: the topic was deleted and made anew.
+    #[serde(default)]
+    pub remade: bool,
     /// Nobody's that krush knows.
     pub foreign: u64,
     /// More pairs of connection and partition than the order is followed of.
@@ -232,6 +238,7 @@ impl Findings {
             read: 0,
             found: 0,
             lost: Finding::default(),
+            not_seen: 0,
             duplicated: Finding::default(),
             reordered: Finding::default(),
             reordered_within_key: 0,
@@ -241,6 +248,9 @@ impl Findings {
             unknown_but_stored: 0,
             unknown_and_missing: 0,
             of_other_runs: 0,
+            remade: partitions
+                .iter()
+                .any(|offsets| offsets.after < offsets.before),
             foreign: 0,
             order_places_full: false,
             partitions: Vec::new(),
@@ -258,17 +268,28 @@ impl Findings {
         self.dropped + self.unread()
     }
 
-    /// Acked records that are missing for sure: more than those out of sight can be, or more than a partition's offsets leave room for.
-    pub fn surely_lost(&self) -> u64 {
-        let by_reading = self.lost.records.saturating_sub(self.out_of_sight());
+    /// Takes the acked records that were not among those read, the first of them by name. They are lost as far as they are more than
+    /// those out of sight can be, or than a partition's offsets leave room for.
+    pub(super) fn missing(&mut self, records: u64, samples: Vec<String>) {
+        let by_reading = records.saturating_sub(self.out_of_sight());
         let short = |row: &PartitionRow| Some(row.acked?.saturating_sub(row.appended));
         let by_offsets: u64 = self.partitions.iter().filter_map(short).sum();
-        by_reading.max(by_offsets)
+        let lost = by_reading.max(by_offsets.min(records));
+        self.not_seen = records - lost;
+        self.lost = Finding {
+            records: lost,
+            // Which ones they are is only known if all are.
+            samples: if self.not_seen == 0 {
+                samples
+            } else {
+                Vec::new()
+            },
+        };
     }
 
     /// What it comes to.
     pub fn outcome(&self) -> Outcome {
-        let violated = self.surely_lost() > 0
+        let violated = self.lost.records > 0
             || self.duplicated.records > 0
             || self.reordered.records > 0
             || self.corrupted.records > 0
@@ -291,7 +312,7 @@ impl Findings {
                 all.push(format!("{} {what}", counted(records, "record", "records")));
             }
         };
-        add(self.surely_lost(), "acked and lost");
+        add(self.lost.records, "acked and lost");
         add(self.duplicated.records, "acked and stored again");
         add(self.reordered.records, "out of order");
         add(self.corrupted.records, "corrupted");

@@ -60,6 +60,11 @@ impl Audit {
         }
     }
 
+    /// The topic has fewer partitions than it had.
+    pub fn is_of_a_topic_made_anew(&mut self) {
+        self.findings.remade = true;
+    }
+
     /// The next offset to be shown of a partition, and where it ends; what is shown again is passed over.
     pub fn to_read(&self, partition: u32) -> Option<(i64, i64)> {
         let row = self.partitions.get(partition as usize)?;
@@ -219,24 +224,26 @@ impl Audit {
     /// What it comes to.
     pub fn conclude(mut self) -> Findings {
         let batch = self.claims.batch_size;
+        let (mut missing, mut samples) = (0, Vec::new());
         for (number, thread) in (0..).zip(&self.claims.threads) {
             let seen = &self.seen[number as usize];
             let acked = thread.acked_numbers(batch);
             let lost = &acked - seen;
             self.findings.unknown_and_missing += (&thread.unknown - seen).len();
-            self.findings.lost.records += lost.len();
-            let room = SAMPLES.saturating_sub(self.findings.lost.samples.len());
+            missing += lost.len();
+            let room = SAMPLES.saturating_sub(samples.len());
             for record in lost.iter().take(room) {
                 let id = Id {
                     thread: number,
                     request: record / u64::from(batch),
                     index: (record % u64::from(batch)) as u32,
                 };
-                self.findings.lost.samples.push(self.recogniser.text(id));
+                samples.push(self.recogniser.text(id));
             }
         }
         self.findings.order_places_full = self.order.is_full();
         self.findings.partitions = self.partitions;
+        self.findings.missing(missing, samples);
         self.findings
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::pki_types::ServerName;
 use url::Url;
 
-use super::audit::Subject;
+use super::audit::{Readers, Subject};
 use super::back_pressure::{Watch, Watched};
 use super::e2e::Listeners;
 use super::interrupt::Interrupts;
@@ -105,7 +105,9 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         }
     };
     let mut report = applied_as(&plan, &prepared, &control, &watch, &mut |progress| {
-        display.show(progress);
+        let limit = plan.load.back_pressure.as_ref();
+        let held_back = limit.filter(|_| control.is_held_back());
+        display.show(progress, held_back.map(|limit| limit.group.as_str()));
     });
     display.end();
     let mut finished = report.as_mut().ok().and_then(Option::as_mut);
@@ -175,7 +177,9 @@ impl Beside {
     ) {
         let held_back = self.watch.and_then(|watch| interrupts.finish(watch.end()));
         let Some(report) = report else { return };
-        report.held_back = held_back;
+        if let Some(held_back) = held_back {
+            report.add_held_back(held_back);
+        }
         let Some(before) = self.ends else { return };
         let audited = if control.interrupts() > 0 {
             Audited::not_done("the run was interrupted")
@@ -184,6 +188,7 @@ impl Beside {
             let subject = subject(plan, prepared);
             let audit = subject.audit(report, Some(&before), &mut shown);
             let audited = interrupts.unless_interrupted(audit);
+            interrupts.finish(subject.readers.close());
             shown.end();
             match audited {
                 Some(Ok(audited)) => audited,
@@ -202,6 +207,7 @@ pub(super) fn subject<'a>(plan: &'a Plan, prepared: &Prepared<Embedded>) -> Subj
         url: &plan.target.urls[0],
         dialect: prepared.facts.dialect,
         topic: &plan.topic.name,
+        readers: Readers::default(),
     }
 }
 

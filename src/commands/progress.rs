@@ -82,9 +82,13 @@ impl Display {
         }
     }
 
-    /// Shows one look at the run.
-    pub(super) fn show(&mut self, progress: Progress) {
+    /// Shows one look at the run; `held_back`: the consumer group that it waits for now.
+    pub(super) fn show(&mut self, progress: Progress, held_back: Option<&str>) {
         let (share, text) = self.words(progress);
+        let text = match held_back {
+            Some(group) => format!("HELD BACK by group {group}  {text}"),
+            None => text,
+        };
         self.line.show(share, text);
     }
 

@@ -4,18 +4,18 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::audit::Subject;
+use super::audit::{Readers, Subject};
 use super::interrupt::Interrupts;
 use super::load::written;
 use super::progress::Line;
 use crate::audit::Audited;
 use crate::cli::VerifyArgs;
 use crate::engine::Control;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, exit};
 use crate::gate::Verdict;
 use crate::plan::{Target, resolve_target};
 use crate::report::{self, Report, Style, table};
-use crate::rest::{Client, Patience, probe};
+use crate::rest::{Client, Patience, Server, probe};
 
 /// Limit for each of the first calls.
 const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
@@ -37,12 +37,25 @@ pub fn verify(args: &VerifyArgs) -> Result<u8> {
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(control)?;
     let mut shown = Line::new(args.quiet);
-    let audited = interrupts.unless_interrupted(audit(&report, &target, &mut shown));
-    shown.end();
-    let (audited, server) = match audited {
-        Some(audited) => audited?,
-        None => (Audited::interrupted(), String::new()),
+    let Some(server) = interrupts.unless_interrupted(recognised(&target)) else {
+        return Ok(exit::INTERRUPTED);
     };
+    let server = server?;
+    let subject = Subject {
+        target: &target,
+        url: &target.urls[0],
+        dialect: target.dialect.unwrap_or(server.dialect),
+        topic: &report.target.topic,
+        readers: Readers::default(),
+    };
+    let claims = report.claims.as_ref();
+    let before = claims.and_then(|claims| claims.start_offsets.clone());
+    let audit = subject.audit(&report, before.as_deref(), &mut shown);
+    let audited = interrupts.unless_interrupted(audit);
+    interrupts.finish(subject.readers.close());
+    shown.end();
+    let audited = audited.unwrap_or_else(|| Ok(Audited::interrupted()))?;
+    let server = server.name;
     let verdict = Verdict::pass().audited(&audited);
     print(args, &target, &server, &report, &audited, &verdict)?;
     let before = report
@@ -64,8 +77,12 @@ fn read(path: &Path) -> Result<Report> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| wrong(format!("cannot read report {shown}: {error}")))?;
-    let report: Report = serde_json::from_str(&text)
-        .map_err(|error| wrong(format!("{shown} is no report of krush: {error}")))?;
+    let report: Report = serde_json::from_str(&text).map_err(|error| {
+        wrong(match serde_json::from_str::<crate::report::consume::ConsumeReport>(&text) {
+            Ok(_) => format!("{shown} is a report of krush consume, which sends nothing that could be audited"),
+            Err(_) => format!("{shown} is no report of krush: {error}"),
+        })
+    })?;
     if report.claims.is_none() {
         let message = format!(
             "{shown} is of a version of krush that did not say what it claims of each record"
@@ -91,21 +108,11 @@ fn url_of(path: &Path, report: &Report) -> Result<url::Url> {
     url.ok_or_else(|| Error::usage(format!("{} names no target: give --url", path.display())))
 }
 
-/// The audit, and what the server is.
-async fn audit(report: &Report, target: &Target, shown: &mut Line) -> Result<(Audited, String)> {
+/// What the server is.
+async fn recognised(target: &Target) -> Result<Server> {
     let url = &target.urls[0];
     let client = Client::new(target, url, CALL_TIMEOUT)?;
-    let server = probe(&client, url, Patience::default(), &mut std::io::stderr()).await?;
-    let subject = Subject {
-        target,
-        url,
-        dialect: target.dialect.unwrap_or(server.dialect),
-        topic: &report.target.topic,
-    };
-    let claims = report.claims.as_ref();
-    let before = claims.and_then(|claims| claims.start_offsets.clone());
-    let audited = subject.audit(report, before.as_deref(), shown).await?;
-    Ok((audited, server.name))
+    probe(&client, url, Patience::default(), &mut std::io::stderr()).await
 }
 
 fn print(

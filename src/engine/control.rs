@@ -1,6 +1,6 @@
 //! What the threads of a run share: when to stop, and what each has seen so far, handed over a few times a second.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mio::Waker;
@@ -12,18 +12,36 @@ const STOP: u8 = 1;
 const ABANDON: u8 = 2;
 
 /// Stops a run from outside: once to stop and drain, twice to abandon the drain.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Control {
     interrupts: AtomicU8,
     given_up: AtomicU8,
-    held: AtomicBool,
+    /// Records that may be sent in all; `u64::MAX`: no limit.
+    limit: AtomicU64,
+    /// Records sent while there was a limit.
+    sent: AtomicU64,
+    /// A request waits for the limit to rise.
+    waits: AtomicBool,
     wakers: Mutex<Vec<Waker>>,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Control {
     /// A control that has stopped nothing.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            interrupts: AtomicU8::new(RUN),
+            given_up: AtomicU8::new(RUN),
+            limit: AtomicU64::new(u64::MAX),
+            sent: AtomicU64::new(0),
+            waits: AtomicBool::new(false),
+            wakers: Mutex::default(),
+        }
     }
 
     /// Stops the load (first call), abandons the drain (second call).
@@ -38,15 +56,43 @@ impl Control {
         self.interrupts.load(Ordering::Relaxed)
     }
 
-    /// Holds a closed loop back, or lets it go on: while it is held, no new request is started. Those in flight go on.
-    pub fn hold(&self, held: bool) {
-        if self.held.swap(held, Ordering::Relaxed) && !held {
+    /// Lets a closed loop send so many records in all, counted from when there first was a limit; `None`: as many as it will. A
+    /// request that would go beyond waits; those in flight go on.
+    pub fn limit(&self, records: Option<u64>) {
+        let before = self
+            .limit
+            .swap(records.unwrap_or(u64::MAX), Ordering::Relaxed);
+        if records.is_none_or(|records| records > before) {
+            self.waits.store(false, Ordering::Relaxed);
             self.wake();
         }
     }
 
-    pub(crate) fn held(&self) -> bool {
-        self.held.load(Ordering::Relaxed)
+    /// Records sent since there is a limit.
+    pub fn sent_within_limit(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Whether a request waits for the limit to rise.
+    pub fn is_held_back(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    /// Whether another request of up to so many records may be sent.
+    pub(crate) fn may_send(&self, records: u32) -> bool {
+        let limit = self.limit.load(Ordering::Relaxed);
+        if limit == u64::MAX || self.sent_within_limit() + u64::from(records) <= limit {
+            return true;
+        }
+        self.waits.store(true, Ordering::Relaxed);
+        false
+    }
+
+    /// Counts what is sent, if it is limited.
+    pub(crate) fn sends(&self, records: u32) {
+        if self.limit.load(Ordering::Relaxed) != u64::MAX {
+            self.sent.fetch_add(u64::from(records), Ordering::Relaxed);
+        }
     }
 
     /// The load ends although the schedule does not: the target is gone.

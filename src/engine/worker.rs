@@ -254,9 +254,7 @@ impl<'a> Worker<'a> {
             }
             let mut wake_us = u64::MAX;
             if self.load_over_us.is_none() {
-                if !self.shared.control.held()
-                    && let Next::At(due_us) = self.dispatch(&go, now_us)
-                {
+                if let Next::At(due_us) = self.dispatch(&go, now_us) {
                     wake_us = due_us;
                 }
                 let sent_all = go.measured.exhausted(now_us) && self.nothing_to_send(&go);
@@ -332,7 +330,8 @@ impl<'a> Worker<'a> {
     fn dispatch(&mut self, go: &Go<'_>, now_us: u64) -> Next {
         loop {
             let warming = now_us < self.start_us;
-            let Some(&index) = self.free.front() else {
+            let held_back = !self.shared.control.may_send(self.full.records());
+            let Some(&index) = self.free.front().filter(|_| !held_back) else {
                 return Next::Now(Due {
                     due_us: now_us,
                     records: 0,

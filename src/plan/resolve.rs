@@ -134,7 +134,11 @@ fn at_least_one(value: u64, key: &str, origins: &Origins) -> Result<()> {
     Ok(())
 }
 
-fn back_pressure(settings: &Overrides, origins: &Origins) -> Result<Option<BackPressure>> {
+fn back_pressure(
+    settings: &Overrides,
+    origins: &Origins,
+    batch_size: u32,
+) -> Result<Option<BackPressure>> {
     match (settings.max_lag, &settings.lag_group) {
         (Some(0), _) => Err(origins.error(
             "load.max_lag",
@@ -146,6 +150,11 @@ fn back_pressure(settings: &Overrides, origins: &Origins) -> Result<Option<BackP
             "an open loop sends at its rate, whatever happens",
             "leave out the rate (or the stages), or the limit",
         )),
+        (Some(max_lag), Some(_)) if max_lag < u64::from(batch_size) => {
+            let message = format!("{max_lag} is less than a batch of {batch_size}");
+            let hint = "no request could ever be sent: raise it, or lower --batch-size";
+            Err(origins.error("load.max_lag", &message, hint))
+        }
         (Some(max_lag), Some(group)) if !group.is_empty() => Ok(Some(BackPressure {
             group: group.clone(),
             max_lag,
@@ -191,7 +200,7 @@ fn load(settings: &Overrides, origins: &Origins, machine: Machine) -> Result<Loa
         drain: settings.drain.unwrap_or(timeout),
         threads: threads.min(concurrency),
         verify: settings.verify.unwrap_or(false),
-        back_pressure: back_pressure(settings, origins)?,
+        back_pressure: back_pressure(settings, origins, batch_size)?,
     })
 }
 

@@ -17,6 +17,11 @@ pub(super) fn lines(audited: &Audited) -> Vec<(&'static str, String)> {
         return lines;
     };
     lines.push(("", by_offsets(findings)));
+    if findings.remade {
+        let text =
+            "the topic was deleted and made anew since the run began: it ends before it did then";
+        lines.push(("", text.to_owned()));
+    }
     lines.extend(read_back(findings, audited.read_secs).map(|text| ("", text)));
     for (label, finding) in [
         ("lost", &findings.lost),
@@ -32,6 +37,13 @@ pub(super) fn lines(audited: &Audited) -> Vec<(&'static str, String)> {
     if findings.reordered.records > 0 {
         let within = grouped(findings.reordered_within_key);
         lines.push(("", format!("of these behind one of the same key: {within}")));
+    }
+    if findings.not_seen > 0 {
+        let text = format!(
+            "{} acked and not seen: they may lie where offsets are no longer held or were not read",
+            records(findings.not_seen)
+        );
+        lines.push(("not seen", text));
     }
     lines.extend(others(findings).map(|text| ("also there", text)));
     lines
@@ -103,6 +115,9 @@ fn read_back(findings: &Findings, secs: f64) -> Option<String> {
 }
 
 fn sampled(finding: &Finding) -> String {
+    if finding.samples.is_empty() {
+        return records(finding.records);
+    }
     let named = &finding.samples[..finding.samples.len().min(NAMED)];
     let more = if finding.records > named.len() as u64 {
         "; …"
@@ -121,7 +136,7 @@ fn others(findings: &Findings) -> Option<String> {
         ),
         (
             findings.unknown_and_missing,
-            "of unknown outcome, not stored",
+            "of unknown outcome, not stored so far",
         ),
         (
             findings.duplicates_of_unacked.records,

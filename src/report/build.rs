@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
 use super::{
-    ClaimsSection, ConnectionWaits, FailureRow, GeneratorSection, Histograms, KeySection,
+    ClaimsSection, ConnectionWaits, FailureRow, GeneratorSection, HeldBack, Histograms, KeySection,
     LedgerSection, LoadSection, Machine, PayloadSection, PlanSection, RecordLedger,
     ReferenceSection, Report, RequestLedger, SCHEMA_VERSION, SecondLatency, SecondRow, SpanRow,
     SpikeSection, StageSection, TargetRow, TargetSection, TlsSection, Tool, TopicSection,
@@ -83,6 +83,17 @@ pub(super) fn build_on(
 }
 
 impl Report {
+    /// Adds how long a consumer group held the load back; if that is most of it, the figures are the group's.
+    pub fn add_held_back(&mut self, held: HeldBack) {
+        if held.held_secs > self.elapsed_secs / 2.0 {
+            self.warnings.push(format!(
+                "the load was held back for {:.1} of {:.1} s, because group {} was too far behind: the figures say how fast that group reads, not how fast the target takes records. Try more consumers, or a higher --max-lag.",
+                held.held_secs, self.elapsed_secs, held.group
+            ));
+        }
+        self.held_back = Some(held);
+    }
+
     /// Adds an audit, and lets the verdict say what it comes to.
     pub fn add_audit(&mut self, audited: Audited, start_offsets: Option<Vec<i64>>) {
         self.verdict = self.verdict.clone().audited(&audited);

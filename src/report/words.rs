@@ -208,7 +208,7 @@ pub(super) fn generator_words(report: &Report) -> Vec<String> {
 }
 
 /// What warm-up did, if there was one.
-/// `2.4 s in 3 times: group g was up to 5,210 records behind, more than 1,000; throughput includes that time`
+/// `2.4 s in 3 times: group g was up to 5,210 records behind, more than 1,000; throughput counts from the first record on, waiting included`
 pub(super) fn held_back_words(report: &Report) -> Option<String> {
     let held = report.held_back.as_ref()?;
     let highest = counted(held.highest_lag, "record", "records");
@@ -220,7 +220,7 @@ pub(super) fn held_back_words(report: &Report) -> Option<String> {
         )
     } else {
         format!(
-            "{:.1} s, {}: group {} was up to {highest} behind, of {} allowed; throughput includes that time",
+            "{:.1} s, {}: group {} was up to {highest} behind, of {} allowed; throughput counts from the first record on, waiting included",
             held.held_secs,
             counted(held.times, "time", "times"),
             held.group,

@@ -103,7 +103,7 @@ impl CallError {
     fn hint(&self) -> &'static str {
         match &self.problem {
             Problem::Refused => {
-                "start a REST Proxy there, name another one with --url, or use --embedded for the built-in stand-in"
+                "start a REST Proxy there, name another one with --url, or start the built-in stand-in: krush serve"
             }
             Problem::Dns(_) => "check the host name in --url",
             Problem::Tls(why) if why == CA_AS_SERVER => {

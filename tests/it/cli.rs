@@ -1047,12 +1047,12 @@ fn targets_that_cannot_be_used() {
         .expect("port 0 is free")
         .local_addr()
         .expect("bound");
-    shows!(krush(&["basic", "--url", &format!("http://{closed}")]), @r"
+    shows!(krush(&["basic", "--url", &format!("http://{closed}")]), @"
     code: 15
     --- stdout
     --- stderr
     error: nothing listens at http://127.0.0.1:[PORT]: connection refused
-    hint: start a REST Proxy there, name another one with --url, or use --embedded for the built-in stand-in
+    hint: start a REST Proxy there, name another one with --url, or start the built-in stand-in: krush serve
     ");
     let mut settings = settings();
     settings.add_filter(r"(rest-proxy\.invalid: ).*", "$1[WHAT THE SYSTEM SAYS]");

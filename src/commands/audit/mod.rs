@@ -2,18 +2,19 @@
 
 mod read;
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use url::Url;
 
 use super::progress::Line;
 use crate::audit::{Audit, Audited, PartitionOffsets};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::measure::Claims;
 use crate::payload::Recogniser;
 use crate::plan::Target;
 use crate::report::Report;
-use crate::rest::{CallError, Client, Offsets, offsets_of};
+use crate::rest::{BaseUri, CallError, Client, ConsumerClient, Offsets, offsets_of};
 use crate::wire::Dialect;
 
 /// Limit for each call but fetches.
@@ -35,6 +36,36 @@ pub(super) struct Subject<'a> {
     pub(super) dialect: Dialect,
     /// The topic.
     pub(super) topic: &'a str,
+    /// The instances that read it back; to be closed at the end, whatever happens.
+    pub(super) readers: Readers,
+}
+
+/// The consumer instances of an audit.
+#[derive(Debug, Default)]
+pub(super) struct Readers(OnceLock<ConsumerClient>);
+
+impl Readers {
+    fn client(&self, subject: &Subject<'_>) -> Result<ConsumerClient> {
+        if let Some(client) = self.0.get() {
+            return Ok(client.clone());
+        }
+        let Subject {
+            target,
+            url,
+            dialect,
+            ..
+        } = subject;
+        let made = ConsumerClient::new(target, url, CALL_TIMEOUT, *dialect, BaseUri::Rewrite)?;
+        Ok(self.0.get_or_init(|| made).clone())
+    }
+
+    /// Deletes what is left of them.
+    pub(super) async fn close(&self) {
+        if let Some(consumers) = self.0.get() {
+            // One that cannot be deleted expires: nothing was committed, and nobody shares its group.
+            consumers.close(read::CLOSES_WITHIN).await;
+        }
+    }
 }
 
 impl Subject<'_> {
@@ -54,7 +85,16 @@ impl Subject<'_> {
     /// Next offset of each partition.
     pub(super) async fn ends(&self) -> Result<Vec<i64>> {
         let client = self.client()?;
-        let offsets = self.offsets(&client).await?;
+        let offsets = match self.offsets(&client).await {
+            Err(error) if error.is_not_found() && self.dialect == Dialect::Redpanda => {
+                let message = format!(
+                    "{} tells no offsets, so that nothing can be audited",
+                    client.base()
+                );
+                return Err(Error::target(message, "leave out --verify"));
+            }
+            offsets => offsets?,
+        };
         Ok(offsets.iter().map(|offsets| offsets.end_offset).collect())
     }
 
@@ -74,7 +114,11 @@ impl Subject<'_> {
             Ok(partitions) => partitions,
             Err(error) => return Ok(Audited::not_done(format!("no offsets: {error}"))),
         };
+        let fewer = before.is_some_and(|before| partitions.len() < before.len());
         let mut audit = Audit::new(claims, recogniser, &partitions);
+        if fewer {
+            audit.is_of_a_topic_made_anew();
+        }
         let began = Instant::now();
         let why = read::all(self, &mut audit, shown).await?;
         let secs = began.elapsed().as_secs_f64();
@@ -90,6 +134,11 @@ impl Subject<'_> {
     ) -> Result<Vec<PartitionOffsets>, CallError> {
         let deadline = Instant::now() + SETTLES_WITHIN;
         let acked = claims.acked();
+        let unknown = claims
+            .threads
+            .iter()
+            .any(|thread| !thread.unknown.is_empty());
+        let mut last = None;
         loop {
             let offsets = self.offsets(client).await?;
             let partitions: Vec<PartitionOffsets> = (0..)
@@ -108,7 +157,9 @@ impl Subject<'_> {
                 .iter()
                 .map(|partition| partition.appended())
                 .sum();
-            if appended >= acked || Instant::now() >= deadline {
+            // What is of unknown outcome may still be on its way.
+            let rests = !unknown || last.replace(appended) == Some(appended);
+            if (appended >= acked && rests) || Instant::now() >= deadline {
                 return Ok(partitions);
             }
             tokio::time::sleep(LOOK_AGAIN_AFTER).await;

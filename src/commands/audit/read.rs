@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::{CALL_TIMEOUT, Subject};
+use super::Subject;
 use crate::audit::{Audit, StoredRecord};
 use crate::commands::progress::Line;
 use crate::error::Result;
 use crate::rest::{
-    BaseUri, Batch, CallError, ConsumerClient, ConsumerSettings, Fetch, Instance, Partition,
-    Position, RecordFormat, Reset,
+    Batch, CallError, ConsumerClient, ConsumerSettings, Fetch, Instance, Partition, Position,
+    RecordFormat, Reset,
 };
 use crate::units::grouped;
 use crate::wire::Dialect;
@@ -34,7 +34,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Answers waiting to be looked at.
 const AHEAD: usize = 4;
 /// How long instances may take to be deleted.
-const CLOSES_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const CLOSES_WITHIN: Duration = Duration::from_secs(5);
 
 /// Shows the audit all that is stored; says why not, if that was not possible.
 pub(super) async fn all(
@@ -46,13 +46,7 @@ pub(super) async fn all(
     if unread.is_empty() {
         return Ok(None);
     }
-    let consumers = ConsumerClient::new(
-        subject.target,
-        subject.url,
-        CALL_TIMEOUT,
-        subject.dialect,
-        BaseUri::Rewrite,
-    )?;
+    let consumers = subject.readers.client(subject)?;
     let (sender, mut batches) = mpsc::channel(AHEAD);
     let mut reading = JoinSet::new();
     let count = unread.len().min(INSTANCES);
@@ -72,7 +66,6 @@ pub(super) async fn all(
         reading.spawn(reader.run());
     }
     drop(sender);
-    let guard = Closing(Some(consumers));
     while let Some(batch) = batches.recv().await {
         look(&batch, audit);
         let (done, of) = audit.progress();
@@ -80,30 +73,8 @@ pub(super) async fn all(
         shown.show(done as f64 / of.max(1) as f64, text);
     }
     let ended = reading.join_all().await;
-    guard.close().await;
+    subject.readers.close().await;
     Ok(ended.into_iter().find_map(Result::err))
-}
-
-/// Deletes the instances, also when the audit is dropped half-way.
-struct Closing(Option<ConsumerClient>);
-
-impl Closing {
-    async fn close(mut self) {
-        if let Some(consumers) = self.0.take() {
-            // What cannot be deleted expires: nothing was committed, and nobody shares the group.
-            consumers.close(CLOSES_WITHIN).await;
-        }
-    }
-}
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        if let Some(consumers) = self.0.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(async move { consumers.close(CLOSES_WITHIN).await });
-        }
-    }
 }
 
 fn look(batch: &Batch, audit: &mut Audit) {

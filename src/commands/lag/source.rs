@@ -45,6 +45,13 @@ pub(in crate::commands) struct Behind {
     pub(in crate::commands) client_id: Option<String>,
 }
 
+/// What a look finds.
+enum Found {
+    Lag(GroupLag),
+    /// The group is there; what a command that wants its lag ends with.
+    NoCommits(Error),
+}
+
 /// Reads the lag of one group, as often as it is asked.
 #[derive(Debug)]
 pub(in crate::commands) struct Source {
@@ -132,6 +139,21 @@ impl Source {
 
     /// Looks at the group once.
     pub(in crate::commands) async fn look(&self) -> Result<GroupLag> {
+        match self.find().await? {
+            Found::Lag(lag) => Ok(lag),
+            Found::NoCommits(error) => Err(error),
+        }
+    }
+
+    /// Looks at the group once; one that is there and has committed nothing has no lag yet.
+    pub(in crate::commands) async fn committed(&self) -> Result<Option<GroupLag>> {
+        match self.find().await? {
+            Found::Lag(lag) => Ok(Some(lag)),
+            Found::NoCommits(_) => Ok(None),
+        }
+    }
+
+    async fn find(&self) -> Result<Found> {
         match &self.how {
             How::V3 { cluster } => self.over_v3(cluster).await,
             How::Offsets {
@@ -141,12 +163,13 @@ impl Source {
         }
     }
 
-    async fn over_v3(&self, cluster: &str) -> Result<GroupLag> {
+    async fn over_v3(&self, cluster: &str) -> Result<Found> {
         let (client, group) = (&self.client, &self.group);
         match client.group_lags(cluster, group).await {
             Ok(lags) => {
                 let state = found(client.group_state(cluster, group).await)?;
-                Ok(self.summed(state, lags.into_iter().map(Behind::from).collect()))
+                let behind = lags.into_iter().map(Behind::from).collect();
+                Ok(Found::Lag(self.summed(state, behind)))
             }
             Err(error) if error.is_not_found() => {
                 let state = found(client.group_state(cluster, group).await)?;
@@ -154,31 +177,31 @@ impl Source {
                     return Err(unknown(&self.client, group));
                 };
                 match found(client.group_lag_summary(cluster, group).await)? {
-                    Some(sums) => Ok(GroupLag {
+                    Some(sums) => Ok(Found::Lag(GroupLag {
                         group: group.clone(),
                         state: Some(state),
                         lag: u64::try_from(sums.total_lag).unwrap_or(0),
                         max_lag: u64::try_from(sums.max_lag).unwrap_or(0),
                         partitions: Vec::new(),
-                    }),
-                    None => Err(no_commits(&self.client, group, &state)),
+                    })),
+                    None => Ok(Found::NoCommits(no_commits(&self.client, group, &state))),
                 }
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn by_offsets(&self, instance: &Instance, partitions: &[Partition]) -> Result<GroupLag> {
+    async fn by_offsets(&self, instance: &Instance, partitions: &[Partition]) -> Result<Found> {
         let committed = instance.committed(partitions).await?;
         if committed.is_empty() {
-            return Err(Error::target(
+            return Ok(Found::NoCommits(Error::target(
                 format!(
                     "group {} has committed no offsets at {} of the topics asked about",
                     self.group,
                     self.client.base()
                 ),
                 "check its name; this server does not list groups: kafka-consumer-groups --bootstrap-server localhost:9092 --list",
-            ));
+            )));
         }
         let places: Vec<(String, u32)> = committed
             .iter()
@@ -189,7 +212,7 @@ impl Source {
             .into_iter()
             .zip(ends)
             .map(|(position, ends)| Behind::new(position.of, Some(position.next), ends.end_offset));
-        Ok(self.summed(None, behind.collect()))
+        Ok(Found::Lag(self.summed(None, behind.collect())))
     }
 
     fn summed(&self, state: Option<String>, mut partitions: Vec<Behind>) -> GroupLag {

@@ -121,7 +121,8 @@ impl Worker<'_> {
             self.harvest.reconnects += 1;
         }
         // With several targets another one's connection can take it.
-        let alone = self.shared.setup.targets.len() == 1 && !self.shared.control.held();
+        let alone = self.shared.setup.targets.len() == 1
+            && self.shared.control.may_send(self.full.records());
         if alone && go.measured.is_closed_loop() && self.connections[index].request.is_none() {
             let measured = now_us >= self.start_us;
             let schedule = if measured { go.measured } else { go.warmup };

@@ -23,6 +23,7 @@ impl Worker<'_> {
         if let Some(log) = &self.shared.setup.due_log {
             log.note(self.number, stamp.request, due.due_us);
         }
+        self.shared.control.sends(due.records);
         let free_us = match self.connections[index].state {
             State::Free { since_us } => since_us,
             _ => now_us,

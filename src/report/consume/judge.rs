@@ -106,9 +106,16 @@ pub(super) fn warnings(report: &ConsumeReport) -> Vec<String> {
         rows.map(|row| row.fetches).sum::<u64>()
     };
     let lost = fetches(FetchFailure::AnswerLost);
+    let whole = report.offsets.missing == 0
+        && (report.backlog.as_ref()).is_some_and(|backlog| backlog.drained_secs.is_some());
     if lost > 0 {
+        let what = if whole {
+            "the records in them were read again: all of the backlog was seen"
+        } else {
+            "records in them were read by the instance and not seen here. Read the topic again with a new group to see them"
+        };
         warnings.push(format!(
-            "the answers of {} were lost: records in them were read by the instance and not seen here. Read the topic again with a new group to see them.",
+            "the answers of {} were lost: {what}.",
             counted(lost, "fetch", "fetches")
         ));
     }
