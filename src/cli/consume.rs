@@ -97,7 +97,7 @@ pub struct ConsumeArgs {
     pub drain: bool,
 
     /// With --drain or --messages: end if no record came for this long. The run is void then
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, help_heading = "End")]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration, help_heading = "End")]
     pub idle: Duration,
 
     /// Longest wait for an answer, beside what a fetch may wait for records. A target that does not answer

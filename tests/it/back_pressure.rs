@@ -137,6 +137,57 @@ fn a_load_goes_on_when_the_group_has_caught_up() {
 }
 
 #[test]
+fn a_group_that_has_committed_nothing_yet_is_as_far_behind_as_there_are_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = Embedded::start(Settings {
+        threads: 1,
+        ..Settings::default()
+    })
+    .unwrap();
+    let url = server.url();
+    let created = crate::krush()
+        .args(["topics", "create", "t", "--partitions", "4", "--url", url])
+        .output()
+        .unwrap();
+    assert_eq!(created.status.code(), Some(0), "{created:?}");
+    let read = [
+        "consume",
+        "--group",
+        GROUP,
+        "--commit",
+        "after",
+        "--duration",
+        "60s",
+    ];
+    let mut reader = command(folder, url, &read)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = std::time::Instant::now();
+    loop {
+        let lag = run(folder, url, &["lag", "--group", GROUP]);
+        if String::from_utf8_lossy(&lag.stderr).contains("has committed no offsets") {
+            break;
+        }
+        assert!(began.elapsed().as_secs() < 30, "{lag:?}");
+    }
+    let output = run(folder, url, &LOAD);
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+    let held = held_back(folder);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        held["group"],
+        GROUP,
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(held["held_secs"].as_f64().unwrap() < 2.0, "{held} {said}");
+}
+
+#[test]
 fn a_limit_that_cannot_be_kept_is_refused_before_the_load() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

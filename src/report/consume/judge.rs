@@ -52,17 +52,23 @@ fn void(report: &ConsumeReport) -> Option<String> {
     let backlog = report.backlog.as_ref();
     let there = backlog.and_then(|backlog| backlog.records);
     let idle = format!("none came for {:.0} s", report.plan.idle_secs);
+    // Only a group that somebody else may be in has partitions that others hold.
+    let hint = if report.plan.new_group {
+        ""
+    } else {
+        ". Instances that died hold their partitions until they are let go, after 45 s or 5 minutes: see `krush lag`, and try a longer --idle"
+    };
     match report.end {
         ConsumeEnd::Idle => match (report.plan.messages, backlog) {
             (Some(wanted), _) => Some(format!(
-                "{} of {} records came, then {idle}",
+                "{} of {} records came, then {idle}{hint}",
                 grouped(read),
                 grouped(wanted)
             )),
             (None, Some(backlog)) => {
                 let there = there?;
                 Some(format!(
-                    "{} of {} records of the backlog came, then {idle}: {} not read to the end",
+                    "{} of {} records of the backlog came, then {idle}: {} not read to the end{hint}",
                     grouped(backlog.read),
                     grouped(there),
                     match backlog.open_partitions {
