@@ -156,9 +156,11 @@ impl Looker {
             self.sources.insert(group.to_owned(), source);
         }
         let found = self.sources[group].look().await;
-        if found.is_err() {
-            // Its instance may be gone with the server that had it.
-            self.sources.remove(group);
+        // Its instance may be gone with the server that had it.
+        if found.is_err()
+            && let Some(source) = self.sources.remove(group)
+        {
+            source.close(&self.instances).await;
         }
         found
     }
