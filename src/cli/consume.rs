@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, ValueEnum};
 
 use super::layered::Layered;
 use super::load::LoadArgs;
@@ -35,16 +37,17 @@ pub struct ConsumeArgs {
     pub topic: Vec<String>,
 
     /// Read all topics whose whole name matches this regular expression, instead of --topic
-    #[arg(
-        long,
-        value_name = "REGEX",
-        help_heading = "Reading",
-        conflicts_with = "topic"
-    )]
+    #[arg(long, value_name = "REGEX", help_heading = "Reading")]
     pub pattern: Option<String>,
 
     /// Consumer group [default: a new one, krush-XXXXX, which nothing else reads]
-    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    #[arg(
+        long,
+        env = "KRUSH_GROUP",
+        hide_env_values = true,
+        value_name = "NAME",
+        help_heading = "Reading"
+    )]
     pub group: Option<String>,
 
     /// Where to begin in a partition of which the group has committed nothing: earliest or latest
@@ -155,7 +158,7 @@ pub struct E2eArgs {
 #[derive(Args, Clone)]
 pub struct ReadingArgs {
     /// Consumer instances, in one group
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, env = "KRUSH_INSTANCES", hide_env_values = true, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000))]
     #[arg(help_heading = "Reading")]
     pub instances: u32,
 
@@ -238,5 +241,25 @@ pub enum BaseUriChoice {
 impl ConsumeArgs {
     pub(super) fn layered(&mut self) -> &mut dyn Layered {
         &mut self.control
+    }
+
+    /// A pattern stands instead of topics: it wins over those of the variable, and contradicts typed ones.
+    ///
+    /// # Errors
+    /// Both were typed.
+    pub(super) fn choose(
+        &mut self,
+        command: &mut clap::Command,
+        matches: &ArgMatches,
+    ) -> Result<(), clap::Error> {
+        if self.pattern.is_none() {
+            return Ok(());
+        }
+        if matches.value_source("topic") == Some(ValueSource::CommandLine) {
+            let message = "the argument '--pattern <REGEX>' cannot be used with '--topic <NAME>'";
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
+        }
+        self.topic.clear();
+        Ok(())
     }
 }

@@ -160,6 +160,9 @@ pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap
         .try_get_matches_from(&words)
         .map_err(|error| name_variable(error, &words))?;
     let mut cli = Cli::from_arg_matches(&matches)?;
+    if let Command::Consume(args) = &mut cli.command {
+        args.choose(&mut command(), innermost(&matches))?;
+    }
     if let Some(args) = cli.command.layered() {
         args.fill(innermost(&matches));
     }
@@ -284,6 +287,16 @@ mod tests {
             panic!("no command line of basic");
         };
         assert_eq!(args.output, ["a.json", "b.md"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn typed_topics_contradict_a_pattern() {
+        let parsed = |line: &str| parse_from(line.split(' ').map(OsString::from));
+        let both = parsed("krush consume --pattern o.* --topic t").err();
+        let both = both.expect("both were typed");
+        assert_eq!(both.exit_code(), 2);
+        assert!(both.to_string().contains("'--topic <NAME>'"), "{both}");
+        assert!(parsed("krush consume --pattern o.*").is_ok());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::rest::{CallError, Client, NewTopic, Server, TopicInfo};
+use crate::rest::{CallError, Client, NewTopic, Problem, Server, TopicInfo};
 use crate::wire::Dialect;
 
 /// How long a created topic may take to be seen by GET.
@@ -15,11 +15,12 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Creates a missing topic. The second value is false if somebody else was quicker.
 ///
 /// # Errors
-/// [`Error::Target`] with the command to create it, if the server cannot or will not.
+/// [`Error::Target`] with the command to create it, if the server cannot or will not; [`Error::Usage`] if it refuses what was `typed`.
 pub(super) async fn create(
     client: &Client,
     server: &Server,
     topic: &NewTopic,
+    typed: bool,
 ) -> Result<(TopicInfo, bool)> {
     let created = match (&server.cluster_id, server.dialect) {
         (Some(cluster), _) => client.create_topic_v3(cluster, topic).await,
@@ -39,7 +40,7 @@ pub(super) async fn create(
             (Ok(info), created) => return Ok((info, created.is_ok())),
             (Err(error), Ok(())) if error.is_not_found() && Instant::now() < deadline => {}
             (Err(error), _) if !error.is_not_found() => return Err(error.into()),
-            (Err(_), Err(refusal)) => return Err(not_created(client, topic, refusal)),
+            (Err(_), Err(refusal)) => return Err(not_created(client, topic, typed, refusal)),
             (Err(_), Ok(())) => {
                 let why = "though the server said that it created it";
                 return Err(missing(client, topic, why));
@@ -59,12 +60,26 @@ pub(super) fn missing(client: &Client, topic: &NewTopic, why: &str) -> Error {
     Error::target(message, format!("create it: {}", command(topic)))
 }
 
-fn not_created(client: &Client, topic: &NewTopic, refusal: &CallError) -> Error {
+fn not_created(client: &Client, topic: &NewTopic, typed: bool, refusal: &CallError) -> Error {
+    let message = format!(
+        "topic {} does not exist and was not created: {refusal}",
+        topic.name
+    );
+    // Any other way to create it as asked for would be refused too.
+    if let Problem::Status {
+        status: 400 | 422, ..
+    } = refusal.problem
+        && typed
+    {
+        return Error::Usage {
+            message,
+            hint: Some(
+                "change what the refusal names: number of partitions, replication, or name and value of a setting".to_owned(),
+            ),
+        };
+    }
     Error::target(
-        format!(
-            "topic {} does not exist and was not created: {refusal}",
-            topic.name
-        ),
+        message,
         format!(
             "create it: {} (at the Kafka behind {})",
             command(topic),

@@ -1,6 +1,7 @@
 //! `krush status`: what the target is, and whether it answers promptly.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -77,12 +78,31 @@ pub fn status(args: &StatusArgs) -> Result<u8> {
     control::print(&text)?;
     match all.iter().find(|status| !status.ready) {
         None => Ok(exit::PASS),
-        Some(_) if args.json || all.len() > 1 => Ok(exit::TARGET),
+        Some(_) if args.json => Ok(exit::TARGET),
+        Some(_) if all.len() > 1 => {
+            // Nothing is left to do if standard error is closed.
+            let _ = std::io::stderr().lock().write_all(reasons(&all).as_bytes());
+            Ok(exit::TARGET)
+        }
         Some(status) => Err(Error::Target {
             message: status.why.clone().unwrap_or_default(),
             hint: status.notes.first().cloned(),
         }),
     }
+}
+
+/// Why those are not ready that are not, as an error is told.
+fn reasons(all: &[Status]) -> String {
+    let mut text = String::new();
+    for status in all.iter().filter(|status| !status.ready) {
+        let why = status.why.as_deref().unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "error: {why}");
+        if let Some(hint) = status.notes.first() {
+            let _ = writeln!(text, "hint: {hint}");
+        }
+    }
+    text
 }
 
 async fn timed<T>(
@@ -334,6 +354,15 @@ mod tests {
         "
         );
         let fine = said(recorded(name, "get-topics"));
+        let mut other = said(json(200, "[]"));
+        other.ready = true;
+        let mut dead = said(json(200, "[]"));
+        (dead.ready, dead.why) = (false, Some("nothing listens at URL".to_owned()));
+        dead.notes = vec!["start a REST Proxy there".to_owned()];
+        insta::assert_snapshot!(reasons(&[other, dead]), @"
+        error: nothing listens at URL
+        hint: start a REST Proxy there
+        ");
         assert!(fine.ready && fine.topics == Some(6) && fine.brokers == Some(vec![1]));
     }
 

@@ -1243,3 +1243,45 @@ fn a_reader_that_left_is_no_failure() {
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{args:?}");
     }
 }
+
+#[test]
+fn a_typed_pattern_beats_the_variable_of_topics() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let env = ["KRUSH_TOPIC=ml", "KRUSH_INSTANCES=none"];
+    let both = [
+        "consume",
+        "--pattern",
+        "o.*",
+        "--topic",
+        "t",
+        "--instances",
+        "1",
+    ];
+    shows!(krush_in(folder.path(), &env, &both), @"
+    code: 2
+    --- stdout
+    --- stderr
+    error: the argument '--pattern <REGEX>' cannot be used with '--topic <NAME>'
+
+    Usage: krush <COMMAND>
+
+    For more information, try '--help'.
+    ");
+    // The pattern is taken; what is wrong is the other variable.
+    shows!(krush_in(folder.path(), &env, &["consume", "--pattern", "o.*"]), @"
+    code: 2
+    --- stdout
+    --- stderr
+    error: invalid value 'none' for '--instances <N>': invalid digit found in string
+
+    For more information, try '--help'.
+    ");
+    let env = ["KRUSH_TOPIC=ml", "KRUSH_GROUP=a b"];
+    shows!(krush_in(folder.path(), &env, &["consume", "--pattern", "o.*"]), @"
+    code: 2
+    --- stdout
+    --- stderr
+    error: --group: `a b` cannot be a group here
+    hint: 1 to 249 of a-z A-Z 0-9 . _ -, and not . or ..
+    ");
+}

@@ -562,7 +562,7 @@ fn what_makes_no_sense_is_named() {
         lines.collect::<Vec<_>>().join("\n")
     })
     .collect();
-    insta::assert_snapshot!(said.join("\n"), @r"
+    insta::assert_snapshot!(said.join("\n"), @"
     error: --group: `a b` cannot be a group here
     hint: 1 to 249 of a-z A-Z 0-9 . _ -, and not . or ..
     error: --topic: `a/b` is not a topic name
@@ -576,7 +576,7 @@ fn what_makes_no_sense_is_named() {
     error: invalid value '0' for '--instances <N>': 0 is not in 1..=1000
     error: invalid value 'xml' for '--format <FORMAT>'
       [possible values: json, binary, avro, jsonschema, protobuf]
-    error: the argument '--topic <NAME>' cannot be used with '--pattern <REGEX>'
+    error: the argument '--pattern <REGEX>' cannot be used with '--topic <NAME>'
     ");
 }
 

@@ -87,7 +87,7 @@ fn matching(pattern: &Regex, topics: &[String], base: &str) -> Result<Vec<String
     if found.is_empty() {
         return Err(Error::target(
             format!("no topic at {base} has a name that {pattern} matches whole"),
-            "see GET /topics for their names",
+            "see `krush topics list` for their names",
         ));
     }
     Ok(found)

@@ -1,6 +1,7 @@
 //! Where a group's lag is read: v3, or the offsets that a consumer instance of the group can see.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -73,19 +74,23 @@ enum How {
 
 /// The consumer instances that were made to look at offsets; to be closed at the end, whatever happens.
 #[derive(Debug, Default)]
-pub(in crate::commands) struct Instances(OnceLock<ConsumerClient>);
+pub(in crate::commands) struct Instances {
+    client: OnceLock<ConsumerClient>,
+    /// Names that were given.
+    named: AtomicU64,
+}
 
 impl Instances {
     /// Deletes what is left of them.
     pub(in crate::commands) async fn close(&self) {
-        if let Some(consumers) = self.0.get() {
+        if let Some(consumers) = self.client.get() {
             // One that cannot be deleted is in no group, and the server forgets it by itself.
             consumers.close(Duration::from_secs(5)).await;
         }
     }
 
     fn client(&self, to: &Connected, target: &Target) -> Result<&ConsumerClient> {
-        if let Some(client) = self.0.get() {
+        if let Some(client) = self.client.get() {
             return Ok(client);
         }
         let url = target
@@ -94,7 +99,13 @@ impl Instances {
             .ok_or_else(|| Error::Internal("a target without a URL".to_owned()))?;
         let dialect = to.server.dialect;
         let made = ConsumerClient::new(target, url, CALL_TIMEOUT, dialect, BaseUri::Rewrite)?;
-        Ok(self.0.get_or_init(|| made))
+        Ok(self.client.get_or_init(|| made))
+    }
+
+    /// A name that no other one has: a server refuses one that it knows still.
+    fn name(&self) -> String {
+        let number = self.named.fetch_add(1, Ordering::Relaxed);
+        format!("krush-lag-{}-{number}", std::process::id())
     }
 }
 
@@ -122,7 +133,7 @@ impl Source {
                     auto_commit: false,
                     fetch_min_bytes: None,
                 };
-                let name = format!("krush-lag-{}", std::process::id());
+                let name = instances.name();
                 let instance = consumers.create(&segment(group), &name, settings).await?;
                 How::Offsets {
                     instance,
@@ -135,6 +146,18 @@ impl Source {
             group: group.to_owned(),
             how,
         })
+    }
+
+    /// Deletes its instance, if it has one. One that cannot be deleted now is left for the end.
+    pub(in crate::commands) async fn close(self, instances: &Instances) {
+        let How::Offsets { instance, .. } = &self.how else {
+            return;
+        };
+        if instance.delete().await.is_ok()
+            && let Some(client) = instances.client.get()
+        {
+            client.forget(instance);
+        }
     }
 
     /// Looks at the group once.

@@ -150,9 +150,30 @@ fn without_v3_an_instance_that_joins_nothing_looks_at_the_offsets() {
         !asked.iter().any(|call| call.contains("subscription")),
         "{asked:?}"
     );
+    let names: Vec<String> = asked_names(&server, 2);
+    assert_ne!(names[0], names[1]);
     let nothing = karapace(r#"{"offsets":[]}"#);
     insta::assert_snapshot!(lag(&nothing, "g", &["kwire"], false), @r"
     error 15: group g has committed no offsets at URL of the topics asked about
     hint: check its name; this server does not list groups: kafka-consumer-groups --bootstrap-server localhost:9092 --list
     ");
+}
+
+/// Names of the instances that `opens` looks after each other make, each deleted before the next one.
+fn asked_names(server: &Scripted, opens: usize) -> Vec<String> {
+    let before = server.asked().len();
+    let topics = ["kwire".to_owned()];
+    said(server, async |to| {
+        let instances = Instances::default();
+        for _ in 0..opens {
+            let source = Source::open(&to, &target(server), "g", &topics, &instances).await?;
+            source.close(&instances).await;
+        }
+        Ok(String::new())
+    });
+    let asked = server.asked().split_off(before);
+    let deleted = asked.iter().filter(|call| call.starts_with("DELETE"));
+    assert_eq!(deleted.count(), opens, "{asked:?}");
+    let made = asked.into_iter().filter(|call| call.starts_with("POST"));
+    made.collect()
 }

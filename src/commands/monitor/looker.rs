@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::plan::Target;
 use crate::rest::{CallError, Client, Offsets, TopicInfo, offsets_of, side_by_side};
 use crate::units;
+use crate::wire::Dialect;
 
 /// Topics that are looked at if none is named: each costs the server two requests to Kafka a partition and look.
 pub(super) const TOPICS_AT_MOST: usize = 8;
@@ -29,6 +30,8 @@ pub(super) struct Wanted {
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub(super) topics: Vec<SeenTopic>,
+    /// Topics that there are and of which the server tells nothing.
+    pub(super) untold: Vec<String>,
     /// Topics that there are and that were not looked at.
     pub(super) not_shown: usize,
     /// A group's lag, or why there is none to see.
@@ -83,6 +86,7 @@ pub(super) struct Looker {
 struct Described {
     at: Instant,
     topics: Vec<TopicInfo>,
+    untold: Vec<String>,
     not_shown: usize,
     /// Of every topic that was ever described, those of groups too.
     retention: BTreeMap<String, Retention>,
@@ -140,6 +144,7 @@ impl Looker {
         self.learn_retention(&mut described, &groups).await?;
         let seen = Seen {
             topics,
+            untold: described.untold.clone(),
             not_shown: described.not_shown,
             groups,
             retention: described.retention.clone(),
@@ -156,9 +161,11 @@ impl Looker {
             self.sources.insert(group.to_owned(), source);
         }
         let found = self.sources[group].look().await;
-        if found.is_err() {
-            // Its instance may be gone with the server that had it.
-            self.sources.remove(group);
+        // Its instance may be gone with the server that had it.
+        if found.is_err()
+            && let Some(source) = self.sources.remove(group)
+        {
+            source.close(&self.instances).await;
         }
         found
     }
@@ -174,14 +181,26 @@ impl Looker {
             not_shown = names.len().saturating_sub(TOPICS_AT_MOST);
             names.truncate(TOPICS_AT_MOST);
         }
-        let topics = infos(client, names).await?;
+        let topics = infos(client, names.clone()).await?;
+        let untold = self.untold(names).await?;
         let retention = topics.iter().filter_map(kept).collect();
         Ok(Described {
             at: Instant::now(),
             topics,
+            untold,
             not_shown,
             retention,
         })
+    }
+
+    /// Those of `names` that Redpanda lists: it has no call that tells more.
+    async fn untold(&self, mut names: Vec<String>) -> Result<Vec<String>, CallError> {
+        if self.to.server.dialect != Dialect::Redpanda {
+            return Ok(Vec::new());
+        }
+        let listed = self.to.client.topics().await?;
+        names.retain(|name| listed.contains(name));
+        Ok(names)
     }
 
     /// How long the topics are kept that a group reads and nobody asked about.

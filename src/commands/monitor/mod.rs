@@ -129,7 +129,7 @@ impl Watch {
             next_look: start,
             looking_since: None,
             canary,
-            pulse: Pulse::default(),
+            pulse: Pulse::keeping(args.silent_after),
             beats: JoinSet::new(),
             next_beat: start,
         })

@@ -137,11 +137,11 @@ pub(super) fn picture(
         }
         (None, _, _) => {}
     }
-    let topics = topics(setup, history, answered, &mut reasons);
+    let topics = topics(setup, history, answered, pulse, &mut reasons);
     let groups: Vec<GroupPicture> = setup
         .groups
         .iter()
-        .map(|group| of_group(group, history, answered, &mut reasons))
+        .map(|group| of_group(group, setup, history, answered, &mut reasons))
         .collect();
     let canary = setup.canary.as_ref().zip(pulse);
     let canary = canary.map(|(topic, pulse)| of_canary(topic, pulse, now, &mut reasons));
@@ -173,23 +173,36 @@ fn topics(
     setup: &Setup,
     history: &History,
     answered: Option<&Answered>,
+    pulse: Option<&Pulse>,
     reasons: &mut Vec<(Health, String)>,
 ) -> Vec<TopicPicture> {
     let mut names: Vec<String> = setup.named.clone();
     if names.is_empty() {
         names = history.topics.keys().cloned().collect();
     }
-    let mut all = (0, Duration::MAX);
+    let (mut judged, mut all) = (0, (0, Duration::MAX));
     let pictures: Vec<TopicPicture> = names
         .into_iter()
         .map(|topic| {
             let totals = history.topics.get(&topic);
-            let (records, watched) = totals.map_or((0, Duration::ZERO), |totals| {
+            let (mut records, watched) = totals.map_or((0, Duration::ZERO), |totals| {
                 totals.within(setup.silent_after)
             });
-            all = (all.0 + records, all.1.min(watched));
+            let is_canary = setup.canary.as_ref() == Some(&topic);
+            if let Some((answered, pulse)) = answered.zip(pulse.filter(|_| is_canary)) {
+                let from = answered.at.saturating_sub(watched + answered.took);
+                records = records.saturating_sub(pulse.sent_within(from, answered.at));
+            }
+            if !is_canary {
+                judged += 1;
+                all = (all.0 + records, all.1.min(watched));
+            }
             let mut health = Health::Unknown;
-            if !setup.named.is_empty() && answered.is_some() {
+            let untold = answered.is_some_and(|answered| answered.seen.untold.contains(&topic));
+            if untold && !setup.named.is_empty() {
+                let reason = format!("topic {topic}: {} tells no offsets of it", setup.server);
+                reasons.push((health, reason));
+            } else if !setup.named.is_empty() && answered.is_some() {
                 health = of_producers(records, watched, setup.silent_after);
                 producers(
                     &format!("topic {topic}"),
@@ -202,9 +215,20 @@ fn topics(
             of_topic(topic, totals, answered, health)
         })
         .collect();
-    if setup.named.is_empty() && answered.is_some() && !pictures.is_empty() {
-        let health = of_producers(all.0, all.1, setup.silent_after);
-        producers("all topics", health, all.1, true, reasons);
+    match answered {
+        Some(answered) if setup.named.is_empty() && judged == 0 => {
+            let reason = match (answered.seen.untold.is_empty(), pictures.is_empty()) {
+                (false, _) => format!("{} tells no offsets of its topics", setup.server),
+                (true, true) => "no topic to look at".to_owned(),
+                (true, false) => "no topic to look at but the canary's own".to_owned(),
+            };
+            reasons.push((Health::Unknown, reason));
+        }
+        Some(_) if setup.named.is_empty() => {
+            let health = of_producers(all.0, all.1, setup.silent_after);
+            producers("all topics", health, all.1, true, reasons);
+        }
+        _ => {}
     }
     pictures
 }
@@ -239,8 +263,10 @@ fn of_topic(
         topics.find(|seen| seen.name == topic)
     });
     let fresh = totals.filter(|_| seen.is_some());
+    let untold = answered.is_some_and(|answered| answered.seen.untold.contains(&topic));
+    let exists = totals.is_some() || untold;
     TopicPicture {
-        exists: totals.is_some(),
+        exists,
         partitions: seen.map_or(0, |seen| seen.partitions.len()),
         records_per_sec: fresh.and_then(Totals::now),
         last_minute_records_per_sec: totals
@@ -249,7 +275,7 @@ fn of_topic(
                 totals.parts(answered.at, PARTS)
             }),
         end_offset: fresh.and_then(Totals::end),
-        health: if totals.is_none() && answered.is_some() {
+        health: if !exists && answered.is_some() {
             Health::Alert
         } else {
             health
@@ -260,6 +286,7 @@ fn of_topic(
 
 fn of_group(
     group: &str,
+    setup: &Setup,
     history: &History,
     answered: Option<&Answered>,
     reasons: &mut Vec<(Health, String)>,
@@ -283,8 +310,11 @@ fn of_group(
     let lag = match found {
         Some((_, Ok(lag))) => lag,
         Some((_, Err(error))) => {
-            reasons.push((Health::Unknown, error.clone()));
-            picture.error = Some(error.clone());
+            // The URL and the name stand beside it.
+            let error = error.replace(&format!(" at {}", setup.url), "");
+            let short = error.strip_prefix(&format!("group {group} "));
+            picture.error = Some(short.unwrap_or(&error).to_owned());
+            reasons.push((Health::Unknown, error));
             return picture;
         }
         None => return picture,

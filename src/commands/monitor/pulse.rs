@@ -18,6 +18,10 @@ struct Beat {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pulse {
     beats: VecDeque<Beat>,
+    /// When each was sent and answered, as far back as silence is judged.
+    sent: VecDeque<(Duration, Duration)>,
+    /// How far back that is, if further than a minute.
+    keep: Duration,
     /// When the record was sent that is not answered yet.
     pub(super) waiting: Option<Duration>,
 }
@@ -31,9 +35,26 @@ pub(super) struct Latency {
 }
 
 impl Pulse {
+    /// One that knows for `keep` what was sent.
+    pub(super) fn keeping(keep: Duration) -> Self {
+        Self {
+            keep,
+            ..Self::default()
+        }
+    }
+
+    /// Records that may have come between the two: also those under way at either, and those of which it is not known.
+    pub(super) fn sent_within(&self, from: Duration, to: Duration) -> u64 {
+        let answered = self.sent.iter();
+        let answered = answered.filter(|(sent, answered)| *sent <= to && *answered >= from);
+        let waiting = self.waiting.filter(|sent| *sent <= to);
+        (answered.count() + usize::from(waiting.is_some())) as u64
+    }
+
     /// A record that was answered at `at`.
     pub(super) fn beat(&mut self, at: Duration, took: Duration, failure: Option<String>) {
         self.waiting = None;
+        self.sent.push_back((at.saturating_sub(took), at));
         self.beats.push_back(Beat { at, took, failure });
         self.forget(at);
     }
@@ -43,6 +64,11 @@ impl Pulse {
         let from = now.saturating_sub(WINDOW);
         while self.beats.front().is_some_and(|beat| beat.at < from) {
             self.beats.pop_front();
+        }
+        // Looks begin before the span that they are asked about.
+        let from = now.saturating_sub(2 * self.keep.max(WINDOW));
+        while self.sent.front().is_some_and(|(_, at)| *at < from) {
+            self.sent.pop_front();
         }
     }
 

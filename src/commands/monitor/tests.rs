@@ -65,6 +65,7 @@ fn minute(retention: u64) -> History {
         };
         let seen = Seen {
             topics: vec![topic("orders", 0, end), topic("idle", 5, 5)],
+            untold: Vec::new(),
             not_shown: 3,
             groups: vec![(
                 "billing".to_owned(),
@@ -237,6 +238,7 @@ fn records_that_were_dropped_unread_are_counted() {
     for second in 0..=1 {
         let seen = Seen {
             topics: vec![topic("orders", 700, 1_000)],
+            untold: Vec::new(),
             not_shown: 0,
             groups: vec![("billing".to_owned(), Ok(group(500, 1_000)))],
             retention: BTreeMap::new(),
@@ -250,5 +252,87 @@ fn records_that_were_dropped_unread_are_counted() {
     group billing: 200 records were dropped before it read them
     group billing is 500 records behind
     all topics: no records in 1s so far
+    ");
+}
+
+/// A topic, and how many records it has after so many seconds.
+type Ended = (&'static str, fn(i64) -> i64);
+
+/// What is said of topics with so many records after each second, the canary writing one a second to `canary`.
+fn said_of(named: &[&str], ends: &[Ended], untold: &[&str]) -> String {
+    let mut history = History::default();
+    let mut pulse = Pulse::keeping(secs(30));
+    for second in 0..=40_u64 {
+        let at = i64::try_from(second).expect("small");
+        let topics = ends.iter().map(|(name, end)| topic(name, 0, end(at)));
+        let seen = Seen {
+            topics: topics.collect(),
+            untold: untold.iter().map(|name| (*name).to_owned()).collect(),
+            not_shown: 0,
+            groups: Vec::new(),
+            retention: BTreeMap::new(),
+        };
+        history.looked(secs(second), secs(second), Ok(seen), secs(60));
+        pulse.beat(secs(second), Duration::from_millis(3), None);
+    }
+    let setup = setup(named, &[]);
+    let picture = picture(&setup, &history, Some(&pulse), secs(40), String::new());
+    format!("{}: {}", picture.health.word(), picture.reasons.join("; "))
+}
+
+#[test]
+fn records_of_the_canary_are_no_producers() {
+    let canary: Ended = ("canary", |at| at);
+    let busy_canary: Ended = ("canary", |at| 5 * at);
+    let idle: Ended = ("t", |_| 7);
+    let busy: Ended = ("t", |at| at);
+    insta::assert_snapshot!([
+        said_of(&[], &[canary, idle], &[]),
+        said_of(&[], &[canary, busy], &[]),
+        said_of(&[], &[canary], &[]),
+        said_of(&["canary"], &[canary], &[]),
+        said_of(&["canary"], &[busy_canary], &[]),
+    ].join("\n"), @"
+    ALERT: all topics: no records for 30s, producers are silent
+    good: 
+    unknown: no topic to look at but the canary's own
+    ALERT: topic canary: no records for 30s, producers are silent
+    good:
+    ");
+}
+
+#[test]
+fn without_a_topic_to_look_at_nothing_is_good() {
+    insta::assert_snapshot!([
+        said_of(&[], &[], &[]),
+        said_of(&[], &[], &["t"]),
+        said_of(&["t"], &[], &["t"]),
+        said_of(&["t"], &[], &[]),
+    ].join("\n"), @"
+    unknown: no topic to look at
+    unknown: krush 0.1.0 stand-in tells no offsets of its topics
+    unknown: topic t: krush 0.1.0 stand-in tells no offsets of it
+    ALERT: topic t does not exist
+    ");
+}
+
+#[test]
+fn why_a_group_has_no_lag_fits_its_line() {
+    let mut history = History::default();
+    let why = "group ghup at http://127.0.0.1:8082 is STABLE and has committed no offsets, so that it has no lag yet";
+    let seen = Seen {
+        topics: vec![topic("orders", 0, 10)],
+        untold: Vec::new(),
+        not_shown: 0,
+        groups: vec![("ghup".to_owned(), Err(why.to_owned()))],
+        retention: BTreeMap::new(),
+    };
+    history.looked(secs(0), secs(0), Ok(seen), secs(60));
+    let picture = at(&history, &setup(&[], &["ghup"]), secs(0));
+    let drawn = drawn(&picture, 80, 24);
+    let about: Vec<&str> = drawn.lines().filter(|line| line.contains("ghup")).collect();
+    insta::assert_snapshot!(about.join("\n"), @"
+             group ghup is STABLE and has committed no offsets, so that it has no ..
+    group ghup  is STABLE and has committed no offsets, so that it has no..  unknown
     ");
 }

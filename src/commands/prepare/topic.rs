@@ -19,7 +19,7 @@ pub(super) async fn ensure(
         let why = "and topic.create is false";
         return Err(creation::missing(client, &new, why));
     }
-    let (info, created) = creation::create(client, server, &new).await?;
+    let (info, created) = creation::create(client, server, &new, false).await?;
     Ok((Some(count(&info)), created))
 }
 

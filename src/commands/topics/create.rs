@@ -51,7 +51,7 @@ pub(super) async fn create(to: &Connected, wanted: &NewTopic, json: bool) -> Res
             return Err(Error::target(message, hint));
         }
         Err(error) if error.is_not_found() => {
-            creation::create(&to.client, &to.server, wanted).await?
+            creation::create(&to.client, &to.server, wanted, true).await?
         }
         Err(error) => return Err(error.into()),
     };

@@ -49,8 +49,8 @@ pub(super) async fn delete(to: &Connected, topics: &[String], if_exists: bool) -
 
 fn not_deleted(to: &Connected, topics: &[String], topic: &str) -> Error {
     if topics.len() == 1 {
-        let Error::Target { message, .. } = missing(&to.client, topic) else {
-            return missing(&to.client, topic);
+        let Error::Target { message, .. } = missing(to, topic) else {
+            return missing(to, topic);
         };
         return Error::target(message, "with --if-exists that is no error");
     }

@@ -99,7 +99,7 @@ fn not_described(to: &Connected, topic: &str) -> Error {
         );
         return Error::target(message, format!("ask it: rpk topic describe {topic}"));
     }
-    missing(&to.client, topic)
+    missing(to, topic)
 }
 
 fn of(info: &PartitionInfo, offsets: Offsets) -> Partition {

@@ -8,10 +8,11 @@ mod size;
 #[cfg(test)]
 mod tests;
 
-use super::control;
+use super::control::{self, Connected};
 use crate::cli::{TopicsArgs, TopicsVerb};
 use crate::error::{Error, Result};
-use crate::rest::{CallError, Client};
+use crate::rest::CallError;
+use crate::wire::Dialect;
 
 /// Does what was typed.
 ///
@@ -47,11 +48,16 @@ pub fn topics(args: &TopicsArgs) -> Result<u8> {
     }
 }
 
-fn missing(client: &Client, topic: &str) -> Error {
-    Error::target(
-        format!("topic {topic} does not exist at {}", client.base()),
-        format!("see `krush topics list`, or make it with `krush topics create {topic}`"),
-    )
+fn missing(to: &Connected, topic: &str) -> Error {
+    let creates = to.server.cluster_id.is_some() || to.server.dialect == Dialect::Strimzi;
+    let message = format!("topic {topic} does not exist at {}", to.client.base());
+    if creates {
+        let hint =
+            format!("see `krush topics list`, or make it with `krush topics create {topic}`");
+        Error::target(message, hint)
+    } else {
+        Error::target(message, "see `krush topics list`; this server creates none")
+    }
 }
 
 /// What there is no such thing of, or no such call, is no failure: a topic may be deleted between two looks.

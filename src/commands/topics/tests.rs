@@ -207,13 +207,13 @@ fn what_a_server_cannot_do_is_said_with_the_command_that_does_it() {
         create("karapace-6.2.0", wanted()),
         said(&refusing, async |to| create::create(&to, &wanted(), false).await),
         said(&karapace, async |to| delete::delete(&to, &["a".to_owned(), "b".to_owned()], true).await),
-    ].concat(), @r"
+    ].concat(), @"
     error 15: topic new does not exist at URL, and Strimzi's bridge takes no configuration when it creates one
     hint: create it: kafka-topics --bootstrap-server localhost:9092 --create --topic new --partitions 6 --config retention.ms=60000
     error 15: topic new does not exist at URL, and this server cannot create it
     hint: create it: kafka-topics --bootstrap-server localhost:9092 --create --topic new --partitions 6 --config retention.ms=60000
-    error 15: topic new does not exist and was not created: URL answered POST /v3/clusters/MkU3OEVBNTcwNTJENDM2Qk/topics with HTTP 400, error_code 40002: Unable to replicate the partition 2 time(s): The target replication factor of 2 cannot be reached because only 1 broker(s) are registered.
-    hint: create it: kafka-topics --bootstrap-server localhost:9092 --create --topic new --partitions 6 --config retention.ms=60000 (at the Kafka behind URL)
+    error 2: topic new does not exist and was not created: URL answered POST /v3/clusters/MkU3OEVBNTcwNTJENDM2Qk/topics with HTTP 400, error_code 40002: Unable to replicate the partition 2 time(s): The target replication factor of 2 cannot be reached because only 1 broker(s) are registered.
+    hint: change what the refusal names: number of partitions, replication, or name and value of a setting
     error 15: Karapace/6.2.0 at URL cannot delete topics: it has no v3 API
     hint: delete it: kafka-topics --bootstrap-server localhost:9092 --delete --topic a,b
     ");
@@ -268,4 +268,21 @@ fn the_list_shows_a_dash_where_the_server_says_nothing() {
     let empty = Scripted::start(&[("GET /", json(200, "{}")), ("GET /topics", json(200, "[]"))]);
     let text = said(&empty, async |to| list::list(&to, false, false).await);
     assert_eq!(text, "no topics at URL\n");
+}
+
+#[test]
+fn only_a_server_that_creates_topics_is_said_to() {
+    let described = |name| {
+        let missing = recorded(name, "get-topic-missing");
+        let server = server(name, &[("GET /topics/nope", missing)]);
+        said(&server, async |to| {
+            describe::describe(&to, "nope", false).await
+        })
+    };
+    insta::assert_snapshot!(described("karapace-6.2.0") + &described("confluent-8.0.5"), @"
+    error 15: topic nope does not exist at URL
+    hint: see `krush topics list`; this server creates none
+    error 15: topic nope does not exist at URL
+    hint: see `krush topics list`, or make it with `krush topics create nope`
+    ");
 }

@@ -198,6 +198,8 @@ impl Tally {
             let place = (first.topic.to_owned(), first.partition);
             if self.seen_by == SeenBy::Records {
                 self.rebalances.record(instance, fetch.received, &place);
+            } else {
+                self.rebalances.came(instance, &place);
             }
             let partition = self.places.entry(place).or_insert_with(|| PlaceTally {
                 seen: Seen::from(None),

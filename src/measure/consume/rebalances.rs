@@ -28,6 +28,8 @@ pub type Place = (String, u32);
 pub struct Rebalances {
     assigned: BTreeMap<usize, BTreeSet<Place>>,
     owner: BTreeMap<Place, usize>,
+    /// Where the records of each instance came from, if assignments are asked for.
+    came: BTreeMap<usize, BTreeSet<Place>>,
     /// When an instance first had a partition, as far as it is known.
     joined: BTreeMap<usize, Duration>,
     began: Vec<Duration>,
@@ -56,7 +58,15 @@ impl Rebalances {
         }
     }
 
-    /// A record of `place` came through an instance.
+    /// A record of `place` came through an instance that is asked for its assignments now and then.
+    pub fn came(&mut self, instance: usize, place: &Place) {
+        let places = self.came.entry(instance).or_default();
+        if !places.contains(place) {
+            places.insert(place.clone());
+        }
+    }
+
+    /// The same where rebalances are seen by records.
     pub fn record(&mut self, instance: usize, now: Duration, place: &Place) {
         if self.owner.get(place) == Some(&instance) {
             return;
@@ -103,15 +113,19 @@ impl Rebalances {
         self.moved
     }
 
-    /// Partitions that an instance has now, as far as it is known.
+    /// Partitions that an instance has now; if it never had any when it was asked, or was not asked, those that its
+    /// records came from.
     pub fn partitions_of(&self, instance: usize) -> usize {
-        match self.assigned.get(&instance) {
+        let assigned = self.assigned.get(&instance);
+        match assigned.filter(|_| self.joined.contains_key(&instance)) {
             Some(places) => places.len(),
-            None => self
-                .owner
-                .values()
-                .filter(|owner| **owner == instance)
-                .count(),
+            None => self.came.get(&instance).map_or_else(
+                || {
+                    let owners = self.owner.values();
+                    owners.filter(|owner| **owner == instance).count()
+                },
+                BTreeSet::len,
+            ),
         }
     }
 }
@@ -175,5 +189,18 @@ mod tests {
         }
         assert_eq!(seen.began.len(), MOST_TIMES);
         assert_eq!(seen.while_joining() + seen.later(), MOST_TIMES as u64 + 49);
+    }
+
+    #[test]
+    fn without_assignments_partitions_are_those_that_records_came_from() {
+        let mut seen = Rebalances::default();
+        let place = |partition| ("t".to_owned(), partition);
+        // Asked before it had joined.
+        seen.assigned(0, Duration::ZERO, BTreeSet::new());
+        for (instance, partition) in [(0, 0), (0, 1), (1, 2), (1, 2), (1, 0)] {
+            seen.came(instance, &place(partition));
+        }
+        let counts = [0, 1, 2].map(|instance| seen.partitions_of(instance));
+        assert_eq!(counts, [2, 2, 0]);
     }
 }

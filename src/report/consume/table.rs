@@ -5,7 +5,7 @@ use super::super::latencies::{COLUMNS, latency_cells};
 use super::super::table::{columns, labelled, row_of, verdict_block, warning_lines};
 use super::super::text::{clean, fill, shorten, wrap};
 use super::super::words::kind_words;
-use super::{ConsumePlan, ConsumeReport, ConsumeTarget};
+use super::{ConsumeEnd, ConsumePlan, ConsumeReport, ConsumeTarget};
 use crate::measure::consume::SeenBy;
 use crate::units::{bytes_per_sec, counted, duration_word, grouped, latency, rate_digits};
 use std::path::PathBuf;
@@ -148,6 +148,16 @@ fn drain(report: &ConsumeReport) -> Option<String> {
     };
     Some(match backlog.drained_secs {
         Some(secs) => format!("{} for {there}", span(secs)),
+        None if backlog.records.is_none()
+            && backlog.read == 0
+            && report.end == ConsumeEnd::Idle =>
+        {
+            "nothing came: the group had read everything, as far as is known (this server does not tell what a group has committed)".to_owned()
+        }
+        None if backlog.records.is_none() => format!(
+            "not known: {} of what was there came, and this server does not tell where the group began",
+            counted(backlog.read, "record", "records")
+        ),
         None => format!("not drained: {} of {there} read", grouped(backlog.read)),
     })
 }

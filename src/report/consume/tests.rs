@@ -208,7 +208,7 @@ fn a_backlog_that_was_drained() {
 #[test]
 fn a_run_in_which_much_went_wrong() {
     let report = bad();
-    insta::assert_snapshot!(shown(&report), @r"
+    insta::assert_snapshot!(shown(&report), @"
     krush VERSION  consume  ← http://localhost:8082  (REST Proxy)
       topic performance-test
     3 instances, group krush-x4Tz9 (new), from earliest, json,
@@ -237,8 +237,8 @@ fn a_run_in_which_much_went_wrong() {
     instances         1 lost, 1 made anew in 1.23 s together
 
     instance  records   rec/s     volume  fetches  empty  failed  partitions
-    1             500  33,333  1.33 MB/s        1      0       1           0
-    2              40     500    20 kB/s        2      0       1           0
+    1             500  33,333  1.33 MB/s        1      0       1           1
+    2              40     500    20 kB/s        2      0       1           1
     3               0       0      0 B/s        0      1       0           0
 
     1 fetch failed, answer lost: http://localhost:8082 gave no HTTP answer to GET
@@ -357,4 +357,43 @@ fn the_schema_of_consume_in_docs_is_that_of_the_types() {
     let text = json(&bad());
     let read: ConsumeReport = serde_json::from_str(&text).unwrap();
     assert_eq!(read, bad());
+}
+
+#[test]
+fn a_drain_of_which_the_beginning_is_not_known_claims_nothing() {
+    let words = |read: std::ops::Range<i64>| {
+        let stretch = Stretch {
+            start: None,
+            end: 1_000,
+        };
+        let place = ("performance-test".to_owned(), 0);
+        let backlog = BTreeMap::from([(place, stretch)]);
+        let mut tally = Tally::new(1, SeenBy::Records, backlog);
+        fetched(&mut tally, 0, [0, 20], 0, read);
+        let report = build(Consumed {
+            plan: plan(),
+            target: target(TargetKind::RestProxy),
+            tally: &tally,
+            backlog_known: true,
+            started_at: SystemTime::UNIX_EPOCH,
+            elapsed: ms(30_000),
+            end: ConsumeEnd::Idle,
+            gone: None,
+            not_deleted: Vec::new(),
+            warnings: Vec::new(),
+        });
+        let text = table::body(&report, &[], Style::plain());
+        let lines = text
+            .lines()
+            .skip_while(|line| !line.starts_with("time to drain"));
+        let lines: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+        lines.join("\n")
+    };
+    insta::assert_snapshot!([words(0..0), words(5..90), words(5..1_000)].join("\n"), @"
+    time to drain     nothing came: the group had read everything, as far as is
+                      known (this server does not tell what a group has committed)
+    time to drain     not known: 85 records of what was there came, and this server
+                      does not tell where the group began
+    time to drain     20.0 ms for what was there, 995 records
+    ");
 }
