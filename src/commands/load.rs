@@ -25,9 +25,13 @@ use crate::plan::{Origins, Plan, describe, without_secrets};
 use crate::report::{self, Report, Style, table};
 use crate::rest::{self, Patience};
 use crate::standin::{Embedded, Settings};
+use crate::units::ByteSize;
 
 /// How long one address of a name may take to answer before the next is tried.
 const ADDRESS_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Memory of the stand-in in this process for records that are read back; what it does not need it does not take.
+const AUDITED_MEMORY: ByteSize = ByteSize(1 << 30);
 
 /// The variable in which GitHub Actions names the file for a step's summary.
 pub(super) const GITHUB_STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -69,6 +73,11 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     let settings = Settings {
         faults: plan.target.faults.clone(),
         faults_wait: true,
+        max_memory: if plan.load.verify {
+            AUDITED_MEMORY
+        } else {
+            Settings::default().max_memory
+        },
         ..Settings::default()
     };
     let start = || start_standin(settings);
