@@ -1,8 +1,10 @@
 //! Audits end to end: what was acked is held against what the stand-in really stored, and each lie is named.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
 
+use krush::standin::backend::NewTopic;
 use krush::standin::{Embedded, Settings};
 use krush::wire::Dialect;
 use serde_json::Value;
@@ -13,6 +15,17 @@ fn standin(settings: Settings) -> Embedded {
         ..settings
     })
     .unwrap()
+}
+
+/// The topic `t`, for servers that create none when they are asked to.
+fn topic_of(partitions: i32) -> NewTopic {
+    NewTopic {
+        name: "t".to_owned(),
+        partitions: Some(partitions),
+        replication_factor: None,
+        configs: BTreeMap::new(),
+        validate_only: false,
+    }
 }
 
 /// A finished command in a folder: exit code and what it printed.
@@ -243,16 +256,7 @@ fn a_server_without_consumers_leaves_the_audit_undone() {
         "redpanda",
         "--url",
     ];
-    server
-        .memory()
-        .create_topic(&krush::standin::backend::NewTopic {
-            name: "t".to_owned(),
-            partitions: Some(3),
-            replication_factor: None,
-            configs: std::collections::BTreeMap::new(),
-            validate_only: false,
-        })
-        .unwrap();
+    server.memory().create_topic(&topic_of(3)).unwrap();
     let ran = krush(folder.path(), &[&load[..], &[server.url()]].concat());
     assert_eq!(ran.code, Some(15), "{}{}", ran.stdout, ran.stderr);
 }
@@ -265,13 +269,7 @@ fn the_manners_of_each_server_are_no_obstacle() {
             default_partitions: 4,
             ..Settings::default()
         });
-        let topic = krush::standin::backend::NewTopic {
-            name: "t".to_owned(),
-            partitions: Some(4),
-            replication_factor: None,
-            configs: std::collections::BTreeMap::new(),
-            validate_only: false,
-        };
+        let topic = topic_of(4);
         server.memory().create_topic(&topic).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let load = ["basic", "--verify", "--topic", "t", "-o", "r.json", "--url"];
