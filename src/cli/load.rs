@@ -9,7 +9,7 @@ use clap::builder::BoolishValueParser;
 use super::layered::{Layered, Typed, value};
 use super::target::TargetArgs;
 use crate::fault::Fault;
-use crate::plan::{Arrivals, KeyKind, Overrides, Share, Spike, StageSetting, Threshold};
+use crate::plan::{Arrivals, KeyKind, Overrides, Repeat, Share, Spike, StageSetting, Threshold};
 use crate::units::{ByteSize, Rate};
 use crate::wire::Format;
 
@@ -272,6 +272,63 @@ pub struct LoadArgs {
     #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
     pub gate: bool,
 
+    /// Report to compare the run with: a regression ends with exit code 11, one that cannot be told
+    /// from noise with 12
+    #[arg(
+        long,
+        env = "KRUSH_BASELINE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    #[arg(help_heading = "Comparison", value_parser = value::<PathBuf>)]
+    pub baseline: Option<PathBuf>,
+
+    /// Target to compare with: both are loaded in turn, slice by slice, and compared pair by pair
+    #[arg(
+        long,
+        env = "KRUSH_BASELINE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    #[arg(help_heading = "Comparison", value_parser = value::<String>)]
+    pub baseline_url: Option<String>,
+
+    /// Change that matters [default: 5%]
+    #[arg(
+        long,
+        env = "KRUSH_MARGIN",
+        hide_env_values = true,
+        value_name = "SHARE"
+    )]
+    #[arg(help_heading = "Comparison", value_parser = value::<Share>)]
+    pub margin: Option<Share>,
+
+    /// Compare although plans, kinds of target or machines differ
+    #[arg(
+        long,
+        env = "KRUSH_FORCE",
+        hide_env_values = true,
+        help_heading = "Comparison"
+    )]
+    #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
+    pub force: bool,
+
+    /// Pairs of slices with --baseline-url: a number, or auto, until the interval is narrower than
+    /// the margin [default: auto]
+    #[arg(long, env = "KRUSH_REPEAT", hide_env_values = true, value_name = "N")]
+    #[arg(help_heading = "Comparison", value_parser = value::<Repeat>)]
+    pub repeat: Option<Repeat>,
+
+    /// Most time for all pairs [default: 5m]
+    #[arg(
+        long,
+        env = "KRUSH_MAX_TIME",
+        hide_env_values = true,
+        value_name = "TIME"
+    )]
+    #[arg(help_heading = "Comparison", value_parser = value::<Duration>)]
+    pub max_time: Option<Duration>,
+
     /// Result file, .json, .md or .xml (JUnit); repeatable [default: results/TIME-SCENARIO.json]
     #[arg(
         long,
@@ -283,6 +340,36 @@ pub struct LoadArgs {
     )]
     #[arg(help_heading = "Output")]
     pub output: Vec<PathBuf>,
+
+    /// Where finished runs are listed, a line each; `off`: nowhere [default: results/history.jsonl]
+    #[arg(
+        long,
+        env = "KRUSH_HISTORY",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    #[arg(help_heading = "Output", value_parser = value::<PathBuf>)]
+    pub history: Option<PathBuf>,
+
+    /// Prometheus Pushgateway that is told the result
+    #[arg(
+        long,
+        env = "KRUSH_PUSH_GATEWAY",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    #[arg(help_heading = "Output", value_parser = value::<String>)]
+    pub push_gateway: Option<String>,
+
+    /// Port where Prometheus reads figures during the run
+    #[arg(
+        long,
+        env = "KRUSH_PROMETHEUS_PORT",
+        hide_env_values = true,
+        value_name = "PORT"
+    )]
+    #[arg(help_heading = "Output", value_parser = value::<u16>)]
+    pub prometheus_port: Option<u16>,
 
     /// No progress and no table: verdict line and errors only
     #[arg(
@@ -367,12 +454,21 @@ impl Layered for LoadArgs {
             min_throughput: self.min_throughput,
             max_p95: self.max_p95,
             gate: Some(self.gate),
+            baseline: self.baseline.clone(),
+            baseline_url: self.baseline_url.clone(),
+            margin: self.margin,
+            force: Some(self.force),
+            repeat: self.repeat,
+            max_time: self.max_time,
             reference_throughput: None,
             reference_p95: None,
             reference_success: None,
             goal: None,
             source: None,
             output: Some(self.output.clone()),
+            history: self.history.clone(),
+            push_gateway: self.push_gateway.clone(),
+            prometheus_port: self.prometheus_port,
             quiet: Some(self.quiet),
             no_color: Some(self.no_color),
         }

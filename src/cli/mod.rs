@@ -1,16 +1,25 @@
 //! What was typed: commands, flags and variables as clap reads them. No I/O, no meaning.
 
+mod capacity;
+mod compare;
 mod consume;
 mod control;
+mod gate;
+mod history;
 mod layered;
 mod load;
+mod merge;
 mod monitor;
 mod pages;
+mod report;
 mod selftest;
 mod serve;
 mod target;
+mod tune;
 mod verify;
 
+pub use capacity::CapacityArgs;
+pub use compare::CompareArgs;
 pub use consume::{
     BaseUriChoice, CommitMode, ConsumeArgs, E2eArgs, ReadingArgs, StartAt, StoredAs,
 };
@@ -18,13 +27,18 @@ pub use control::{
     CreateArgs, DeleteArgs, DescribeArgs, LagArgs, ListArgs, SizeArgs, StatusArgs, TopicsArgs,
     TopicsVerb,
 };
+pub use gate::GateArgs;
+pub use history::HistoryArgs;
 pub use layered::Typed;
 pub use load::LoadArgs;
+pub use merge::MergeArgs;
 pub use monitor::MonitorArgs;
 pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
+pub use report::ReportArgs;
 pub use selftest::SelftestArgs;
 pub use serve::{ServeArgs, ServedTopic};
 pub use target::{ControlArgs, TargetArgs};
+pub use tune::TuneArgs;
 pub use verify::VerifyArgs;
 
 use std::ffi::OsString;
@@ -92,6 +106,20 @@ pub enum Command {
     Lag(LagArgs),
     /// Watch a target live: throughput by topic, a canary's latency, lag of groups, health
     Monitor(MonitorArgs),
+    /// Hold one run against another: a regression only if it is significant and matters
+    Compare(CompareArgs),
+    /// Load two targets in turn and compare them pair by pair; `--aa` finds this machine's false-alarm rate
+    Gate(GateArgs),
+    /// List the runs so far, and their trend
+    History(HistoryArgs),
+    /// Make other formats from reports: HTML, Markdown, CSV, JUnit, Prometheus, HDR
+    Report(ReportArgs),
+    /// Put the reports of several workers into one, losslessly
+    Merge(MergeArgs),
+    /// Find the batch size and the connections with the most records per second under a latency limit
+    Tune(TuneArgs),
+    /// Find the highest rate that holds a latency limit, then overload it and see it recover
+    Capacity(CapacityArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),
     /// Run krush against servers that lie, and show that its figures do not
@@ -146,6 +174,13 @@ impl Command {
             Self::Monitor(args) => Some(&mut args.control),
             Self::Consume(args) => Some(args.layered()),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
+            Self::Compare(_)
+            | Self::Gate(_)
+            | Self::History(_)
+            | Self::Report(_)
+            | Self::Merge(_)
+            | Self::Tune(_)
+            | Self::Capacity(_) => None,
         }
     }
 }

@@ -2,26 +2,33 @@
 
 mod audit;
 mod back_pressure;
+pub mod capacity;
+pub mod compare;
 pub mod consume;
 mod control;
 mod creation;
 mod crew;
 mod e2e;
+pub mod gate;
 mod grid;
+pub mod history;
 mod interrupt;
 pub mod lag;
 mod limits;
 pub mod load;
+pub mod merge;
 pub mod monitor;
 pub mod pages;
 pub mod prepare;
 mod progress;
 #[cfg(test)]
 mod recorded;
+pub mod report;
 pub mod selftest;
 pub mod serve;
 pub mod status;
 pub mod topics;
+pub mod tune;
 pub mod verify;
 
 use std::io::{IsTerminal, Write as _};
@@ -45,6 +52,13 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::E2e(args) => run(Scenario::e2e()?, args.load, Some(args.reading)),
         Command::Verify(args) => verify::verify(&args),
         Command::Consume(args) => consume::consume(&args),
+        Command::Compare(args) => compare::compare(&args),
+        Command::Gate(args) => gate::gate(&args),
+        Command::History(args) => history::history(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Merge(args) => merge::merge(&args),
+        Command::Tune(args) => tune::tune(&args),
+        Command::Capacity(args) => capacity::capacity(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Topics(args) => topics::topics(&args),
         Command::Status(args) => status::status(&args),

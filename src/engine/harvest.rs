@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::tally::Tally;
-use crate::measure::{Ledger, Recorder, ThreadClaims, TimelineDelta};
+use crate::measure::{Ledger, Recorder, Slices, ThreadClaims, TimelineDelta};
 
 /// What a thread brings home.
 pub(crate) struct Harvest {
@@ -27,6 +27,8 @@ pub(crate) struct Harvest {
     pub(crate) endings: Vec<Ending>,
     /// Seconds not handed over yet.
     pub(crate) timeline: TimelineDelta,
+    /// The measured part in slices of equal time.
+    pub(crate) slices: Slices,
     /// How busy the thread was from the start of the measured part to the end of the load.
     pub(crate) busy: Option<Busy>,
     /// CPU time from the start of the measured part to the end of the drain.

@@ -8,7 +8,8 @@ use super::harvest::{Ending, Harvest};
 use super::tally::Tally;
 use super::worker::Go;
 use crate::measure::{
-    Claims, Connections, Counts, End, Generator, Ledger, Measured, Recorder, TimelineDelta,
+    Blocks, Claims, Connections, Counts, End, Generator, Ledger, Measured, Recorder, Slices,
+    TimelineDelta,
 };
 
 /// How long requests came due or were sent.
@@ -24,7 +25,7 @@ pub(super) fn merge(
     setup: &Setup,
     control: &Control,
     go: &Go<'_>,
-    harvests: Vec<Harvest>,
+    mut harvests: Vec<Harvest>,
     timeline: &mut TimelineDelta,
     now_us: u64,
 ) -> Measured {
@@ -38,7 +39,9 @@ pub(super) fn merge(
     };
     let (mut first_sent_us, mut last_ack_us) = (None, None);
     let generator = generator(&harvests);
-    for harvest in &harvests {
+    let mut slices = Slices::default();
+    for harvest in &mut harvests {
+        slices.merge(std::mem::take(&mut harvest.slices));
         for (into, from) in targets.iter_mut().zip(&harvest.recorders) {
             into.merge(from);
         }
@@ -75,7 +78,7 @@ pub(super) fn merge(
         setup,
         go,
         &mut targets,
-        timeline,
+        (timeline, &mut slices),
         missed.records,
         until_us,
         now_us,
@@ -124,6 +127,9 @@ pub(super) fn merge(
         warmup,
         timeline: Vec::new(),
         spans: Vec::new(),
+        blocks: last_us.map_or_else(Blocks::default, |last_us| {
+            slices.blocks(last_us.saturating_sub(go.start_us))
+        }),
         connections,
         generator,
         end,
@@ -149,12 +155,12 @@ fn claims(setup: &Setup, mut harvests: Vec<Harvest>) -> Claims {
     }
 }
 
-/// Records what was due by `until_us` and no connection took: as lower bounds, and in the second in which it was due.
+/// Records what was due by `until_us` and no connection took: as lower bounds, and in the second and the slice in which it was due.
 fn never_taken(
     setup: &Setup,
     go: &Go<'_>,
     targets: &mut [Recorder],
-    timeline: &mut TimelineDelta,
+    (timeline, slices): (&mut TimelineDelta, &mut Slices),
     mut records_left: u64,
     until_us: u64,
     now_us: u64,
@@ -177,7 +183,9 @@ fn never_taken(
             requests: missed.requests,
             records,
         };
-        timeline.never_sent(since_start(missed.due_us), since_start(now_us), counts);
+        let (due_us, now_us) = (since_start(missed.due_us), since_start(now_us));
+        timeline.never_sent(due_us, now_us, counts);
+        slices.never_sent(due_us, now_us, missed.requests);
     });
 }
 

@@ -23,7 +23,7 @@ use super::harvest::{BUSY_WINDOW_US, Busy, Ending, Harvest};
 use super::http::KnownHead;
 use super::schedule::{Due, Next, Schedule};
 use super::tally::Tally;
-use crate::measure::{Counts, FailureKind, Ledger, Recorder, ThreadClaims, TimelineDelta};
+use crate::measure::{Counts, FailureKind, Ledger, Recorder, Slices, ThreadClaims, TimelineDelta};
 use crate::payload::Template;
 
 /// Read at a time; an answer to 1,000 records is 60 to 75 KB.
@@ -188,6 +188,7 @@ impl<'a> Worker<'a> {
                 used_once: 0,
                 endings: vec![Ending::default(); setup.targets.len()],
                 timeline: TimelineDelta::default(),
+                slices: Slices::default(),
                 busy: None,
                 cpu: None,
                 in_flight_us: 0,
@@ -472,6 +473,9 @@ impl<'a> Worker<'a> {
             };
             self.timeline
                 .never_sent(since_start(due_us), since_start(now_us), unsent);
+            self.harvest
+                .slices
+                .never_sent(since_start(due_us), since_start(now_us), 1);
         }
         self.hand_over(now_us);
         self.harvest.timeline = std::mem::take(&mut self.timeline);

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::Run;
 use crate::measure::{
-    Bounds, Claims, Connections, Counts, End, Exchange, FailureKind, Generator, Ledger, Measured,
-    Recorder, SecondStats, Starvation, TargetFacts, TargetKind,
+    Blocks, Bounds, Claims, Connections, Counts, End, Exchange, FailureKind, Generator, Ledger,
+    Measured, Recorder, SecondStats, Starvation, TargetFacts, TargetKind,
 };
 use crate::plan::{
     Comparison, Content, KeyMode, Load, Metric, Output, Pace, Payload, Plan, Reference, Stop,
@@ -253,7 +253,11 @@ fn plan() -> Plan {
             goal_records_per_sec: Some(50_000.0),
             source: Some("proof of concept, one broker, about 8 cores".to_owned()),
         }),
+        baseline: None,
         output: Output {
+            history: None,
+            push_gateway: None,
+            prometheus_port: None,
             files: Vec::new(),
             quiet: false,
             color: false,
@@ -291,6 +295,7 @@ fn measured() -> Measured {
         warmup: Ledger::default(),
         timeline: Vec::new(),
         spans: Vec::new(),
+        blocks: Blocks::default(),
         connections: Connections {
             planned: 500,
             reconnects: 0,

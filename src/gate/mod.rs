@@ -2,6 +2,7 @@
 //!
 //! Pure: everything is judged from a [`Run`]. It does not format tables and knows nothing of the engine.
 
+mod compare;
 mod generator;
 mod threshold;
 mod trend;
@@ -9,6 +10,7 @@ mod validity;
 mod verdict;
 mod warnings;
 
+pub use compare::{BaselineRow, Compared, Method, MetricCompared, MetricVerdict};
 pub use threshold::{ThresholdResult, evaluate};
 pub use validity::{Check, Validity, check};
 pub use verdict::{Outcome, Verdict, decide};

@@ -3,6 +3,7 @@
 //! Workers record into a [`Recorder`] of their own; recorders are merged once, at the end, into [`Measured`].
 
 mod arrivals;
+mod blocks;
 mod claims;
 mod coarse;
 pub mod consume;
@@ -14,6 +15,7 @@ mod target;
 mod timeline;
 
 pub use arrivals::{Arrival, ArrivalCounts, Arrivals, Reconciled, Took};
+pub use blocks::{BLOCKS, Block, Blocks, Slices};
 pub use claims::{Claims, Request, ThreadClaims};
 pub use failure::{Failure, FailureKind, Failures, SAMPLE_BYTES};
 pub use recorder::{Exchange, Ledger, Outcome, RecordCounts, Recorder, RequestCounts, Starvation};
@@ -51,6 +53,8 @@ pub struct Measured {
     pub timeline: Vec<SecondStats>,
     /// The same in a few equal spans of whole seconds.
     pub spans: Vec<Span>,
+    /// The load in a few blocks of equal time, the replicates of comparisons and bounds.
+    pub blocks: Blocks,
     /// What the connections did.
     pub connections: Connections,
     /// What the load generator itself used.

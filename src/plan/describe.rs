@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use super::stage::{spike_word, stage_word};
 use super::threshold::share;
-use super::{Auth, KeyMode, Load, Origin, Origins, Plan, Rates, SETTINGS, Stop};
+use super::{
+    Against, Auth, Baseline, KeyMode, Load, Origin, Origins, Plan, Rates, Repeat, SETTINGS, Stop,
+};
 use crate::units::{ByteSize, duration};
 
 /// Parts of header names that say their value is a secret.
@@ -165,6 +167,32 @@ fn load_value(load: &Load, key: &str) -> Option<String> {
     }
 }
 
+/// The value of a setting of the comparison as TOML.
+fn baseline_value(baseline: &Baseline, key: &str) -> Option<String> {
+    let duet = matches!(baseline.against, Against::Target(_));
+    match (key, &baseline.against) {
+        ("comparison.baseline", Against::Report(path)) => Some(quoted(&path.display())),
+        ("comparison.baseline_url", Against::Target(url)) => Some(quoted(&bare(url))),
+        ("comparison.margin", _) => Some(quoted(&share(baseline.margin))),
+        ("comparison.force", _) => Some(baseline.force.to_string()),
+        ("comparison.repeat", _) if duet => Some(match baseline.repeat {
+            Repeat::Auto => quoted("auto"),
+            Repeat::Pairs(pairs) => pairs.to_string(),
+        }),
+        ("comparison.max_time", _) if duet => Some(quoted(&duration(baseline.max_time))),
+        _ => None,
+    }
+}
+
+/// A URL without user and password.
+fn bare(url: &url::Url) -> String {
+    let mut url = url.clone();
+    // Both fail only for URLs that cannot have a user, and then there is none to remove.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
 /// The value of a setting as TOML; `None` if the plan has none.
 fn value(plan: &Plan, key: &str) -> Option<String> {
     let (target, load, payload) = (&plan.target, &plan.load, &plan.payload);
@@ -225,6 +253,7 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
         "payload.seed" => Some(payload.seed.to_string()),
         "thresholds.fail_on" => (!plan.thresholds.is_empty())
             .then(|| list(plan.thresholds.iter().map(ToString::to_string))),
+        key if key.starts_with("comparison.") => baseline_value(plan.baseline.as_ref()?, key),
         "reference.throughput" => reference?.records_per_sec.map(rate),
         "reference.p95" => reference?.p95.map(|p95| quoted(&duration(p95))),
         "reference.success" => reference?.success_ratio.map(|ratio| quoted(&share(ratio))),
@@ -237,6 +266,13 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
             let files = plan.output.files.iter();
             Some(list(files.map(|file| file.display().to_string())))
         }
+        "history" => Some(path(&plan.output.history).unwrap_or_else(|| quoted("off"))),
+        "push_gateway" => plan
+            .output
+            .push_gateway
+            .as_ref()
+            .map(|url| quoted(&bare(url))),
+        "prometheus_port" => plan.output.prometheus_port.map(|port| port.to_string()),
         "quiet" => Some(plan.output.quiet.to_string()),
         "no_color" => Some((!plan.output.color).to_string()),
         _ => None,

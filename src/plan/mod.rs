@@ -2,6 +2,7 @@
 //!
 //! A [`Plan`] is made by [`resolve()`] (defaults < scenario < environment < flags) and knows nothing of clap.
 
+mod baseline;
 mod describe;
 mod layers;
 mod pace;
@@ -51,6 +52,8 @@ pub struct Plan {
     pub thresholds: Vec<Threshold>,
     /// Figures to show beside the run.
     pub reference: Option<Reference>,
+    /// What it is compared with.
+    pub baseline: Option<Baseline>,
     /// Where results go.
     pub output: Output,
 }
@@ -445,6 +448,45 @@ pub struct Reference {
     pub source: Option<String>,
 }
 
+/// What a run is compared with, and how.
+#[derive(Debug, Clone)]
+pub struct Baseline {
+    /// What it is.
+    pub against: Against,
+    /// Relative change of a metric that matters, 0 to 1.
+    pub margin: f64,
+    /// Compare although plans, kinds of target or machines differ.
+    pub force: bool,
+    /// Pairs of slices of a duet.
+    pub repeat: Repeat,
+    /// Most time for them, or for all of a duet's pairs.
+    pub max_time: Duration,
+}
+
+/// What a run is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Against {
+    /// The report of an earlier run.
+    Report(PathBuf),
+    /// Another target, loaded in turn with the plan's own: a duet.
+    Target(url::Url),
+}
+
+/// How many pairs of slices a duet has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Until the interval is narrower than the margin.
+    Auto,
+    /// This many.
+    Pairs(u32),
+}
+
+/// Endings of result files, each a format.
+pub const OUTPUT_ENDINGS: [&str; 3] = [".json", ".md", ".xml"];
+
+/// Where finished runs are listed, if nothing else is said; relative to the working directory.
+pub const DEFAULT_HISTORY: &str = "results/history.jsonl";
+
 /// Where results go.
 #[derive(Debug, Clone)]
 pub struct Output {
@@ -454,4 +496,10 @@ pub struct Output {
     pub quiet: bool,
     /// Colour allowed.
     pub color: bool,
+    /// Where the finished run is listed, a line a run; `None`: nowhere (`--history off`).
+    pub history: Option<PathBuf>,
+    /// Prometheus Pushgateway that is told the result.
+    pub push_gateway: Option<url::Url>,
+    /// Port where Prometheus reads figures during the run.
+    pub prometheus_port: Option<u16>,
 }

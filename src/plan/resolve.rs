@@ -1,13 +1,14 @@
 //! From layers of settings to one plan: defaults < scenario < environment < flags, then checked as a whole. Pure.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::layers::{Layers, Origins, merge};
 use super::settings::Overrides;
 use super::threshold::distinct;
 use super::{
-    BackPressure, KeyKind, KeyMode, Load, MAX_THREADS, Output, Payload, Plan, Reference, Scenario,
-    Stop, Target, Threshold, Topic, body_bytes, pace, target,
+    BackPressure, DEFAULT_HISTORY, KeyKind, KeyMode, Load, MAX_THREADS, Output, Payload, Plan,
+    Reference, Scenario, Stop, Target, Threshold, Topic, baseline, body_bytes, pace, target,
 };
 use crate::error::Result;
 use crate::units::{ByteSize, Rate, duration, grouped};
@@ -42,6 +43,7 @@ pub fn resolve(layers: Layers, machine: Machine) -> Result<(Plan, Origins)> {
         payload: payload(&settings, &origins)?,
         thresholds: thresholds(&settings, &origins, reference.as_ref())?,
         reference,
+        baseline: baseline::resolve(&settings, &origins)?,
         output: output(&settings, &origins)?,
     };
     let targets = plan.target.urls.len();
@@ -310,7 +312,21 @@ fn output(settings: &Overrides, origins: &Origins) -> Result<Output> {
         files,
         quiet: settings.quiet.unwrap_or(false),
         color: !settings.no_color.unwrap_or(false),
+        history: history(settings),
+        push_gateway: settings
+            .push_gateway
+            .as_ref()
+            .map(|text| baseline::http_url(text, "push_gateway", origins))
+            .transpose()?,
+        prometheus_port: settings.prometheus_port,
     })
+}
+
+/// `off` stands for no list at all.
+fn history(settings: &Overrides) -> Option<PathBuf> {
+    let named = settings.history.clone();
+    let path = named.unwrap_or_else(|| DEFAULT_HISTORY.into());
+    (path.as_os_str() != "off").then_some(path)
 }
 
 fn check_body(plan: &Plan, origins: &Origins) -> Result<()> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::value::{FromSetting, Secret, Share, Unreadable};
-use super::{Arrivals, Content, DialectChoice, KeyKind, Spike, StageSetting, Threshold};
+use super::{Arrivals, Content, DialectChoice, KeyKind, Repeat, Spike, StageSetting, Threshold};
 use crate::fault::Fault;
 use crate::units::{ByteSize, Rate};
 use crate::wire::Format;
@@ -189,6 +189,18 @@ settings! {
     max_p95: Duration = "thresholds.max_p95" "--max-p95";
     /// Enforce the reference figures.
     gate: bool = "thresholds.gate" "--gate";
+    /// Report to compare with.
+    baseline: PathBuf = "comparison.baseline" "--baseline";
+    /// Target to compare with, loaded in turn with the others.
+    baseline_url: String = "comparison.baseline_url" "--baseline-url";
+    /// Change that matters.
+    margin: Share = "comparison.margin" "--margin";
+    /// Compare runs that are not alike.
+    force: bool = "comparison.force" "--force";
+    /// Pairs of slices of a duet.
+    repeat: Repeat = "comparison.repeat" "--repeat";
+    /// Most time for them.
+    max_time: Duration = "comparison.max_time" "--max-time";
     /// Reference: acked records per second.
     reference_throughput: Rate = "reference.throughput";
     /// Reference: P95 latency.
@@ -201,6 +213,12 @@ settings! {
     source: String = "reference.source";
     /// Result files.
     output: Vec<PathBuf> = "output" "--output";
+    /// Where finished runs are listed.
+    history: PathBuf = "history" "--history";
+    /// Prometheus Pushgateway that is told the result.
+    push_gateway: String = "push_gateway" "--push-gateway";
+    /// Port where Prometheus reads figures during the run.
+    prometheus_port: u16 = "prometheus_port" "--prometheus-port";
     /// Verdict line and errors only.
     quiet: bool = "quiet" "--quiet";
     /// No colour.
@@ -208,7 +226,8 @@ settings! {
 }
 
 /// Settings that exclude each other: said in one source they are an error, said in two the later source wins.
-pub const EXCLUSIVE: [(&str, &str); 3] = [
+pub const EXCLUSIVE: [(&str, &str); 4] = [
+    ("comparison.baseline", "comparison.baseline_url"),
     ("load.messages", "load.duration"),
     ("target.url", "target.embedded"),
     ("target.user", "target.bearer"),

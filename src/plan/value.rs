@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::{Arrivals, Content, DialectChoice, KeyKind, Threshold};
+use super::{Arrivals, Content, DialectChoice, KeyKind, Repeat, Threshold};
 use crate::fault::Fault;
 use crate::units::{self, ByteSize, Rate};
 use crate::wire::{Dialect, Format};
+
+/// Fewest pairs that an interval can be taken from, and the most.
+const MIN_PAIRS: u32 = 8;
+const MAX_PAIRS: u32 = 1_000;
 
 /// A type that a setting can have.
 pub trait FromSetting: Sized {
@@ -213,6 +217,23 @@ impl FromSetting for KeyKind {
 impl FromSetting for Arrivals {
     fn from_text(text: &str) -> Result<Self, String> {
         choose(text, &[Self::Uniform, Self::Poisson].map(|a| (a.name(), a)))
+    }
+}
+
+impl FromSetting for Repeat {
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        let pairs: Option<u32> = text.parse().ok();
+        pairs
+            .filter(|pairs| (MIN_PAIRS..=MAX_PAIRS).contains(pairs))
+            .map(Self::Pairs)
+            .ok_or_else(|| {
+                format!(
+                    "`{text}` is not `auto` or a number of pairs from {MIN_PAIRS} to {MAX_PAIRS}"
+                )
+            })
     }
 }
 

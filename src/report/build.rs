@@ -7,10 +7,11 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
 use super::{
-    ClaimsSection, ConnectionWaits, FailureRow, GeneratorSection, HeldBack, Histograms, KeySection,
-    LedgerSection, LoadSection, Machine, PayloadSection, PlanSection, RecordLedger,
-    ReferenceSection, Report, RequestLedger, SCHEMA_VERSION, SecondLatency, SecondRow, SpanRow,
-    SpikeSection, StageSection, TargetRow, TargetSection, TlsSection, Tool, TopicSection,
+    BlocksSection, ClaimsSection, ConnectionWaits, FailureRow, GeneratorSection, HeldBack,
+    Histograms, KeySection, LedgerSection, LoadSection, Machine, PayloadSection, PlanSection,
+    RecordLedger, ReferenceSection, Report, RequestLedger, SCHEMA_VERSION, SecondLatency,
+    SecondRow, SpanRow, SpikeSection, StageSection, TargetRow, TargetSection, TlsSection, Tool,
+    TopicSection,
 };
 use crate::audit::Audited;
 use crate::gate::{self, Run};
@@ -60,6 +61,7 @@ pub(super) fn build_on(
         warmup: measured.warmup,
         timeline: measured.timeline.iter().map(second_row).collect(),
         over_time: measured.spans.iter().map(span_row).collect(),
+        blocks: Some(BlocksSection::of(&measured.blocks)),
         failures: failures(&run),
         connections: measured.connections,
         generator: generator(&run),
@@ -75,6 +77,7 @@ pub(super) fn build_on(
         held_back: None,
         audit: None,
         end_to_end: None,
+        comparison: None,
         claims: Some(ClaimsSection::of(&measured.claims)),
         warnings,
         thresholds,

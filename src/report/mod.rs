@@ -1,6 +1,7 @@
 //! What is said about a run: the [`Report`], and table, JSON, Markdown and JUnit XML as pure functions of it.
 
 mod audit;
+mod blocks;
 mod build;
 mod claims;
 pub mod consume;
@@ -18,6 +19,7 @@ mod text;
 mod words;
 mod write;
 
+pub use blocks::{BlockRow, BlocksSection};
 pub use build::build;
 pub use claims::{ClaimsSection, ThreadClaimsSection};
 pub use end_to_end::EndToEndSection;

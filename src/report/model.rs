@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ClaimsSection, EndToEndSection};
+use super::{BlocksSection, ClaimsSection, EndToEndSection};
 use crate::audit::Audited;
-use crate::gate::{ThresholdResult, Validity, Verdict};
+use crate::gate::{Compared, ThresholdResult, Validity, Verdict};
 use crate::measure::{self, Connections, End, FailureKind, Summary, TargetKind};
 use crate::wire::{Dialect, Format};
 
@@ -44,6 +44,9 @@ pub struct Report {
     pub timeline: Vec<SecondRow>,
     /// The run in at most ten equal spans of whole seconds, and one of what ended after the load.
     pub over_time: Vec<SpanRow>,
+    /// The load in 8 to 20 blocks of equal time, the replicates of comparisons and bounds; `null` in reports of earlier versions.
+    #[serde(default)]
+    pub blocks: Option<BlocksSection>,
     /// What went wrong, by kind, HTTP status and error code.
     pub failures: Vec<FailureRow>,
     /// What the connections did.
@@ -66,6 +69,9 @@ pub struct Report {
     /// What consumers of the topic received while the run went on; `null`: not asked for (`krush e2e`).
     #[serde(default)]
     pub end_to_end: Option<EndToEndSection>,
+    /// How it compares with a baseline; `null`: none was named.
+    #[serde(default)]
+    pub comparison: Option<Compared>,
     /// What weakens the run without voiding it, and what to try.
     pub warnings: Vec<String>,
     /// Every threshold and what became of it.

@@ -4,7 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What each module may use of the others.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
+    ("stats", &[]),
+    (
+        "history",
+        &["gate", "measure", "report", "stats", "units", "error"],
+    ),
     ("units", &[]),
     ("error", &[]),
     ("wire", &[]),
@@ -24,12 +29,14 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     (
         "gate",
         &[
-            "audit", "plan", "measure", "report", "units", "error", "wire",
+            "audit", "plan", "measure", "report", "stats", "units", "error", "wire",
         ],
     ),
     (
         "report",
-        &["audit", "plan", "measure", "gate", "units", "error", "wire"],
+        &[
+            "audit", "history", "plan", "measure", "gate", "stats", "units", "error", "wire",
+        ],
     ),
     ("standin", &["fault", "units", "error", "wire"]),
     // `serve` names the stand-in's own types for faults.

@@ -113,5 +113,6 @@ impl Worker<'_> {
         }
         self.harvest.recorders[target].ended(&exchange);
         self.timeline.ended(&exchange, self.start_us);
+        self.harvest.slices.ended(&exchange, self.start_us);
     }
 }

@@ -1,0 +1,5 @@
+//! What `krush capacity` takes.
+
+/// Arguments of `krush capacity`.
+#[derive(clap::Args)]
+pub struct CapacityArgs {}

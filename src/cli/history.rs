@@ -1,0 +1,5 @@
+//! What `krush history` takes.
+
+/// Arguments of `krush history`.
+#[derive(clap::Args)]
+pub struct HistoryArgs {}

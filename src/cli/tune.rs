@@ -1,0 +1,5 @@
+//! What `krush tune` takes.
+
+/// Arguments of `krush tune`.
+#[derive(clap::Args)]
+pub struct TuneArgs {}

@@ -1,0 +1,85 @@
+//! One run as a line of the history.
+
+use serde::{Deserialize, Serialize};
+
+use crate::gate::Outcome;
+use crate::measure::TargetKind;
+use crate::report::Report;
+
+/// Version of the shape of a line.
+const SCHEMA_VERSION: u32 = 1;
+
+/// One run as a line of JSON. Keys are a promise as those of the report are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Version of this shape.
+    pub schema_version: u32,
+    /// When the measured part began, RFC 3339, UTC.
+    pub started_at: String,
+    /// Preset or scenario file.
+    pub scenario: String,
+    /// What was tested.
+    pub target_kind: TargetKind,
+    /// What the server was recognised as.
+    pub server: String,
+    /// Base URLs without credentials.
+    pub urls: Vec<String>,
+    /// Records in a request.
+    pub batch_size: u32,
+    /// Connections.
+    pub concurrency: u32,
+    /// Requests were due on a schedule of their own.
+    pub open_loop: bool,
+    /// Load before the drain, start to end.
+    pub duration_secs: f64,
+    /// Acked records per second.
+    pub records_per_sec: f64,
+    /// Median latency in µs; `null`: no sample.
+    pub p50_us: Option<u64>,
+    /// P95 latency in µs; `null`: no sample.
+    pub p95_us: Option<u64>,
+    /// P99 latency in µs; `null`: no sample.
+    pub p99_us: Option<u64>,
+    /// Acked over scheduled records, 0 to 1.
+    pub success_ratio: f64,
+    /// How the run was judged.
+    pub outcome: Outcome,
+    /// Operating system, architecture and number of CPUs of the load generator.
+    pub machine: String,
+    /// CPU model of the load generator, where readable.
+    pub cpu_model: Option<String>,
+    /// krush's version.
+    pub krush: String,
+    /// Its report, if one was written as JSON.
+    pub report: Option<String>,
+}
+
+impl Entry {
+    /// The line of a finished run.
+    pub fn of(report: &Report, file: Option<&std::path::Path>) -> Self {
+        let latency = &report.summary.latency_us;
+        let machine = &report.machine;
+        Self {
+            schema_version: SCHEMA_VERSION,
+            started_at: report.started_at.clone(),
+            scenario: report.plan.scenario.clone(),
+            target_kind: report.target.kind,
+            server: report.target.server.clone(),
+            urls: report.target.urls.clone(),
+            batch_size: report.plan.load.batch_size,
+            concurrency: report.plan.load.concurrency,
+            open_loop: report.plan.load.is_open_loop(),
+            duration_secs: report.summary.duration_secs,
+            records_per_sec: report.summary.records_per_sec,
+            p50_us: latency.p50,
+            p95_us: latency.p95,
+            p99_us: latency.p99,
+            success_ratio: report.summary.success_ratio,
+            outcome: report.verdict.outcome,
+            machine: format!("{} {}, {} CPUs", machine.os, machine.arch, machine.cpus),
+            cpu_model: machine.cpu_model.clone(),
+            krush: report.tool.version.clone(),
+            report: file.map(|file| file.display().to_string()),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! A run in a few blocks of equal time, each with its own latencies: the replicates by which one run is compared with another,
+//! and by which a figure gets a bound.
+//!
+//! How long a run will be is not known while it goes on, so a thread keeps slices whose length doubles whenever there would be
+//! too many of them; memory does not grow with the run. At the end slices are put together into blocks.
+
+use hdrhistogram::Histogram;
+
+use super::Exchange;
+
+/// Most slices kept; a power of two, so that pairs fold.
+const SLICES: usize = 128;
+/// Length of a slice before any was folded, in µs.
+const FIRST_SLICE_US: u64 = 100;
+/// Bounds of a block's latencies in µs: 1 µs to 1 h, as all histograms of a run.
+const BOUNDS_US: (u64, u64) = (1, 3_600_000_000);
+/// Digits of a block's latencies: 1 % worst-case error, an eighth of the memory of three.
+const DIGITS: u8 = 2;
+/// Least and most blocks of a run.
+pub const BLOCKS: std::ops::RangeInclusive<usize> = 8..=20;
+
+/// What happened in a part of the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// Records acked in it.
+    pub records_acked: u64,
+    /// Exchanges that ended in it.
+    pub requests: u64,
+    /// Of those, not complete.
+    pub failures: u64,
+    /// Latency in µs of requests due in it, two digits; those without an answer with the time they waited.
+    pub latency: Histogram<u32>,
+    /// How many of these are only lower bounds.
+    pub lower_bounds: u64,
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        let (lowest, highest) = BOUNDS_US;
+        Self {
+            records_acked: 0,
+            requests: 0,
+            failures: 0,
+            latency: Histogram::new_with_bounds(lowest, highest, DIGITS)
+                .expect("the fixed bounds are valid for hdrhistogram"),
+            lower_bounds: 0,
+        }
+    }
+}
+
+impl Block {
+    /// Adds another block to this one.
+    pub fn merge(&mut self, other: &Self) {
+        self.records_acked += other.records_acked;
+        self.requests += other.requests;
+        self.failures += other.failures;
+        self.lower_bounds += other.lower_bounds;
+        self.latency
+            .add(&other.latency)
+            .expect("all blocks have the same bounds");
+    }
+
+    fn clear(&mut self) {
+        self.latency.reset();
+        (self.records_acked, self.requests) = (0, 0);
+        (self.failures, self.lower_bounds) = (0, 0);
+    }
+
+    fn latency(&mut self, us: u64, requests: u64, lower_bound: bool) {
+        let us = us.clamp(BOUNDS_US.0, BOUNDS_US.1);
+        self.latency.saturating_record_n(us, requests as u32);
+        self.lower_bounds += if lower_bound { requests } else { 0 };
+    }
+}
+
+/// The blocks of a finished run, one after the other from its start.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Blocks {
+    /// Length of each in µs.
+    pub block_us: u64,
+    /// 8 to 20 of them; none if the run was too short.
+    pub blocks: Vec<Block>,
+}
+
+/// A thread's slices of the measured part, in time since its start.
+#[derive(Debug)]
+pub struct Slices {
+    slice_us: u64,
+    slices: Vec<Block>,
+    /// Number of the latest slice that anything happened in, plus one.
+    used: usize,
+}
+
+impl Default for Slices {
+    fn default() -> Self {
+        Self {
+            slice_us: FIRST_SLICE_US,
+            slices: vec![Block::default(); SLICES],
+            used: 0,
+        }
+    }
+}
+
+impl Slices {
+    fn slice(&mut self, us: u64) -> &mut Block {
+        while us / self.slice_us >= SLICES as u64 {
+            self.fold();
+        }
+        let index = (us / self.slice_us) as usize;
+        self.used = self.used.max(index + 1);
+        &mut self.slices[index]
+    }
+
+    /// Puts every two slices into one.
+    fn fold(&mut self) {
+        self.slice_us *= 2;
+        for index in 0..SLICES / 2 {
+            let (kept, rest) = self.slices.split_at_mut(2 * index + 1);
+            if 2 * index >= self.used {
+                break;
+            }
+            kept[2 * index].merge(&rest[0]);
+            if index > 0 {
+                self.slices.swap(index, 2 * index);
+                self.slices[2 * index].clear();
+            }
+            self.slices[2 * index + 1].clear();
+        }
+        self.used = self.used.div_ceil(2);
+    }
+
+    /// Records an exchange that ended, in a part that started at `start_us`: its acks when it ended, its latency when it was due.
+    pub fn ended(&mut self, exchange: &Exchange, start_us: u64) {
+        let latency_us = exchange.done_us.saturating_sub(exchange.due_us);
+        let done = self.slice(exchange.done_us.saturating_sub(start_us));
+        done.records_acked += exchange.acked;
+        done.requests += 1;
+        done.failures += u64::from(exchange.acked < exchange.records());
+        let due = self.slice(exchange.due_us.saturating_sub(start_us));
+        due.latency(latency_us, 1, exchange.lower_bound);
+    }
+
+    /// Records requests that were due and never sent by `now_us`; both since the start of the part.
+    pub fn never_sent(&mut self, due_us: u64, now_us: u64, requests: u64) {
+        let waited_us = now_us.saturating_sub(due_us);
+        self.slice(due_us).latency(waited_us, requests, true);
+    }
+
+    /// Adds the slices of another thread.
+    pub fn merge(&mut self, mut other: Self) {
+        while self.slice_us < other.slice_us {
+            self.fold();
+        }
+        while other.slice_us < self.slice_us {
+            other.fold();
+        }
+        for (into, from) in self.slices.iter_mut().zip(&other.slices[..other.used]) {
+            into.merge(from);
+        }
+        self.used = self.used.max(other.used);
+    }
+
+    /// The blocks of a run whose load went on for `load_us`: as many as divide its whole slices with the least left over, and
+    /// of those numbers the largest. What happened after the load, while the last requests were waited for, is in none.
+    pub fn blocks(self, load_us: u64) -> Blocks {
+        let whole = ((load_us / self.slice_us) as usize).min(SLICES);
+        let count = BLOCKS
+            .filter(|&count| count <= whole)
+            .min_by_key(|&count| (whole % count, usize::MAX - count));
+        let Some(count) = count else {
+            return Blocks::default();
+        };
+        let each = whole / count;
+        let block = |slices: &[Block]| {
+            slices.iter().fold(Block::default(), |mut block, slice| {
+                block.merge(slice);
+                block
+            })
+        };
+        Blocks {
+            block_us: self.slice_us * each as u64,
+            blocks: (self.slices[..count * each].chunks(each))
+                .map(block)
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(due_us: u64, done_us: u64, acked: u64) -> Exchange {
+        Exchange {
+            due_us,
+            sent_us: due_us,
+            done_us,
+            free_us: None,
+            acked,
+            rejected: 0,
+            unknown: 10 - acked,
+            lower_bound: acked == 0,
+        }
+    }
+
+    #[test]
+    fn runs_of_any_length_have_8_to_20_blocks_that_lose_little() {
+        for load_us in [
+            800,
+            5_000,
+            12_800,
+            12_900,
+            1_000_000,
+            30_000_000,
+            86_400_000_000,
+        ] {
+            let mut slices = Slices::default();
+            slices.ended(&exchange(0, load_us - 1, 10), 0);
+            let blocks = slices.blocks(load_us);
+            let count = blocks.blocks.len();
+            assert!(BLOCKS.contains(&count), "{load_us}: {count}");
+            let covered = blocks.block_us * count as u64;
+            assert!(
+                covered <= load_us && covered * 10 >= load_us * 9,
+                "{load_us}: {covered}"
+            );
+        }
+        assert!(Slices::default().blocks(799).blocks.is_empty());
+    }
+
+    #[test]
+    fn slices_fold_without_losing_anything() {
+        let (mut one, mut other) = (Slices::default(), Slices::default());
+        for ms in 0..1_000 {
+            let into = if ms % 3 == 0 { &mut one } else { &mut other };
+            let us = ms * 1_000;
+            into.ended(
+                &exchange(
+                    7_000 + us,
+                    7_000 + us + 900,
+                    if ms % 10 == 0 { 0 } else { 10 },
+                ),
+                7_000,
+            );
+        }
+        other.never_sent(10, 5_000_010, 3);
+        one.merge(other);
+        let blocks = one.blocks(1_000_000).blocks;
+        let sum = |of: fn(&Block) -> u64| blocks.iter().map(of).sum::<u64>();
+        // The last part of a second that no whole slices fill is left out: 1 % here.
+        assert!((8_800..=9_000).contains(&sum(|block| block.records_acked)));
+        assert!((980..=1_000).contains(&sum(|block| block.requests)));
+        assert!((98..=103).contains(&sum(|block| block.lower_bounds)));
+        assert!((98..=100).contains(&sum(|block| block.failures)));
+        let requests: Vec<u64> = blocks.iter().map(|block| block.requests).collect();
+        let (least, most) = (requests.iter().min(), requests.iter().max());
+        assert!(
+            most.zip(least)
+                .is_some_and(|(most, least)| most - least <= 1),
+            "{requests:?}"
+        );
+        assert_eq!(blocks[1].latency.value_at_quantile(0.5) / 10, 90);
+        assert!(blocks[0].latency.max() >= 4_900_000);
+    }
+}

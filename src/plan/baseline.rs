@@ -1,0 +1,85 @@
+//! What a run is compared with, from the settings.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::layers::Origins;
+use super::settings::Overrides;
+use super::{Against, Baseline, Repeat};
+use crate::error::Result;
+
+/// Change that matters, if nothing else is said.
+const MARGIN: f64 = 0.05;
+/// Longest that a duet goes on, if nothing else is said.
+const MAX_TIME: Duration = Duration::from_secs(300);
+
+/// The baseline, if one is named.
+///
+/// # Errors
+/// A value out of range, or one that says how to compare where nothing is compared.
+pub(super) fn resolve(settings: &Overrides, origins: &Origins) -> Result<Option<Baseline>> {
+    let against = match (&settings.baseline, &settings.baseline_url) {
+        (Some(path), _) => Against::Report(path.clone()),
+        (None, Some(text)) => Against::Target(http_url(text, "comparison.baseline_url", origins)?),
+        (None, None) => return unused(settings, origins),
+    };
+    if matches!(against, Against::Report(_)) {
+        for key in ["comparison.repeat", "comparison.max_time"] {
+            if settings.has(key) {
+                let message = "has no effect without a second target";
+                return Err(origins.error(
+                    key,
+                    message,
+                    "name one with --baseline-url, or leave it out",
+                ));
+            }
+        }
+    }
+    let margin = settings.margin.map_or(MARGIN, |share| share.0);
+    if !(0.001..=0.9).contains(&margin) {
+        let message = format!("{} is not a margin", margin * 100.0);
+        return Err(origins.error(
+            "comparison.margin",
+            &message,
+            "from 0.1% to 90%, such as 5%",
+        ));
+    }
+    let max_time = settings.max_time.unwrap_or(MAX_TIME);
+    if max_time.is_zero() {
+        let message = "0s is too short";
+        return Err(origins.error("comparison.max_time", message, "such as 5m"));
+    }
+    Ok(Some(Baseline {
+        against,
+        margin,
+        force: settings.force.unwrap_or(false),
+        repeat: settings.repeat.unwrap_or(Repeat::Auto),
+        max_time,
+    }))
+}
+
+/// Without a baseline, to say how to compare is a mistake.
+fn unused(settings: &Overrides, origins: &Origins) -> Result<Option<Baseline>> {
+    let named = ["margin", "force", "repeat", "max_time"].map(|name| format!("comparison.{name}"));
+    match named.iter().find(|key| settings.has(key)) {
+        None => Ok(None),
+        Some(key) => {
+            let hint = "name a baseline with --baseline or --baseline-url, or leave it out";
+            Err(origins.error(key, "has no effect without a baseline", hint))
+        }
+    }
+}
+
+/// A URL with http or https.
+///
+/// # Errors
+/// Says what is expected instead.
+pub(super) fn http_url(text: &str, key: &str, origins: &Origins) -> Result<Url> {
+    let url = Url::parse(text).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| {
+            let message = format!("`{text}` is not a URL");
+            origins.error(key, &message, "such as http://localhost:9091")
+        })
+}

@@ -1,0 +1,1 @@
+//! Statistics of few replicates: shifts, intervals, tests, what could have been seen. Pure, seeded, no words.
