@@ -83,6 +83,14 @@ fn read(path: &Path) -> Result<Report> {
             Err(_) => format!("{shown} is no report of krush: {error}"),
         })
     })?;
+    if report.merged.is_some() {
+        return Err(Error::Usage {
+            message: format!(
+                "{shown} is merged from several runs, and says nothing of single records"
+            ),
+            hint: Some("verify the reports of the workers one by one".to_owned()),
+        });
+    }
     if report.claims.is_none() {
         let message = format!(
             "{shown} is of a version of krush that did not say what it claims of each record"

@@ -101,7 +101,7 @@ fn window(parts: &[Measured], offsets: &[Duration], lie: Lie) -> Option<Duration
                     last.max(Some(offset + window)),
                 )
             });
-            Some(last? - first?)
+            Some(last?.saturating_sub(first?))
         }
         Lie::InTurn => windows.map(|(_, window)| window).reduce(|a, b| a + b),
     }

@@ -385,7 +385,7 @@ mod tests {
         assert_eq!((rows[0].records_due, rows[0].requests_due), (8, 2));
         assert_eq!(
             (rows[0].p50_us, rows[0].max_us),
-            (Some(100), Some(2_000_000))
+            (Some(103), Some(2_000_000))
         );
         assert!(rows[0].bounds.max && !rows[0].bounds.p50);
     }

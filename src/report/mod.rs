@@ -11,6 +11,7 @@ mod junit;
 mod latencies;
 mod machine;
 mod markdown;
+mod merge;
 mod model;
 mod over_time;
 mod style;
@@ -20,15 +21,16 @@ mod words;
 mod write;
 
 pub use blocks::{BlockRow, BlocksSection};
-pub use build::build;
+pub use build::{build, build_judged};
 pub use claims::{ClaimsSection, ThreadClaimsSection};
 pub use end_to_end::EndToEndSection;
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
+pub use merge::{MergedRow, MergedSection, NotMergeable, Source, merge, parts_validity};
 pub use model::*;
 pub use style::Style;
-pub use write::{append_markdown, check_outputs, write, write_text};
+pub use write::{append_markdown, check_outputs, write, write_named, write_text};
 
 pub use crate::gate::Verdict;
 pub use crate::measure::{Distribution, Summary, TargetFacts, TargetKind};

@@ -37,7 +37,9 @@ pub(super) fn in_turn(parts: &[Measured]) -> Blocks {
     let blocks: Vec<(u64, Block)> = groups
         .map(|group| {
             let mut whole = Block::default();
-            group.iter().for_each(|(_, block)| whole.merge(block));
+            for (_, block) in group {
+                whole.merge(block);
+            }
             (group.iter().map(|(us, _)| us).sum(), whole)
         })
         .collect();
@@ -57,7 +59,9 @@ pub(super) fn in_turn(parts: &[Measured]) -> Blocks {
 fn slice(part: &Measured) -> (u64, Block) {
     let blocks = &part.blocks.blocks;
     let mut whole = Block::default();
-    blocks.iter().for_each(|block| whole.merge(block));
+    for block in blocks {
+        whole.merge(block);
+    }
     (part.blocks.block_us * blocks.len() as u64, whole)
 }
 
