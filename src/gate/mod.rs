@@ -11,8 +11,8 @@ mod verdict;
 mod warnings;
 
 pub use compare::{
-    BaselineRow, BlockFigures, Compared, How, Method, MetricCompared, MetricVerdict, Pair,
-    compare_pairs,
+    BaselineRow, BlockFigures, Compared, FEWEST, How, Method, MetricCompared, MetricVerdict, Named,
+    NotComparable, Pair, Setting, compare_pairs, compare_reports, replicates, void,
 };
 pub use threshold::{ThresholdResult, evaluate};
 pub use validity::{Check, Validity, check};

@@ -10,4 +10,4 @@ pub use estimate::{Estimate, normal_quantile, replicates_for, t_quantile};
 pub use random::Random;
 pub use ranks::{fisher_more, mann_whitney, signed_rank};
 pub use series::{correlated_variance, effective, lag_one};
-pub use shift::{Location, hodges_lehmann, median, pseudo_median};
+pub use shift::{hodges_lehmann, locate, median, pseudo_median};

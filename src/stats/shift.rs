@@ -47,32 +47,25 @@ fn walsh(values: &[f64], averages: &mut Vec<f64>) -> f64 {
     median(averages)
 }
 
-/// Where a series lies, and how sure that is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Location;
-
-impl Location {
-    /// The pseudo-median of a series, its variance by the bootstrap (Efron & Tibshirani, An Introduction to the Bootstrap, 1993)
-    /// and by what the series' own correlation adds.
-    pub fn of(series: &[f64], random: &mut Random) -> Estimate {
-        let worth = effective(series);
-        let mut averages = Vec::new();
-        let value = walsh(series, &mut averages);
-        let mut sample = vec![0.0; series.len()];
-        let located: Vec<f64> = (0..RESAMPLES)
-            .map(|_| {
-                sample.fill_with(|| series[random.below(series.len())]);
-                walsh(&sample, &mut averages)
-            })
-            .collect();
-        let mean = located.iter().sum::<f64>() / RESAMPLES as f64;
-        let variance =
-            located.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (RESAMPLES - 1) as f64;
-        Estimate {
-            value,
-            variance: variance * correlated_variance(series.len(), worth),
-            df: (worth - 1.0).max(1.0),
-        }
+/// The pseudo-median of a series, its variance by the bootstrap (Efron & Tibshirani, An Introduction to the Bootstrap, 1993) and by
+/// what the series' own correlation adds.
+pub fn locate(series: &[f64], random: &mut Random) -> Estimate {
+    let worth = effective(series);
+    let mut averages = Vec::new();
+    let value = walsh(series, &mut averages);
+    let mut sample = vec![0.0; series.len()];
+    let located: Vec<f64> = (0..RESAMPLES)
+        .map(|_| {
+            sample.fill_with(|| series[random.below(series.len())]);
+            walsh(&sample, &mut averages)
+        })
+        .collect();
+    let mean = located.iter().sum::<f64>() / RESAMPLES as f64;
+    let variance = located.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (RESAMPLES - 1) as f64;
+    Estimate {
+        value,
+        variance: variance * correlated_variance(series.len(), worth),
+        df: (worth - 1.0).max(1.0),
     }
 }
 
@@ -107,7 +100,7 @@ mod tests {
             let inside = (0..400)
                 .filter(|_| {
                     let series: Vec<f64> = (0..count).map(|_| random.normal()).collect();
-                    let located = Location::of(&series, &mut random);
+                    let located = locate(&series, &mut random);
                     let (low, high) = located.interval(0.95);
                     low <= 0.0 && 0.0 <= high
                 })
