@@ -11,6 +11,7 @@ use url::Url;
 
 use super::audit::{Readers, Subject};
 use super::back_pressure::{Watch, Watched};
+use super::baseline::Earlier;
 use super::e2e::Listeners;
 use super::interrupt::Interrupts;
 use super::limits::{self, Ends};
@@ -67,6 +68,7 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     }
     limits::descriptors(plan.load.concurrency, Ends::One)?;
     report::check_outputs(&plan.output.files)?;
+    let baseline = Earlier::of(&plan)?;
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(Arc::clone(&control))?;
     let mut stderr = std::io::stderr();
@@ -86,6 +88,9 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         return Ok(exit::INTERRUPTED);
     };
     let mut prepared = prepared?;
+    if let Some(baseline) = &baseline {
+        baseline.check(&plan, &prepared.facts)?;
+    }
     if prepared.facts.embedded {
         limits::descriptors(plan.load.concurrency, Ends::Both)?;
     }
@@ -128,9 +133,12 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         // First: a server that failed is no target that refused.
         standin.stop()?;
     }
-    let Some(report) = report? else {
+    let Some(mut report) = report? else {
         return Ok(exit::INTERRUPTED);
     };
+    if let Some(baseline) = &baseline {
+        baseline.compare(&mut report);
+    }
     let files = report::write(&report, &plan.output.files);
     if let Some(path) = &github_summary {
         summarise(&report, path, &mut stderr);

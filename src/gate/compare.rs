@@ -10,7 +10,7 @@ mod words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use comparable::Setting;
+pub use comparable::{Setting, unfit};
 pub use figures::{BlockFigures, How, Pair};
 
 use self::figures::Sides;
@@ -155,7 +155,7 @@ pub fn compare_reports(
             return Err(NotComparable::Void(format!("{}: {why}", named.source)));
         }
     }
-    let (Some(first), Some(other)) = (baseline.first(), run.first()) else {
+    let Some(first) = run.first() else {
         return Err(NotComparable::NoBlocks("no report at all".to_owned()));
     };
     let forced = differences(baseline.iter().chain(run).map(|named| named.report));
@@ -174,16 +174,8 @@ pub fn compare_reports(
         baseline: &before,
         run: &after,
     };
-    let row = BaselineRow {
-        source: baseline
-            .iter()
-            .map(|named| named.source)
-            .collect::<Vec<_>>()
-            .join(", "),
-        started_at: first.report.started_at.clone(),
-        scenario: first.report.plan.scenario.clone(),
-    };
-    let open_loop = other.report.plan.load.is_open_loop();
+    let row = BaselineRow::of(baseline);
+    let open_loop = first.report.plan.load.is_open_loop();
     let success = [requests(baseline), requests(run)];
     let metrics = of_runs(&sides, success, open_loop, how);
     Ok(judged(Method::Blocks, row, metrics, forced, how))
@@ -374,15 +366,28 @@ fn failing(compared: &Compared) -> bool {
     success.is_some_and(|row| row.verdict == MetricVerdict::Regression)
 }
 
-/// What is said where a side proves nothing.
-pub fn void(baseline: BaselineRow, why: String, how: &How) -> Compared {
+impl BaselineRow {
+    /// Of these reports: their files, and what the first says.
+    pub fn of(baseline: &[Named]) -> Self {
+        let first = baseline.first().map(|named| named.report);
+        let sources: Vec<&str> = baseline.iter().map(|named| named.source).collect();
+        Self {
+            source: sources.join(", "),
+            started_at: first.map_or_else(String::new, |report| report.started_at.clone()),
+            scenario: first.map_or_else(String::new, |report| report.plan.scenario.clone()),
+        }
+    }
+}
+
+/// Where nothing can be compared: a run that proves nothing is void, one with too few replicates inconclusive.
+pub fn uncompared(baseline: BaselineRow, outcome: Outcome, why: String, how: &How) -> Compared {
     Compared {
         method: Method::Blocks,
         baseline,
         margin: how.margin,
         metrics: Vec::new(),
         forced: Vec::new(),
-        outcome: Outcome::Void,
+        outcome,
         reasons: vec![why],
     }
 }

@@ -12,7 +12,7 @@ mod warnings;
 
 pub use compare::{
     BaselineRow, BlockFigures, Compared, FEWEST, How, Method, MetricCompared, MetricVerdict, Named,
-    NotComparable, Pair, Setting, compare_pairs, compare_reports, replicates, void,
+    NotComparable, Pair, Setting, compare_pairs, compare_reports, replicates, uncompared, unfit,
 };
 pub use threshold::{ThresholdResult, evaluate};
 pub use validity::{Check, Validity, check};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Run, ThresholdResult, Validity};
+use super::{Check, Compared, Run, ThresholdResult, Validity};
 use crate::audit::{self, Audited};
 use crate::error::exit;
 use crate::measure::{End, FailureKind};
@@ -166,6 +166,34 @@ impl Verdict {
             _ => self.reasons,
         };
         reasons.push(reason(check));
+        Self {
+            outcome,
+            exit_code: outcome.exit_code(),
+            headline: outcome.headline().to_owned(),
+            reasons,
+        }
+    }
+
+    /// The verdict on a run that was held against a baseline. What was wrong with the run itself outranks it: interrupted, target,
+    /// integrity, void and a missed threshold come first, then a regression, then what cannot be told.
+    #[must_use]
+    pub fn compared(self, compared: &Compared) -> Self {
+        let outcome = match (self.outcome, compared.outcome) {
+            (own @ (Outcome::Pass | Outcome::Inconclusive), Outcome::Pass) => own,
+            (Outcome::Pass | Outcome::Inconclusive, compared) => compared,
+            (own, _) => own,
+        };
+        if outcome == Outcome::Pass {
+            return self;
+        }
+        let said = compared.reasons.iter();
+        let said = said.map(|reason| format!("against the baseline: {reason}"));
+        let mut reasons = self.reasons;
+        if outcome == self.outcome {
+            reasons.extend(said);
+        } else {
+            reasons = said.chain(reasons).collect();
+        }
         Self {
             outcome,
             exit_code: outcome.exit_code(),

@@ -15,6 +15,7 @@ mod target;
 mod threshold;
 mod value;
 
+pub use baseline::{MARGIN_HINT, margin_of};
 pub use describe::{describe, is_secret_header, without_secrets};
 pub use layers::{Layers, Origin, Origins};
 pub use resolve::{Machine, TOPIC_NAME_HINT, is_topic_name, resolve, resolve_target};
@@ -455,6 +456,8 @@ pub struct Baseline {
     pub against: Against,
     /// Relative change of a metric that matters, 0 to 1.
     pub margin: f64,
+    /// Standard deviation from run to run, 0 to 1; `None`: what machines usually have.
+    pub run_noise: Option<f64>,
     /// Compare although plans, kinds of target or machines differ.
     pub force: bool,
     /// Pairs of slices of a duet.

@@ -24,6 +24,12 @@ pub fn markdown(report: &Report) -> String {
     out.extend(target_table(report));
     out.extend(failure_table(report));
     out.extend(threshold_table(report));
+    out.extend(
+        report
+            .comparison
+            .as_ref()
+            .map_or_else(Vec::new, super::compared::section),
+    );
     out.extend(check_table(report));
     out.extend(foot(report));
     out.push(String::new());
@@ -31,7 +37,7 @@ pub fn markdown(report: &Report) -> String {
 }
 
 /// Text of others, safe inside a table cell or a sentence.
-fn safe(text: &str) -> String {
+pub(super) fn safe(text: &str) -> String {
     let mut out = String::new();
     for c in clean(text).chars() {
         if matches!(
@@ -45,7 +51,7 @@ fn safe(text: &str) -> String {
     out
 }
 
-fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
+pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
     let mut lines = vec![
         format!("| {} |", head.join(" | ")),
         format!("|{}", " --- |".repeat(head.len())),

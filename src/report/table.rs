@@ -61,6 +61,7 @@ pub fn body(report: &Report, files: &[PathBuf], style: Style) -> String {
     add(targets(report));
     add(failures(report));
     add(thresholds(report));
+    add(compared(report, style));
     add(warning_lines(&report.warnings, style));
     add(verdict_block(&report.verdict, files, style));
     out
@@ -292,6 +293,16 @@ fn thresholds(report: &Report) -> Vec<String> {
     }
     let mut lines = vec![String::new()];
     lines.extend(columns(table, false));
+    lines
+}
+
+/// What it came to beside the baseline, after a blank line.
+fn compared(report: &Report, style: Style) -> Vec<String> {
+    let Some(comparison) = &report.comparison else {
+        return Vec::new();
+    };
+    let mut lines = vec![String::new()];
+    lines.extend(super::compared::lines(comparison, style));
     lines
 }
 

@@ -44,7 +44,7 @@ impl<'a> Setting<'a> {
 }
 
 /// Why a report can be no side of any comparison.
-pub(super) fn unfit(report: &Report) -> Option<String> {
+pub fn unfit(report: &Report) -> Option<String> {
     if report.end == End::Interrupted || report.end == End::Abandoned {
         return Some("it was interrupted".to_owned());
     }
