@@ -2,6 +2,7 @@
 //!
 //! Pure: everything is judged from a [`Run`]. It does not format tables and knows nothing of the engine.
 
+mod bound;
 mod compare;
 mod generator;
 mod threshold;
@@ -14,7 +15,7 @@ pub use compare::{
     BaselineRow, BlockFigures, Compared, FEWEST, How, Method, MetricCompared, MetricVerdict, Named,
     NotComparable, Pair, Setting, compare_pairs, compare_reports, replicates, uncompared, unfit,
 };
-pub use threshold::{ThresholdResult, evaluate};
+pub use threshold::{ThresholdResult, evaluate, evaluate_arrivals};
 pub use validity::{Check, Validity, check};
 pub use verdict::{Outcome, Verdict, decide};
 pub use warnings::warnings;

@@ -413,6 +413,12 @@ pub enum Metric {
     LatencyMax,
     /// Mean latency in µs.
     LatencyMean,
+    /// Service time percentile (0 to 100) in µs.
+    ServiceTime(f64),
+    /// Send delay percentile (0 to 100) in µs.
+    SendDelay(f64),
+    /// Percentile (0 to 100) of the time from due to a consumer in µs; only where the run reads its own records.
+    EndToEnd(f64),
     /// Acked records over scheduled records, 0 to 1.
     Success,
     /// Acked records per second.

@@ -18,7 +18,9 @@ use crate::gate::{self, Compared, Run};
 use crate::measure::{
     Failure, FailureKind, Measured, Recorder, SecondStats, Span, Summary, TargetFacts,
 };
-use crate::plan::{self, Auth, Content, KeyMode, Plan, Rates, Reference, Spike, Stage, Stop};
+use crate::plan::{
+    self, Auth, Content, KeyMode, Plan, Rates, Reference, Spike, Stage, Stop, Threshold,
+};
 use crate::units;
 
 /// Judges a finished run and says everything about it.
@@ -95,6 +97,15 @@ impl Report {
             ));
         }
         self.held_back = Some(held);
+    }
+
+    /// Evaluates the thresholds on what consumers received.
+    pub fn add_arrival_thresholds(&mut self, thresholds: &[Threshold], latency: &Histogram<u64>) {
+        let blocks = self.blocks.as_ref().and_then(BlocksSection::read);
+        let requests = self.ledger.requests.sent;
+        let more = gate::evaluate_arrivals(thresholds, latency, requests, blocks.as_ref());
+        self.verdict = self.verdict.clone().with_thresholds(&more);
+        self.thresholds.extend(more);
     }
 
     /// Adds what became of it beside a baseline, and lets the verdict say what it comes to.

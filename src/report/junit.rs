@@ -127,13 +127,19 @@ fn threshold_status(report: &Report, threshold: &ThresholdResult) -> TestCaseSta
         return TestCaseStatus::success();
     }
     let mut text = vec![format!("the run fails if {expression}: saw {saw}")];
+    text.extend(
+        threshold
+            .bound
+            .iter()
+            .map(|bound| format!("95 % bound: {bound}")),
+    );
     text.extend(threshold.reason.clone());
-    bad(
-        NonSuccessKind::Failure,
-        "threshold",
-        &format!("saw {saw}"),
-        &text,
-    )
+    let (kind, of) = if threshold.inconclusive {
+        (NonSuccessKind::Error, "inconclusive")
+    } else {
+        (NonSuccessKind::Failure, "threshold")
+    };
+    bad(kind, of, &format!("saw {saw}"), &text)
 }
 
 /// Green only if it is no regression; what cannot be told is an error.

@@ -3,7 +3,7 @@
 /// Correlation from one sample to the next that is held possible at most: beyond it a short series says nothing of itself.
 const MOST_CORRELATION: f64 = 0.9;
 /// Fewest samples that a series is held to be worth.
-const FEWEST: f64 = 2.0;
+const FEWEST: f64 = 3.0;
 
 /// Lag-1 autocorrelation as it is usually estimated, -1 to 1; 0 where nothing varies.
 pub fn lag_one(series: &[f64]) -> f64 {
