@@ -2,6 +2,7 @@
 //!
 //! Pure: everything is judged from a [`Run`]. It does not format tables and knows nothing of the engine.
 
+mod bound;
 mod compare;
 mod generator;
 mod threshold;
@@ -11,10 +12,10 @@ mod verdict;
 mod warnings;
 
 pub use compare::{
-    BaselineRow, BlockFigures, Compared, How, Method, MetricCompared, MetricVerdict, Pair,
-    compare_pairs,
+    BaselineRow, BlockFigures, Compared, FEWEST, How, Method, MetricCompared, MetricVerdict, Named,
+    NotComparable, Pair, Setting, compare_pairs, compare_reports, replicates, uncompared, unfit,
 };
-pub use threshold::{ThresholdResult, evaluate};
+pub use threshold::{ThresholdResult, evaluate, evaluate_arrivals};
 pub use validity::{Check, Validity, check};
 pub use verdict::{Outcome, Verdict, decide};
 pub use warnings::warnings;

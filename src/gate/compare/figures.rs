@@ -14,8 +14,6 @@ pub struct How {
     /// Standard deviation from run to run, 0 to 1, of every metric; `None`: what was seen on machines of continuous integration,
     /// or what several runs of a side show. Pairs have none.
     pub run_noise: Option<f64>,
-    /// Of the bootstrap.
-    pub seed: u64,
 }
 
 impl How {
@@ -25,7 +23,6 @@ impl How {
             margin,
             force: false,
             run_noise: None,
-            seed: 1,
         }
     }
 }
@@ -71,6 +68,21 @@ impl BlockFigures {
             // One in twenty without an answer, and the 95th percentile may be anything.
             lower_bound: block.lower_bounds > 0 && block.lower_bounds * 20 >= block.latency.len(),
         }
+    }
+}
+
+/// The runs of both sides, each as its blocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sides<'a> {
+    pub(super) baseline: &'a [Vec<BlockFigures>],
+    pub(super) run: &'a [Vec<BlockFigures>],
+}
+
+impl Sides<'_> {
+    /// Whether percentiles of the baseline, and of the run, are only lower bounds anywhere.
+    pub(super) fn lower_bounds(&self) -> (bool, bool) {
+        let any = |runs: &[Vec<BlockFigures>]| runs.iter().flatten().any(|block| block.lower_bound);
+        (any(self.baseline), any(self.run))
     }
 }
 
