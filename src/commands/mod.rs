@@ -9,6 +9,7 @@ pub mod consume;
 mod control;
 mod creation;
 mod crew;
+mod duet;
 mod e2e;
 pub mod gate;
 mod grid;
