@@ -272,7 +272,7 @@ pub struct LoadArgs {
     #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
     pub gate: bool,
 
-    /// Report to compare the run with: a regression ends with exit code 11, one that cannot be told
+    /// Report to compare the run with, or several runs of it with commas between: a regression ends with exit code 11, one that cannot be told
     /// from noise with 12
     #[arg(
         long,
@@ -302,6 +302,17 @@ pub struct LoadArgs {
     )]
     #[arg(help_heading = "Comparison", value_parser = value::<Share>)]
     pub margin: Option<Share>,
+
+    /// How much runs differ that only time separates (standard deviation), for every metric
+    /// [default: that of shared machines, see docs/gate.md]
+    #[arg(
+        long,
+        env = "KRUSH_RUN_NOISE",
+        hide_env_values = true,
+        value_name = "SHARE"
+    )]
+    #[arg(help_heading = "Comparison", value_parser = value::<Share>)]
+    pub run_noise: Option<Share>,
 
     /// Compare although plans, kinds of target or machines differ
     #[arg(
@@ -457,6 +468,7 @@ impl Layered for LoadArgs {
             baseline: self.baseline.clone(),
             baseline_url: self.baseline_url.clone(),
             margin: self.margin,
+            run_noise: self.run_noise,
             force: Some(self.force),
             repeat: self.repeat,
             max_time: self.max_time,

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::audit::{Readers, Subject};
 use super::back_pressure::{Watch, Watched};
+use super::baseline::Earlier;
 use super::e2e::Listeners;
 use super::interrupt::Interrupts;
 use super::limits::{self, Ends};
@@ -21,7 +22,7 @@ use crate::cli::ReadingArgs;
 use crate::engine::{self, Control, Progress, Setup, TargetSetup, TlsTarget};
 use crate::error::{Error, Result, exit};
 use crate::payload::{self, Head, RUN_CHARS};
-use crate::plan::{Origins, Plan, describe, without_secrets};
+use crate::plan::{Metric, Origins, Plan, Threshold, describe, without_secrets};
 use crate::report::{self, Report, Style, table};
 use crate::rest::{self, Patience};
 use crate::standin::{Embedded, Settings};
@@ -65,8 +66,12 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     if dry_run {
         return written(print_plan(&plan, &origins, &mut std::io::stdout().lock()));
     }
+    if end_to_end.is_none() {
+        no_arrivals(&plan)?;
+    }
     limits::descriptors(plan.load.concurrency, Ends::One)?;
     report::check_outputs(&plan.output.files)?;
+    let baseline = Earlier::of(&plan)?;
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(Arc::clone(&control))?;
     let mut stderr = std::io::stderr();
@@ -86,6 +91,9 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         return Ok(exit::INTERRUPTED);
     };
     let mut prepared = prepared?;
+    if let Some(baseline) = &baseline {
+        baseline.check(&plan, &prepared.facts)?;
+    }
     if prepared.facts.embedded {
         limits::descriptors(plan.load.concurrency, Ends::Both)?;
     }
@@ -128,9 +136,12 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         // First: a server that failed is no target that refused.
         standin.stop()?;
     }
-    let Some(report) = report? else {
+    let Some(mut report) = report? else {
         return Ok(exit::INTERRUPTED);
     };
+    if let Some(baseline) = &baseline {
+        baseline.compare(&mut report);
+    }
     let files = report::write(&report, &plan.output.files);
     if let Some(path) = &github_summary {
         summarise(&report, path, &mut stderr);
@@ -139,6 +150,22 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     print_result(&plan, &report, files.as_deref().unwrap_or_default())?;
     files?;
     Ok(report.verdict.exit_code)
+}
+
+/// A threshold on what consumers receive is never met by a run that has none.
+fn no_arrivals(plan: &Plan) -> Result<()> {
+    let of_arrivals = |threshold: &&Threshold| matches!(threshold.metric, Metric::EndToEnd(_));
+    match plan.thresholds.iter().find(of_arrivals) {
+        None => Ok(()),
+        Some(threshold) => Err(Error::Usage {
+            message: format!(
+                "`{threshold}` looks at what consumers receive, and this command reads nothing"
+            ),
+            hint: Some(
+                "krush e2e sends and reads; or look at p95, the latency of requests".to_owned(),
+            ),
+        }),
+    }
 }
 
 /// What goes on beside a load, and is looked at before and after it.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod back_pressure;
+mod baseline;
 pub mod capacity;
 pub mod compare;
 pub mod consume;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::Run;
 use crate::measure::{
     Blocks, Bounds, Claims, Connections, Counts, End, Exchange, FailureKind, Generator, Ledger,
-    Measured, Recorder, SecondStats, Starvation, TargetFacts, TargetKind,
+    Measured, Recorder, SecondStats, Slices, Starvation, TargetFacts, TargetKind,
 };
 use crate::plan::{
     Comparison, Content, KeyMode, Load, Metric, Output, Pace, Payload, Plan, Reference, Stop,
@@ -111,10 +111,14 @@ impl Fixture {
     pub(crate) fn record(&mut self, exchanges: impl IntoIterator<Item = Exchange>) {
         let mut recorder = Recorder::new();
         let mut in_flight_us = 0;
+        let mut slices = Slices::default();
+        let mut last_us = 0;
         for exchange in exchanges {
             in_flight_us += exchange.done_us - exchange.sent_us;
             recorder.sent(exchange.acked + exchange.rejected + exchange.unknown);
             recorder.ended(&exchange);
+            slices.ended(&exchange, 0);
+            last_us = exchange.done_us.max(last_us);
             recorder.payload_bytes_acked += exchange.acked * 270;
             recorder.wire_bytes_sent += 290_000;
             recorder.wire_bytes_received += 60_000;
@@ -128,6 +132,7 @@ impl Fixture {
             recorder.never_sent(0, 2_000_000, 1);
         }
         self.measured.targets = vec![recorder];
+        self.measured.blocks = slices.blocks(last_us);
         self.measured.generator.in_flight_us = in_flight_us;
         if self.plan.load.is_open_loop() {
             self.own_lateness_is_send_delay();

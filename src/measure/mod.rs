@@ -20,7 +20,7 @@ pub use claims::{Claims, Request, ThreadClaims};
 pub use failure::{Failure, FailureKind, Failures, SAMPLE_BYTES};
 pub use recorder::{Exchange, Ledger, Outcome, RecordCounts, Recorder, RequestCounts, Starvation};
 pub use spans::Span;
-pub use summary::{Distribution, Latency, PERCENTILES, Reading, Summary};
+pub use summary::{Distribution, Latency, PERCENTILES, Reading, Summary, percentile_of};
 pub use target::{TargetFacts, TargetKind};
 pub use timeline::{Bounds, SecondStats, Timeline, TimelineDelta};
 

@@ -174,6 +174,7 @@ fn baseline_value(baseline: &Baseline, key: &str) -> Option<String> {
         ("comparison.baseline", Against::Report(path)) => Some(quoted(&path.display())),
         ("comparison.baseline_url", Against::Target(url)) => Some(quoted(&bare(url))),
         ("comparison.margin", _) => Some(quoted(&share(baseline.margin))),
+        ("comparison.run_noise", _) => baseline.run_noise.map(|noise| quoted(&share(noise))),
         ("comparison.force", _) => Some(baseline.force.to_string()),
         ("comparison.repeat", _) if duet => Some(match baseline.repeat {
             Repeat::Auto => quoted("auto"),

@@ -195,6 +195,8 @@ settings! {
     baseline_url: String = "comparison.baseline_url" "--baseline-url";
     /// Change that matters.
     margin: Share = "comparison.margin" "--margin";
+    /// How much runs differ that only time separates.
+    run_noise: Share = "comparison.run_noise" "--run-noise";
     /// Compare runs that are not alike.
     force: bool = "comparison.force" "--force";
     /// Pairs of slices of a duet.

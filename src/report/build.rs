@@ -14,11 +14,13 @@ use super::{
     TopicSection,
 };
 use crate::audit::Audited;
-use crate::gate::{self, Run};
+use crate::gate::{self, Compared, Run};
 use crate::measure::{
     Failure, FailureKind, Measured, Recorder, SecondStats, Span, Summary, TargetFacts,
 };
-use crate::plan::{self, Auth, Content, KeyMode, Plan, Rates, Reference, Spike, Stage, Stop};
+use crate::plan::{
+    self, Auth, Content, KeyMode, Plan, Rates, Reference, Spike, Stage, Stop, Threshold,
+};
 use crate::units;
 
 /// Judges a finished run and says everything about it.
@@ -97,6 +99,24 @@ impl Report {
         self.held_back = Some(held);
     }
 
+    /// Evaluates the thresholds on what consumers received.
+    pub fn add_arrival_thresholds(&mut self, thresholds: &[Threshold], latency: &Histogram<u64>) {
+        let blocks = self.blocks.as_ref().and_then(BlocksSection::read);
+        let requests = self.ledger.requests.sent;
+        let more = gate::evaluate_arrivals(thresholds, latency, requests, blocks.as_ref());
+        self.verdict = self.verdict.clone().with_thresholds(&more);
+        self.thresholds.extend(more);
+    }
+
+    /// Adds what became of it beside a baseline, and lets the verdict say what it comes to.
+    pub fn add_comparison(&mut self, compared: Compared) {
+        // What is said of a void run is that it is void.
+        if !self.validity.void {
+            self.verdict = self.verdict.clone().compared(&compared);
+        }
+        self.comparison = Some(compared);
+    }
+
     /// Adds an audit, and lets the verdict say what it comes to.
     pub fn add_audit(&mut self, audited: Audited, start_offsets: Option<Vec<i64>>) {
         self.verdict = self.verdict.clone().audited(&audited);
@@ -155,7 +175,7 @@ impl Tool {
 
 impl PlanSection {
     /// The plan as it is reported: without credentials.
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub fn of(plan: &Plan) -> Self {
         let tls = &plan.target.tls;
         let header = |(name, value): &(String, String)| (name.clone(), shown(name, value));
         Self {
@@ -274,7 +294,7 @@ fn reference(reference: &Reference) -> ReferenceSection {
 
 impl TargetSection {
     /// What was learned about the target, as it is reported.
-    pub(super) fn of(plan: &Plan, facts: &TargetFacts, per_target: Vec<TargetRow>) -> Self {
+    pub fn of(plan: &Plan, facts: &TargetFacts, per_target: Vec<TargetRow>) -> Self {
         Self {
             kind: facts.kind,
             urls: facts.urls.iter().map(|url| bare_url(url)).collect(),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{FailureRow, LoadSection, PlanSection, Report, Summary, TargetKind, TargetSection};
+use crate::gate::ThresholdResult;
 use crate::units::{self, ByteSize, counted, grouped, rate_digits};
 
 /// `≥` before what is only a lower bound.
@@ -314,6 +315,23 @@ pub(super) fn comparison(report: &Report) -> Vec<[String; 5]> {
         String::new(),
     ];
     vec![throughput, latency, success]
+}
+
+/// What a threshold saw, its bound, how far that is within the limit, and what it comes to.
+pub(super) fn threshold_cells(threshold: &ThresholdResult, not_judged: bool) -> [String; 4] {
+    let word = match (not_judged, threshold.passed, threshold.inconclusive) {
+        (true, ..) => "not judged",
+        (false, true, _) => "met",
+        (false, false, true) => "inconclusive",
+        (false, false, false) => "missed",
+    };
+    let margin = threshold.margin.map(units::percent_of_change);
+    [
+        threshold.saw.clone(),
+        threshold.bound.clone().unwrap_or_else(|| "-".to_owned()),
+        margin.unwrap_or_else(|| "-".to_owned()),
+        word.to_owned(),
+    ]
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod kafka;
 mod layers;
 mod load;
 mod monitor;
+mod noise;
 mod pages;
 mod selftest;
 #[path = "../served.rs"]
