@@ -13,6 +13,7 @@ mod machine;
 mod markdown;
 mod model;
 mod over_time;
+mod read;
 mod style;
 pub mod table;
 mod text;
@@ -27,6 +28,7 @@ pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use model::*;
+pub use read::{parse, read};
 pub use style::Style;
 pub use write::{append_markdown, check_outputs, write, write_text};
 
