@@ -6,6 +6,7 @@ mod build;
 mod claims;
 pub mod consume;
 mod end_to_end;
+pub mod formats;
 mod json;
 mod junit;
 mod latencies;
