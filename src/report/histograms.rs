@@ -9,7 +9,9 @@ use crate::measure::Latency;
 
 /// Reads HDR V2 compressed, base64; `None` if it is something else.
 pub(super) fn decode(text: &str) -> Option<Histogram<u64>> {
-    let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .ok()?;
     Deserializer::new().deserialize(&mut bytes.as_slice()).ok()
 }
 

@@ -90,7 +90,12 @@ impl Chart {
     /// The figure, its numbers below.
     pub(super) fn markup(&self) -> Markup {
         let (title, text) = (format!("{}-t", self.id), format!("{}-d", self.id));
-        let widest = self.y.ticks.iter().map(|(_, label)| label.chars().count()).max();
+        let widest = self
+            .y
+            .ticks
+            .iter()
+            .map(|(_, label)| label.chars().count())
+            .max();
         let margin = format!("--y:{:.1}rem", widest.unwrap_or(1) as f64 * 0.43 + 0.8);
         html! {
             figure style=(margin) {
@@ -147,7 +152,11 @@ impl Chart {
     }
 
     fn grid(&self) -> String {
-        let lines = self.y.ticks.iter().map(|(value, _)| format!("M0 {}H{WIDTH}", number(self.top(*value))));
+        let lines = self
+            .y
+            .ticks
+            .iter()
+            .map(|(value, _)| format!("M0 {}H{WIDTH}", number(self.top(*value))));
         lines.collect()
     }
 
@@ -198,7 +207,12 @@ impl Chart {
             };
             let step = if pen_up { 'M' } else { 'L' };
             // Writing to a String cannot fail.
-            let _ = write!(out, "{step}{} {}", number(self.left(*x)), number(self.top(*y)));
+            let _ = write!(
+                out,
+                "{step}{} {}",
+                number(self.left(*x)),
+                number(self.top(*y))
+            );
             pen_up = false;
         }
         out
@@ -206,12 +220,16 @@ impl Chart {
 
     /// Strokes of no length: with round ends they stay round however the drawing is stretched.
     fn dots(&self, points: &[(f64, f64)]) -> String {
-        let dot = |(x, y): &(f64, f64)| format!("M{} {}h0", number(self.left(*x)), number(self.top(*y)));
+        let dot =
+            |(x, y): &(f64, f64)| format!("M{} {}h0", number(self.left(*x)), number(self.top(*y)));
         points.iter().map(dot).collect()
     }
 
     fn legend(&self) -> Markup {
-        let failed = self.marks.iter().any(|mark| matches!(mark, Mark::Failed(..)));
+        let failed = self
+            .marks
+            .iter()
+            .any(|mark| matches!(mark, Mark::Failed(..)));
         let bounds = self.lines.iter().any(|line| !line.bounds.is_empty());
         let bound_line = self.lines.iter().any(|line| !line.bound_line.is_empty());
         let rules: Vec<&String> = (self.marks.iter())
@@ -245,10 +263,17 @@ impl Chart {
 
 /// Points without a neighbour: a line through one point would not be seen.
 fn alone(points: &[Option<(f64, f64)>]) -> Vec<(f64, f64)> {
-    let there = |index: Option<usize>| index.and_then(|index| points.get(index)).is_some_and(Option::is_some);
+    let there = |index: Option<usize>| {
+        index
+            .and_then(|index| points.get(index))
+            .is_some_and(Option::is_some)
+    };
     let lonely = |index: usize| !there(index.checked_sub(1)) && !there(Some(index + 1));
     let points = points.iter().enumerate();
-    points.filter(|(index, _)| lonely(*index)).filter_map(|(_, point)| *point).collect()
+    points
+        .filter(|(index, _)| lonely(*index))
+        .filter_map(|(_, point)| *point)
+        .collect()
 }
 
 fn sample(class: &str, path: &str) -> Markup {
@@ -264,7 +289,8 @@ fn ring() -> Markup {
 /// One decimal is a fraction of a pixel.
 pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.1}");
-    text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
+    text.strip_suffix(".0")
+        .map_or_else(|| text.clone(), str::to_owned)
 }
 
 fn percent(share: f64) -> String {

@@ -16,7 +16,9 @@ type Fact = (String, String);
 
 /// Keys and values in the order of the report.
 fn facts(report: &Report) -> Vec<Fact> {
-    let Ok(value) = serde_json::to_value(report) else { return Vec::new() };
+    let Ok(value) = serde_json::to_value(report) else {
+        return Vec::new();
+    };
     let mut facts = Vec::new();
     for part in PARTS {
         collect(part, &value[part], &mut facts);
@@ -47,11 +49,24 @@ fn collect(key: &str, value: &Value, facts: &mut Vec<Fact>) {
 /// All of them.
 pub(super) fn configuration(report: &Report) -> Markup {
     let machine = &report.machine;
-    let model = machine.cpu_model.as_deref().map_or_else(String::new, |model| format!(" ({model})"));
-    let commit = report.tool.commit.as_deref().map_or_else(String::new, |commit| format!(", commit {commit}"));
+    let model = machine
+        .cpu_model
+        .as_deref()
+        .map_or_else(String::new, |model| format!(" ({model})"));
+    let commit = report
+        .tool
+        .commit
+        .as_deref()
+        .map_or_else(String::new, |commit| format!(", commit {commit}"));
     let short = [
         ("krush", format!("{}{commit}", report.tool.version)),
-        ("generator's machine", format!("{} {}, {} CPUs{model}", machine.os, machine.arch, machine.cpus)),
+        (
+            "generator's machine",
+            format!(
+                "{} {}, {} CPUs{model}",
+                machine.os, machine.arch, machine.cpus
+            ),
+        ),
         ("target", report.target.server.clone()),
         ("topic", report.target.topic.clone()),
     ];
@@ -62,8 +77,8 @@ pub(super) fn configuration(report: &Report) -> Markup {
 }
 
 /// Keys whose values differ, with the value of each run.
-fn differences(reports: &[Report]) -> Vec<(String, Vec<String>)> {
-    let all: Vec<Vec<Fact>> = reports.iter().map(facts).collect();
+fn differences(reports: &[&Report]) -> Vec<(String, Vec<String>)> {
+    let all: Vec<Vec<Fact>> = reports.iter().map(|report| facts(report)).collect();
     let mut keys: Vec<&String> = Vec::new();
     for (key, _) in all.iter().flatten() {
         if !keys.contains(&key) {
@@ -71,27 +86,42 @@ fn differences(reports: &[Report]) -> Vec<(String, Vec<String>)> {
         }
     }
     let value = |facts: &Vec<Fact>, wanted: &String| {
-        facts.iter().find(|(key, _)| key == wanted).map_or_else(|| "-".to_owned(), |(_, value)| value.clone())
+        facts
+            .iter()
+            .find(|(key, _)| key == wanted)
+            .map_or_else(|| "-".to_owned(), |(_, value)| value.clone())
     };
     keys.into_iter()
-        .map(|key| (key.clone(), all.iter().map(|facts| value(facts, key)).collect::<Vec<String>>()))
+        .map(|key| {
+            (
+                key.clone(),
+                all.iter()
+                    .map(|facts| value(facts, key))
+                    .collect::<Vec<String>>(),
+            )
+        })
         .filter(|(_, values)| values.iter().any(|value| *value != values[0]))
         .collect()
 }
 
 /// What differs between the runs, a row a key.
-pub(super) fn what_differs(names: &[String], reports: &[Report]) -> Markup {
+pub(super) fn what_differs(names: &[String], reports: &[&Report]) -> Markup {
     let rows = differences(reports);
     if rows.is_empty() {
         return html! { p { "Nothing: plan, target, machine and version are the same, so what differs below is the run itself." } };
     }
     let mut head = vec![("setting", Column::Text)];
     head.extend(names.iter().map(|name| (name.as_str(), Column::Text)));
-    let rows = rows.into_iter().map(|(key, values)| [vec![key], values].concat());
+    let rows = rows
+        .into_iter()
+        .map(|(key, values)| [vec![key], values].concat());
     text_table("What differs", &head, rows)
 }
 
 /// The same in words, for a terminal: `plan.load.batch_size: 100, 1000`.
-pub(in crate::report) fn difference_lines(reports: &[Report]) -> Vec<String> {
-    differences(reports).into_iter().map(|(key, values)| format!("{key}: {}", values.join(" | "))).collect()
+pub(in crate::report) fn difference_lines(reports: &[&Report]) -> Vec<String> {
+    differences(reports)
+        .into_iter()
+        .map(|(key, values)| format!("{key}: {}", values.join(" | ")))
+        .collect()
 }

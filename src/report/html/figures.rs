@@ -12,7 +12,10 @@ use super::table::{Column, text_table};
 
 /// A percentile as text, `≥` before a lower bound.
 pub(super) fn latency_of(summary: &Summary, key: &str, us: Option<u64>) -> String {
-    us.map_or_else(|| "-".to_owned(), |us| bounded(units::latency(us), summary.is_lower_bound(key)))
+    us.map_or_else(
+        || "-".to_owned(),
+        |us| bounded(units::latency(us), summary.is_lower_bound(key)),
+    )
 }
 
 /// What everybody asks first.
@@ -21,12 +24,36 @@ pub(super) fn cards(report: &Report) -> Markup {
     let latency = &summary.latency_us;
     let records = &report.ledger.records;
     let cards = [
-        ("throughput", format!("{} rec/s", rate_digits(summary.records_per_sec)), units::bytes_per_sec(summary.payload_bytes_per_sec) + " payload"),
-        ("P50 latency", latency_of(summary, "p50", latency.p50), String::new()),
-        ("P95 latency", latency_of(summary, "p95", latency.p95), String::new()),
-        ("P99 latency", latency_of(summary, "p99", latency.p99), String::new()),
-        ("success", units::percent(summary.success_ratio), "acked of scheduled".to_owned()),
-        ("records acked", grouped(records.acked), format!("of {}", grouped(records.scheduled))),
+        (
+            "throughput",
+            format!("{} rec/s", rate_digits(summary.records_per_sec)),
+            units::bytes_per_sec(summary.payload_bytes_per_sec) + " payload",
+        ),
+        (
+            "P50 latency",
+            latency_of(summary, "p50", latency.p50),
+            String::new(),
+        ),
+        (
+            "P95 latency",
+            latency_of(summary, "p95", latency.p95),
+            String::new(),
+        ),
+        (
+            "P99 latency",
+            latency_of(summary, "p99", latency.p99),
+            String::new(),
+        ),
+        (
+            "success",
+            units::percent(summary.success_ratio),
+            "acked of scheduled".to_owned(),
+        ),
+        (
+            "records acked",
+            grouped(records.acked),
+            format!("of {}", grouped(records.scheduled)),
+        ),
     ];
     html! {
         dl.cards {
@@ -48,7 +75,9 @@ struct Bar {
 
 /// This run, reference and goal as bars, then all figures as a table.
 pub(super) fn reference(report: &Report) -> Markup {
-    let Some(reference) = &report.plan.reference else { return html! {} };
+    let Some(reference) = &report.plan.reference else {
+        return html! {};
+    };
     let rows = comparison(report);
     let ratio = |row: &[String; 5]| row[3].clone();
     let summary = &report.summary;
@@ -62,7 +91,12 @@ pub(super) fn reference(report: &Report) -> Markup {
         },
     }];
     let beside = |name, value: Option<f64>| {
-        value.map(|value| Bar { name, value, words: format!("{} rec/s", rate_digits(value)), beside: String::new() })
+        value.map(|value| Bar {
+            name,
+            value,
+            words: format!("{} rec/s", rate_digits(value)),
+            beside: String::new(),
+        })
     };
     speed.extend(beside("reference", reference.records_per_sec));
     speed.extend(beside("goal", reference.goal_records_per_sec));
@@ -78,7 +112,12 @@ pub(super) fn reference(report: &Report) -> Markup {
             words: latency_of(summary, "p95", Some(us)),
             beside: format!("{} the reference", ratio(&rows[1])),
         });
-        p95.push(Bar { name: "reference", value: wanted as f64, words: units::latency(wanted), beside: String::new() });
+        p95.push(Bar {
+            name: "reference",
+            value: wanted as f64,
+            words: units::latency(wanted),
+            beside: String::new(),
+        });
     }
     html! {
         @if speed.len() > 1 { (bars("Throughput, more is better", &speed)) }
@@ -93,7 +132,10 @@ pub(super) fn reference(report: &Report) -> Markup {
 }
 
 fn bars(caption: &str, bars: &[Bar]) -> Markup {
-    let most = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
+    let most = bars
+        .iter()
+        .map(|bar| bar.value)
+        .fold(f64::MIN_POSITIVE, f64::max);
     if bars.is_empty() {
         return html! {};
     }
@@ -122,7 +164,9 @@ fn bars(caption: &str, bars: &[Bar]) -> Markup {
 pub(super) fn latencies(report: &Report) -> Markup {
     let mut head = vec![("latency", Column::Text)];
     head.extend(COLUMNS.map(|(name, _)| (name, Column::Number)));
-    let rows = latency_rows(report).into_iter().map(|(name, cells)| [vec![name.to_owned()], cells].concat());
+    let rows = latency_rows(report)
+        .into_iter()
+        .map(|(name, cells)| [vec![name.to_owned()], cells].concat());
     html! {
         (text_table("Latency", &head, rows))
         @for note in latency_notes(report) { p.note { (capitalised(&note)) "." } }

@@ -39,7 +39,13 @@ fn bands(ledger: &RecordLedger) -> Vec<Band> {
     there
         .map(|(name, records)| {
             let width = (records as f64 / ledger.scheduled.max(1) as f64 * BANDS).max(LEAST);
-            let band = Band { name, records, width, top, end };
+            let band = Band {
+                name,
+                records,
+                width,
+                top,
+                end,
+            };
             top += width;
             end += width.max(LABEL) + 6.0;
             band
@@ -50,8 +56,14 @@ fn bands(ledger: &RecordLedger) -> Vec<Band> {
 /// The drawing with its numbers.
 pub(super) fn flow(ledger: &RecordLedger) -> Markup {
     let bands = bands(ledger);
-    let height = bands.last().map_or(1.0, |band| band.end + band.width.max(LABEL));
-    let sent: f64 = bands.iter().filter(|band| band.name != "unsent").map(|band| band.width).sum();
+    let height = bands
+        .last()
+        .map_or(1.0, |band| band.end + band.width.max(LABEL));
+    let sent: f64 = bands
+        .iter()
+        .filter(|band| band.name != "unsent")
+        .map(|band| band.width)
+        .sum();
     let all: f64 = bands.iter().map(|band| band.width).sum();
     let [first, second, third] = COLUMNS;
     html! {
@@ -96,7 +108,11 @@ pub(super) fn flow(ledger: &RecordLedger) -> Markup {
 impl Band {
     fn words(&self, ledger: &RecordLedger) -> String {
         let share = percent(self.records as f64 / ledger.scheduled.max(1) as f64);
-        format!("{} {}, {share} of those scheduled", counted(self.records, "record", "records"), self.name)
+        format!(
+            "{} {}, {share} of those scheduled",
+            counted(self.records, "record", "records"),
+            self.name
+        )
     }
 }
 
@@ -108,13 +124,19 @@ fn ribbon(band: &Band) -> String {
         return curve(from, band.top, third, band.end, band.width);
     }
     let straight = curve(from, band.top, second, band.top, band.width);
-    format!("{straight}{}", curve(middle, band.top, third, band.end, band.width))
+    format!(
+        "{straight}{}",
+        curve(middle, band.top, third, band.end, band.width)
+    )
 }
 
 fn curve(x0: f64, y0: f64, x1: f64, y1: f64, width: f64) -> String {
     let middle = f64::midpoint(x0, x1);
-    let [x0, y0, x1, y1, middle, b0, b1] = [x0, y0, x1, y1, middle, y0 + width, y1 + width].map(number);
-    format!("M{x0} {y0}C{middle} {y0} {middle} {y1} {x1} {y1}V{b1}C{middle} {b1} {middle} {b0} {x0} {b0}Z")
+    let [x0, y0, x1, y1, middle, b0, b1] =
+        [x0, y0, x1, y1, middle, y0 + width, y1 + width].map(number);
+    format!(
+        "M{x0} {y0}C{middle} {y0} {middle} {y1} {x1} {y1}V{b1}C{middle} {b1} {middle} {b0} {x0} {b0}Z"
+    )
 }
 
 /// The identities of the ledger, zeros included.
@@ -132,7 +154,14 @@ fn finding(ledger: &RecordLedger) -> String {
 mod tests {
     use super::*;
 
-    const LEDGER: RecordLedger = RecordLedger { scheduled: 100_000, sent: 99_000, unsent: 1_000, acked: 98_990, rejected: 0, unknown: 10 };
+    const LEDGER: RecordLedger = RecordLedger {
+        scheduled: 100_000,
+        sent: 99_000,
+        unsent: 1_000,
+        acked: 98_990,
+        rejected: 0,
+        unknown: 10,
+    };
 
     #[test]
     fn what_is_there_has_a_band_and_what_is_not_has_none() {
@@ -153,8 +182,18 @@ mod tests {
 
     #[test]
     fn an_empty_ledger_is_said_in_words() {
-        let none = RecordLedger { scheduled: 0, sent: 0, unsent: 0, acked: 0, rejected: 0, unknown: 0 };
+        let none = RecordLedger {
+            scheduled: 0,
+            sent: 0,
+            unsent: 0,
+            acked: 0,
+            rejected: 0,
+            unknown: 0,
+        };
         let text = flow(&none).into_string();
-        assert!(text.contains("No record was scheduled") && !text.contains("NaN"), "{text}");
+        assert!(
+            text.contains("No record was scheduled") && !text.contains("NaN"),
+            "{text}"
+        );
     }
 }

@@ -16,7 +16,7 @@ mod several;
 mod table;
 mod verdict;
 
-pub use history::{History, history_html};
+pub use history::{LevelChange, Trend, history_html};
 
 pub(super) use facts::difference_lines;
 pub(super) use several::{figures_of, names, ratio};
@@ -27,7 +27,7 @@ use super::Report;
 pub const MOST_RUNS: usize = 8;
 
 /// One page about one run, or about up to [`MOST_RUNS`] side by side; more are left out.
-pub fn html(reports: &[Report]) -> String {
+pub fn html(reports: &[&Report]) -> String {
     match reports {
         [report] => run::run(report),
         reports => several::several(&reports[..reports.len().min(MOST_RUNS)]),

@@ -44,10 +44,18 @@ pub(super) struct Run<'a> {
 
 /// Runs cut into points of the same length, and that length in seconds.
 pub(super) fn runs<'a>(named: Vec<(String, &'a Report)>) -> (u64, Vec<Run<'a>>) {
-    let longest = named.iter().filter_map(|(_, report)| report.timeline.last()).map(|row| row.second + 1).max();
+    let longest = named
+        .iter()
+        .filter_map(|(_, report)| report.timeline.last())
+        .map(|row| row.second + 1)
+        .max();
     let each = (POINTS / named.len().max(1) as u64).max(1);
     let group = longest.unwrap_or(1).div_ceil(each).max(1);
-    let runs = named.into_iter().map(|(name, report)| Run { name, report, points: points(report, group) });
+    let runs = named.into_iter().map(|(name, report)| Run {
+        name,
+        report,
+        points: points(report, group),
+    });
     (group, runs.collect())
 }
 
@@ -104,11 +112,19 @@ impl Point {
     }
 
     fn span(&self, group: u64) -> String {
-        if group == 1 { format!("second {}", self.from) } else { format!("{} to {} s", self.from, self.from + group) }
+        if group == 1 {
+            format!("second {}", self.from)
+        } else {
+            format!("{} to {} s", self.from, self.from + group)
+        }
     }
 
     fn cells(&self, group: u64) -> Vec<String> {
-        let from = if group == 1 { self.from.to_string() } else { format!("{} - {}", self.from, self.from + group) };
+        let from = if group == 1 {
+            self.from.to_string()
+        } else {
+            format!("{} - {}", self.from, self.from + group)
+        };
         vec![
             from,
             rate_digits(self.rate(self.due)),
@@ -127,12 +143,17 @@ fn reading(latency: &SecondLatency, name: &str, us: Option<u64>) -> Option<Readi
 }
 
 fn reading_words(reading: Option<Reading>) -> String {
-    reading.map_or_else(|| "-".to_owned(), |(us, bound)| bounded(units::latency(us), bound))
+    reading.map_or_else(
+        || "-".to_owned(),
+        |(us, bound)| bounded(units::latency(us), bound),
+    )
 }
 
 /// Both charts, or why there are none.
 pub(super) fn section(group: u64, runs: &[Run]) -> Markup {
-    let drawn = runs.iter().any(|run| run.points.iter().filter(|point| point.counts()).count() >= 2);
+    let drawn = runs
+        .iter()
+        .any(|run| run.points.iter().filter(|point| point.counts()).count() >= 2);
     html! {
         @if drawn {
             (throughput(group, runs).markup())
@@ -157,13 +178,21 @@ fn numbers(group: u64, run: &Run, named: bool) -> Markup {
         ("max", Column::Number),
     ];
     let rows = run.points.iter().map(|point| point.cells(group));
-    let label = if named { format!("Numbers over time: {}", run.name) } else { "Numbers over time".to_owned() };
+    let label = if named {
+        format!("Numbers over time: {}", run.name)
+    } else {
+        "Numbers over time".to_owned()
+    };
     folded(&label, &text_table(&label, &head, rows))
 }
 
 fn throughput(group: u64, runs: &[Run]) -> Chart {
     let rate = |count: fn(&Point) -> u64| {
-        move |point: &Point| point.counts().then(|| (point.middle(), point.rate(count(point))))
+        move |point: &Point| {
+            point
+                .counts()
+                .then(|| (point.middle(), point.rate(count(point))))
+        }
     };
     let mut lines: Vec<Line> = (runs.iter().enumerate())
         .map(|(index, run)| {
@@ -175,12 +204,20 @@ fn throughput(group: u64, runs: &[Run]) -> Chart {
     if let [run] = runs
         && run.report.plan.load.is_open_loop()
     {
-        let last_due = run.points.iter().rposition(|point| point.due > 0).unwrap_or(0);
+        let last_due = run
+            .points
+            .iter()
+            .rposition(|point| point.due > 0)
+            .unwrap_or(0);
         let of_load = &run.points[..=last_due.min(run.points.len().saturating_sub(1))];
         let points = of_load.iter().map(rate(|point| point.due)).collect();
         lines.push(Line::through("due (offered)", 1, points));
     }
-    let most = lines.iter().flat_map(|line| line.points.iter().flatten()).map(|(_, rate)| *rate).fold(0.0, f64::max);
+    let most = lines
+        .iter()
+        .flat_map(|line| line.points.iter().flatten())
+        .map(|(_, rate)| *rate)
+        .fold(0.0, f64::max);
     let scale = Scale::from_zero(most);
     Chart {
         id: "throughput".to_owned(),
@@ -188,10 +225,16 @@ fn throughput(group: u64, runs: &[Run]) -> Chart {
         note: grouping(group, "mean"),
         finding: sentences(runs, throughput_words),
         x: time_axis(runs),
-        y: Axis { scale, ticks: scale.ticks(rate_words), title: "records per second".to_owned() },
+        y: Axis {
+            scale,
+            ticks: scale.ticks(rate_words),
+            title: "records per second".to_owned(),
+        },
         lines,
         marks: failures(group, runs),
-        slots: slots(group, runs, |point| format!("{} rec/s acked", rate_digits(point.rate(point.acked)))),
+        slots: slots(group, runs, |point| {
+            format!("{} rec/s acked", rate_digits(point.rate(point.acked)))
+        }),
         numbers: html! {},
     }
 }
@@ -203,20 +246,34 @@ fn latency(group: u64, runs: &[Run]) -> Chart {
             latency_line("P95", 1, run, |point| point.p95),
             latency_line("max", 2, run, |point| point.max),
         ],
-        runs => (runs.iter().enumerate()).map(|(index, run)| latency_line(&run.name, index, run, |point| point.p95)).collect(),
+        runs => (runs.iter().enumerate())
+            .map(|(index, run)| latency_line(&run.name, index, run, |point| point.p95))
+            .collect(),
     };
-    let values: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().flatten()).map(|(_, us)| *us).collect();
+    let values: Vec<f64> = lines
+        .iter()
+        .flat_map(|line| line.points.iter().flatten())
+        .map(|(_, us)| *us)
+        .collect();
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(0.0, f64::max);
     let scale = Scale::decades(if least.is_finite() { least } else { 1e3 }, most.max(1.0));
-    let what = if runs.len() == 1 { "Latency over time" } else { "P95 latency over time" };
+    let what = if runs.len() == 1 {
+        "Latency over time"
+    } else {
+        "P95 latency over time"
+    };
     Chart {
         id: "latency-over-time".to_owned(),
         caption: format!("{what}, by when a request was due, log scale"),
         note: grouping(group, "largest"),
         finding: sentences(runs, latency_finding),
         x: time_axis(runs),
-        y: Axis { scale, ticks: scale.ticks(latency_words), title: "latency".to_owned() },
+        y: Axis {
+            scale,
+            ticks: scale.ticks(latency_words),
+            title: "latency".to_owned(),
+        },
         lines,
         marks: failures(group, runs),
         slots: slots(group, runs, |point| {
@@ -229,7 +286,10 @@ fn latency(group: u64, runs: &[Run]) -> Chart {
 
 fn latency_line(name: &str, style: usize, run: &Run, of: fn(&Point) -> Option<Reading>) -> Line {
     let at = |point: &Point| of(point).map(|(us, _)| (point.middle(), us as f64));
-    let bounds = run.points.iter().filter(|point| of(point).is_some_and(|(_, bound)| bound));
+    let bounds = run
+        .points
+        .iter()
+        .filter(|point| of(point).is_some_and(|(_, bound)| bound));
     Line {
         bounds: bounds.filter_map(at).collect(),
         ..Line::through(name, style, run.points.iter().map(at).collect())
@@ -242,34 +302,61 @@ fn grouping(group: u64, how: &str) -> Option<String> {
 }
 
 fn time_axis(runs: &[Run]) -> Axis {
-    let end = runs.iter().filter_map(|run| run.points.last()).map(|point| point.from as f64 + point.secs).fold(1.0, f64::max);
+    let end = runs
+        .iter()
+        .filter_map(|run| run.points.last())
+        .map(|point| point.from as f64 + point.secs)
+        .fold(1.0, f64::max);
     let scale = Scale::straight(0.0, end);
-    Axis { scale, ticks: scale.time_ticks(), title: "since the measured part began".to_owned() }
+    Axis {
+        scale,
+        ticks: scale.time_ticks(),
+        title: "since the measured part began".to_owned(),
+    }
 }
 
 /// Only of a run alone: of several it would not be clear whose they are.
 fn failures(group: u64, runs: &[Run]) -> Vec<Mark> {
     let [run] = runs else { return Vec::new() };
     let failed = run.points.iter().filter(|point| point.failures > 0);
-    failed.map(|point| Mark::Failed(point.from as f64, point.from as f64 + group as f64)).collect()
+    failed
+        .map(|point| Mark::Failed(point.from as f64, point.from as f64 + group as f64))
+        .collect()
 }
 
 fn slots(group: u64, runs: &[Run], words: fn(&Point) -> String) -> Vec<Slot> {
-    let longest = runs.iter().max_by_key(|run| run.points.last().map(|point| point.from));
-    let Some(longest) = longest else { return Vec::new() };
+    let longest = runs
+        .iter()
+        .max_by_key(|run| run.points.last().map(|point| point.from));
+    let Some(longest) = longest else {
+        return Vec::new();
+    };
     let slot = |point: &Point| {
         let mut lines = vec![point.span(group)];
         for run in runs {
-            let Ok(index) = run.points.binary_search_by_key(&point.from, |point| point.from) else { continue };
+            let Ok(index) = run
+                .points
+                .binary_search_by_key(&point.from, |point| point.from)
+            else {
+                continue;
+            };
             let here = &run.points[index];
             let failed = match here.failures {
                 0 => String::new(),
                 some => format!(", {} failed", counted(some, "request", "requests")),
             };
-            let name = if runs.len() > 1 { format!("{}: ", run.name) } else { String::new() };
+            let name = if runs.len() > 1 {
+                format!("{}: ", run.name)
+            } else {
+                String::new()
+            };
             lines.push(format!("{name}{}{failed}", words(here)));
         }
-        Slot { from: point.from as f64, to: point.from as f64 + group as f64, title: lines.join("\n") }
+        Slot {
+            from: point.from as f64,
+            to: point.from as f64 + group as f64,
+            title: lines.join("\n"),
+        }
     };
     longest.points.iter().map(slot).collect()
 }
@@ -295,21 +382,37 @@ fn throughput_words(run: &Run) -> String {
     let failures: u64 = run.points.iter().map(|point| point.failures).sum();
     let failed = match failures {
         0 => "no request failed".to_owned(),
-        some => format!("{} failed, where the chart is marked", counted(some, "request", "requests")),
+        some => format!(
+            "{} failed, where the chart is marked",
+            counted(some, "request", "requests")
+        ),
     };
     format!(
         "Between {} rec/s at {} s and {} rec/s at {} s, the middle {}; {failed}.",
-        rate_digits(low.0), low.1, rate_digits(high.0), high.1, rate_digits(rates[rates.len() / 2].0)
+        rate_digits(low.0),
+        low.1,
+        rate_digits(high.0),
+        high.1,
+        rate_digits(rates[rates.len() / 2].0)
     )
 }
 
 fn latency_finding(run: &Run) -> String {
     let p95 = |point: &&Point| point.p95.map(|(us, _)| us);
-    let (low, high) = (run.points.iter().filter(|point| point.p95.is_some()).min_by_key(p95), run.points.iter().max_by_key(p95));
+    let (low, high) = (
+        run.points
+            .iter()
+            .filter(|point| point.p95.is_some())
+            .min_by_key(p95),
+        run.points.iter().max_by_key(p95),
+    );
     match (low, high) {
         (Some(low), Some(high)) if high.p95.is_some() => format!(
             "P95 between {} at {} s and {} at {} s.",
-            reading_words(low.p95), low.from, reading_words(high.p95), high.from
+            reading_words(low.p95),
+            low.from,
+            reading_words(high.p95),
+            high.from
         ),
         _ => "No request was due.".to_owned(),
     }

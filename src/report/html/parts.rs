@@ -10,7 +10,10 @@ use super::verdict::{manner, time_words};
 use crate::gate::{Compared, MetricCompared, MetricVerdict};
 use crate::measure::Blocks;
 use crate::report::text::clean;
-use crate::report::words::{capitalised, failures_by_weight, generator_words, held_back_words, requests_ledger, warmup_words};
+use crate::report::words::{
+    capitalised, failures_by_weight, generator_words, held_back_words, requests_ledger,
+    warmup_words,
+};
 use crate::report::{Report, audit, end_to_end};
 use crate::units::{self, counted, grouped, rate_digits};
 
@@ -47,7 +50,11 @@ pub(super) fn failures(report: &Report) -> Markup {
 /// The ledger of requests, and what else belongs to the accounts.
 pub(super) fn accounts(report: &Report) -> Markup {
     let mut rows = vec![("requests".to_owned(), requests_ledger(report).join("; "))];
-    rows.extend(generator_words(report).into_iter().map(|text| ("generator".to_owned(), text)));
+    rows.extend(
+        generator_words(report)
+            .into_iter()
+            .map(|text| ("generator".to_owned(), text)),
+    );
     rows.extend(held_back_words(report).map(|text| ("held back".to_owned(), text)));
     rows.extend(warmup_words(report).map(|text| ("warm-up".to_owned(), text)));
     pairs("Accounts", rows)
@@ -70,16 +77,30 @@ pub(super) fn thresholds(report: &Report) -> Markup {
             (false, false) => tag("bad", "✗", "missed"),
         };
         let why = threshold.reason.as_deref().unwrap_or_default();
-        vec![html! { (threshold.expression) }, html! { (threshold.saw) }, word, html! { (why) }]
+        vec![
+            html! { (threshold.expression) },
+            html! { (threshold.saw) },
+            word,
+            html! { (why) },
+        ]
     };
     let rows: Vec<Vec<Markup>> = report.thresholds.iter().map(row).collect();
-    let head = [("the run fails if", Column::Text), ("saw", Column::Number), ("result", Column::Text), ("", Column::Wide)];
+    let head = [
+        ("the run fails if", Column::Text),
+        ("saw", Column::Number),
+        ("result", Column::Text),
+        ("", Column::Wide),
+    ];
     table("Thresholds", &head, &rows)
 }
 
 pub(super) fn checks(report: &Report) -> Markup {
     let row = |check: &crate::gate::Check| {
-        let word = if check.passed { tag("good", "✓", "held") } else { tag("bad", "✗", "failed") };
+        let word = if check.passed {
+            tag("good", "✓", "held")
+        } else {
+            tag("bad", "✗", "failed")
+        };
         let hint = if check.passed { "" } else { &check.hint };
         vec![
             html! { (check.name) },
@@ -136,7 +157,13 @@ pub(super) fn targets(report: &Report) -> Markup {
 
 /// The rate of each block beside the middle of all.
 pub(super) fn blocks(report: &Report) -> Markup {
-    let Some(blocks) = report.blocks.as_ref().and_then(super::super::BlocksSection::read) else { return html! {} };
+    let Some(blocks) = report
+        .blocks
+        .as_ref()
+        .and_then(super::super::BlocksSection::read)
+    else {
+        return html! {};
+    };
     if blocks.blocks.is_empty() {
         return html! {};
     }
@@ -145,29 +172,64 @@ pub(super) fn blocks(report: &Report) -> Markup {
 
 fn block_chart(blocks: &Blocks) -> Chart {
     let secs = blocks.block_us as f64 / 1e6;
-    let rates: Vec<f64> = blocks.blocks.iter().map(|block| block.records_acked as f64 / secs.max(1e-6)).collect();
+    let rates: Vec<f64> = blocks
+        .blocks
+        .iter()
+        .map(|block| block.records_acked as f64 / secs.max(1e-6))
+        .collect();
     let mut sorted = rates.clone();
     sorted.sort_by(f64::total_cmp);
     let middle = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
     let scale = Scale::from_zero(sorted[sorted.len() - 1]);
     let at = |index: usize| index as f64 + 0.5;
-    let mut line = Line::through("records per second of a block", 0, rates.iter().enumerate().map(|(index, rate)| Some((at(index), *rate))).collect());
+    let mut line = Line::through(
+        "records per second of a block",
+        0,
+        rates
+            .iter()
+            .enumerate()
+            .map(|(index, rate)| Some((at(index), *rate)))
+            .collect(),
+    );
     line.dotted = true;
-    let ticks = (0..rates.len()).step_by(rates.len().div_ceil(10).max(1)).map(|index| (at(index), (index + 1).to_string()));
+    let ticks = (0..rates.len())
+        .step_by(rates.len().div_ceil(10).max(1))
+        .map(|index| (at(index), (index + 1).to_string()));
     Chart {
         id: "blocks".to_owned(),
-        caption: format!("Records per second in each of {} of {}", counted(rates.len() as u64, "block", "blocks"), units::latency(blocks.block_us)),
+        caption: format!(
+            "Records per second in each of {} of {}",
+            counted(rates.len() as u64, "block", "blocks"),
+            units::latency(blocks.block_us)
+        ),
         note: None,
         finding: format!(
             "Blocks of equal time, between {} and {} rec/s, the middle {}: the spread that comparisons have to reckon with.",
-            rate_digits(sorted[0]), rate_digits(sorted[sorted.len() - 1]), rate_digits(middle)
+            rate_digits(sorted[0]),
+            rate_digits(sorted[sorted.len() - 1]),
+            rate_digits(middle)
         ),
-        x: Axis { scale: Scale::straight(0.0, rates.len() as f64), ticks: ticks.collect(), title: "block".to_owned() },
-        y: Axis { scale, ticks: scale.ticks(rate_words), title: "records per second".to_owned() },
+        x: Axis {
+            scale: Scale::straight(0.0, rates.len() as f64),
+            ticks: ticks.collect(),
+            title: "block".to_owned(),
+        },
+        y: Axis {
+            scale,
+            ticks: scale.ticks(rate_words),
+            title: "records per second".to_owned(),
+        },
         lines: vec![line],
-        marks: vec![Mark::Level(middle, format!("the middle: {} rec/s", rate_digits(middle)))],
+        marks: vec![Mark::Level(
+            middle,
+            format!("the middle: {} rec/s", rate_digits(middle)),
+        )],
         slots: (rates.iter().enumerate())
-            .map(|(index, rate)| Slot { from: index as f64, to: index as f64 + 1.0, title: format!("block {}\n{} rec/s", index + 1, rate_digits(*rate)) })
+            .map(|(index, rate)| Slot {
+                from: index as f64,
+                to: index as f64 + 1.0,
+                title: format!("block {}\n{} rec/s", index + 1, rate_digits(*rate)),
+            })
             .collect(),
         numbers: block_numbers(blocks, &rates),
     }
@@ -183,30 +245,46 @@ fn block_numbers(blocks: &Blocks, rates: &[f64]) -> Markup {
         ("P95", Column::Number),
         ("lower bounds", Column::Number),
     ];
-    let rows = blocks.blocks.iter().zip(rates).enumerate().map(|(index, (block, rate))| {
-        let at = |quantile| match block.latency.len() {
-            0 => "-".to_owned(),
-            _ => units::latency(block.latency.value_at_quantile(quantile)),
-        };
-        vec![
-            (index + 1).to_string(),
-            grouped(block.records_acked),
-            rate_digits(*rate),
-            grouped(block.failures),
-            at(0.5),
-            at(0.95),
-            grouped(block.lower_bounds),
-        ]
-    });
-    folded("Numbers by block", &text_table("Numbers by block", &head, rows))
+    let rows = blocks
+        .blocks
+        .iter()
+        .zip(rates)
+        .enumerate()
+        .map(|(index, (block, rate))| {
+            let at = |quantile| match block.latency.len() {
+                0 => "-".to_owned(),
+                _ => units::latency(block.latency.value_at_quantile(quantile)),
+            };
+            vec![
+                (index + 1).to_string(),
+                grouped(block.records_acked),
+                rate_digits(*rate),
+                grouped(block.failures),
+                at(0.5),
+                at(0.95),
+                grouped(block.lower_bounds),
+            ]
+        });
+    folded(
+        "Numbers by block",
+        &text_table("Numbers by block", &head, rows),
+    )
 }
 
 /// The run held against its baseline.
 pub(super) fn comparison(compared: &Compared) -> Markup {
     let (class, sign) = manner(compared.outcome);
     let baseline = &compared.baseline;
-    let reach = compared.metrics.iter().flat_map(|metric| [metric.low.abs(), metric.high.abs()]).fold(compared.margin * 1.5, f64::max);
-    let rows: Vec<Vec<Markup>> = compared.metrics.iter().map(|metric| metric_row(metric, compared.margin, reach)).collect();
+    let reach = compared
+        .metrics
+        .iter()
+        .flat_map(|metric| [metric.low.abs(), metric.high.abs()])
+        .fold(compared.margin * 1.5, f64::max);
+    let rows: Vec<Vec<Markup>> = compared
+        .metrics
+        .iter()
+        .map(|metric| metric_row(metric, compared.margin, reach))
+        .collect();
     let head = [
         ("metric", Column::Text),
         ("baseline", Column::Number),
@@ -237,7 +315,11 @@ fn metric_row(metric: &MetricCompared, margin: f64, reach: f64) -> Vec<Markup> {
         MetricVerdict::NoRegression => ("good", "✓", "no regression"),
         MetricVerdict::Inconclusive => ("warn", "?", "inconclusive"),
     };
-    let interval = format!("{} to {}", change_words(metric.low), change_words(metric.high));
+    let interval = format!(
+        "{} to {}",
+        change_words(metric.low),
+        change_words(metric.high)
+    );
     let judged = if metric.judged { "" } else { " (not judged)" };
     vec![
         html! { (metric.metric) (judged) },
@@ -259,7 +341,13 @@ pub(super) fn change_words(change: f64) -> String {
 /// The interval over the band of the margin.
 fn forest(metric: &MetricCompared, margin: f64, reach: f64) -> Markup {
     let at = |change: f64| number(((change / reach).clamp(-1.0, 1.0) + 1.0) * 100.0);
-    let words = format!("{}: {}, between {} and {}", metric.metric, change_words(metric.change), change_words(metric.low), change_words(metric.high));
+    let words = format!(
+        "{}: {}, between {} and {}",
+        metric.metric,
+        change_words(metric.change),
+        change_words(metric.low),
+        change_words(metric.high)
+    );
     html! {
         svg.forest role="img" aria-label=(words) viewBox="0 0 200 20" preserveAspectRatio="none" {
             title { (words) }
@@ -273,14 +361,20 @@ fn forest(metric: &MetricCompared, margin: f64, reach: f64) -> Markup {
 
 /// Labelled lines of the audit.
 pub(super) fn audited(report: &Report) -> Markup {
-    let Some(audited) = &report.audit else { return html! {} };
-    let lines = audit::lines(audited).into_iter().map(|(label, text)| (label.to_owned(), clean(&text)));
+    let Some(audited) = &report.audit else {
+        return html! {};
+    };
+    let lines = audit::lines(audited)
+        .into_iter()
+        .map(|(label, text)| (label.to_owned(), clean(&text)));
     pairs("Audit", lines)
 }
 
 /// What consumers received.
 pub(super) fn arrivals(report: &Report) -> Markup {
-    let Some(section) = &report.end_to_end else { return html! {} };
+    let Some(section) = &report.end_to_end else {
+        return html! {};
+    };
     let latency = &section.latency_us;
     let words = |us: Option<u64>| us.map_or_else(|| "-".to_owned(), units::latency);
     html! {

@@ -28,7 +28,10 @@ impl Curve {
     /// The latency of a run; `None` if its histogram is empty or unreadable.
     pub(super) fn of_latency(name: &str, report: &Report) -> Option<Self> {
         let latency = histograms::latency(&report.histograms)?;
-        (latency.samples() > 0).then(|| Self { name: name.to_owned(), latency })
+        (latency.samples() > 0).then(|| Self {
+            name: name.to_owned(),
+            latency,
+        })
     }
 
     /// A distribution without lower bounds.
@@ -36,11 +39,16 @@ impl Curve {
         let all = histograms::decode(text)?;
         let none: Histogram<u64> = Histogram::new_from(&all);
         let latency = Latency::from_parts(all, &none)?;
-        (latency.samples() > 0).then(|| Self { name: name.to_owned(), latency })
+        (latency.samples() > 0).then(|| Self {
+            name: name.to_owned(),
+            latency,
+        })
     }
 
     fn decades(&self) -> f64 {
-        (self.latency.samples() as f64).log10().clamp(1.0, MOST_DECADES)
+        (self.latency.samples() as f64)
+            .log10()
+            .clamp(1.0, MOST_DECADES)
     }
 
     /// Latency at what is left after so many tenths of tenths, in µs.
@@ -76,7 +84,11 @@ pub(super) fn section(curves: &[Curve]) -> Markup {
 
 fn chart(curves: &[Curve]) -> Chart {
     let decades = curves.iter().map(Curve::decades).fold(1.0, f64::max);
-    let lines: Vec<Line> = curves.iter().enumerate().map(|(index, curve)| line(index, curve)).collect();
+    let lines: Vec<Line> = curves
+        .iter()
+        .enumerate()
+        .map(|(index, curve)| line(index, curve))
+        .collect();
     let values: Vec<f64> = (lines.iter())
         .flat_map(|line| line.points.iter().flatten().chain(&line.bound_line))
         .map(|(_, us)| *us)
@@ -87,10 +99,25 @@ fn chart(curves: &[Curve]) -> Chart {
     Chart {
         id: "percentiles".to_owned(),
         caption: "Latency by percentile, both scales logarithmic".to_owned(),
-        note: Some("To the right ever fewer, ever slower requests: each step is a tenth of what was left.".to_owned()),
-        finding: curves.iter().map(|curve| finding(curve, curves.len() > 1)).collect::<Vec<_>>().join(" "),
-        x: Axis { scale: Scale::straight(0.0, decades), ticks: ticks(decades), title: "percentile of the requests".to_owned() },
-        y: Axis { scale, ticks: scale.ticks(latency_words), title: "latency".to_owned() },
+        note: Some(
+            "To the right ever fewer, ever slower requests: each step is a tenth of what was left."
+                .to_owned(),
+        ),
+        finding: curves
+            .iter()
+            .map(|curve| finding(curve, curves.len() > 1))
+            .collect::<Vec<_>>()
+            .join(" "),
+        x: Axis {
+            scale: Scale::straight(0.0, decades),
+            ticks: ticks(decades),
+            title: "percentile of the requests".to_owned(),
+        },
+        y: Axis {
+            scale,
+            ticks: scale.ticks(latency_words),
+            title: "latency".to_owned(),
+        },
         lines,
         marks: Vec::new(),
         slots: slots(curves, decades),
@@ -104,13 +131,16 @@ fn line(index: usize, curve: &Curve) -> Line {
     let mut line = Line::through(&curve.name, index, Vec::new());
     for step in 0..=steps {
         let x = f64::from(step) / f64::from(POINTS_A_DECADE);
-        let Some((us, bound)) = curve.at(x) else { continue };
+        let Some((us, bound)) = curve.at(x) else {
+            continue;
+        };
         if !bound {
             line.points.push(Some((x, us)));
             continue;
         }
         if line.bound_line.is_empty() {
-            line.bound_line.extend(line.points.last().copied().flatten());
+            line.bound_line
+                .extend(line.points.last().copied().flatten());
         }
         line.bound_line.push((x, us));
     }
@@ -119,7 +149,12 @@ fn line(index: usize, curve: &Curve) -> Line {
 
 fn ticks(decades: f64) -> Vec<Tick> {
     (0..=decades.floor() as u32)
-        .map(|decade| (f64::from(decade), percentile_words(100.0 - 100.0 * 10f64.powi(-(decade as i32)))))
+        .map(|decade| {
+            (
+                f64::from(decade),
+                percentile_words(100.0 - 100.0 * 10f64.powi(-(decade as i32))),
+            )
+        })
         .collect()
 }
 
@@ -141,10 +176,18 @@ fn slots(curves: &[Curve], decades: f64) -> Vec<Slot> {
             if middle <= curve.decades()
                 && let Some((us, bound)) = curve.at(middle)
             {
-                lines.push(format!("{}: {}", curve.name, bounded(units::latency(us as u64), bound)));
+                lines.push(format!(
+                    "{}: {}",
+                    curve.name,
+                    bounded(units::latency(us as u64), bound)
+                ));
             }
         }
-        Slot { from, to, title: lines.join("\n") }
+        Slot {
+            from,
+            to,
+            title: lines.join("\n"),
+        }
     };
     (0..steps).map(slot).collect()
 }
@@ -157,17 +200,34 @@ fn finding(curve: &Curve, named: bool) -> String {
         )
     };
     let max = curve.latency.max();
-    let slowest = max.map_or_else(String::new, |max| bounded(units::latency(max.value as u64), max.lower_bound));
+    let slowest = max.map_or_else(String::new, |max| {
+        bounded(units::latency(max.value as u64), max.lower_bound)
+    });
     let of = units::counted(curve.latency.samples(), "sample", "samples");
-    let name = if named { format!("{}: half", curve.name) } else { "Half".to_owned() };
-    format!("{name} of {of} within {}, 95 % within {}, 99 % within {}, the slowest {slowest}.", at(50.0), at(95.0), at(99.0))
+    let name = if named {
+        format!("{}: half", curve.name)
+    } else {
+        "Half".to_owned()
+    };
+    format!(
+        "{name} of {of} within {}, 95 % within {}, 99 % within {}, the slowest {slowest}.",
+        at(50.0),
+        at(95.0),
+        at(99.0)
+    )
 }
 
 fn numbers(curves: &[Curve]) -> Markup {
     let decades = curves.iter().map(Curve::decades).fold(1.0, f64::max);
     let mut head = vec![("percentile", Column::Text)];
-    head.extend(curves.iter().map(|curve| (curve.name.as_str(), Column::Number)));
-    let listed = LISTED.into_iter().filter(|percentile| -(1.0 - percentile / 100.0).log10() <= decades + 1e-9);
+    head.extend(
+        curves
+            .iter()
+            .map(|curve| (curve.name.as_str(), Column::Number)),
+    );
+    let listed = LISTED
+        .into_iter()
+        .filter(|percentile| -(1.0 - percentile / 100.0).log10() <= decades + 1e-9);
     let mut rows: Vec<Vec<String>> = listed
         .map(|percentile| {
             let cell = |curve: &Curve| {
@@ -181,9 +241,24 @@ fn numbers(curves: &[Curve]) -> Markup {
         })
         .collect();
     let max = |curve: &Curve| {
-        curve.latency.max().map_or_else(|| "-".to_owned(), |max| bounded(units::latency(max.value as u64), max.lower_bound))
+        curve.latency.max().map_or_else(
+            || "-".to_owned(),
+            |max| bounded(units::latency(max.value as u64), max.lower_bound),
+        )
     };
     rows.push([vec!["max".to_owned()], curves.iter().map(max).collect()].concat());
-    rows.push([vec!["samples".to_owned()], curves.iter().map(|curve| units::grouped(curve.latency.samples())).collect()].concat());
-    folded("Numbers by percentile", &text_table("Numbers by percentile", &head, rows))
+    rows.push(
+        [
+            vec!["samples".to_owned()],
+            curves
+                .iter()
+                .map(|curve| units::grouped(curve.latency.samples()))
+                .collect(),
+        ]
+        .concat(),
+    );
+    folded(
+        "Numbers by percentile",
+        &text_table("Numbers by percentile", &head, rows),
+    )
 }

@@ -8,13 +8,24 @@ use crate::report::Report;
 
 /// One document about one run.
 pub(super) fn run(report: &Report) -> String {
-    let title = format!("krush: {}: {}", report.plan.scenario, report.verdict.headline);
-    page(&title, &verdict::head(report), &content(report), &foot(report))
+    let title = format!(
+        "krush: {}: {}",
+        report.plan.scenario, report.verdict.headline
+    );
+    page(
+        &title,
+        &verdict::head(report),
+        &content(report),
+        &foot(report),
+    )
 }
 
 fn content(report: &Report) -> Markup {
     let (group, runs) = over_time::runs(vec![("this run".to_owned(), report)]);
-    let compared = report.comparison.as_ref().map_or_else(|| html! {}, parts::comparison);
+    let compared = report
+        .comparison
+        .as_ref()
+        .map_or_else(|| html! {}, parts::comparison);
     html! {
         (section("figures", "Key figures", &figures::cards(report)))
         (section("reference", "Beside reference and goal", &figures::reference(report)))

@@ -47,7 +47,13 @@ impl Scale {
 
     /// 0 at the low end, 1 at the high end; what lies outside is put on the edge.
     pub(super) fn at(self, value: f64) -> f64 {
-        let position = |value: f64| if self.log { value.max(f64::MIN_POSITIVE).log10() } else { value };
+        let position = |value: f64| {
+            if self.log {
+                value.max(f64::MIN_POSITIVE).log10()
+            } else {
+                value
+            }
+        };
         let (low, high) = (position(self.low), position(self.high));
         ((position(value) - low) / (high - low)).clamp(0.0, 1.0)
     }
@@ -55,7 +61,11 @@ impl Scale {
     /// Round values in the range, with what `words` makes of them.
     pub(super) fn ticks(self, words: fn(f64) -> String) -> Vec<Tick> {
         if self.log {
-            return self.log_ticks().into_iter().map(|value| (value, words(value))).collect();
+            return self
+                .log_ticks()
+                .into_iter()
+                .map(|value| (value, words(value)))
+                .collect();
         }
         self.every(round_step((self.high - self.low) / WANTED), words)
     }
@@ -71,12 +81,19 @@ impl Scale {
     fn every(self, step: f64, words: fn(f64) -> String) -> Vec<Tick> {
         let first = (self.low / step).ceil() as i64;
         let last = (self.high / step + 1e-9).floor() as i64;
-        (first..=last).map(|index| index as f64 * step).map(|value| (value, words(value))).collect()
+        (first..=last)
+            .map(|index| index as f64 * step)
+            .map(|value| (value, words(value)))
+            .collect()
     }
 
     fn log_ticks(self) -> Vec<f64> {
         let decades = (self.high / self.low).log10();
-        let parts: &[f64] = if decades <= 2.01 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let parts: &[f64] = if decades <= 2.01 {
+            &[1.0, 2.0, 5.0]
+        } else {
+            &[1.0]
+        };
         let first = self.low.log10().floor() as i32;
         let last = self.high.log10().ceil() as i32;
         (first..=last)
@@ -90,7 +107,10 @@ impl Scale {
 fn steps_of_decades(value: f64) -> (f64, f64) {
     let decade = 10f64.powf(value.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * decade);
-    let below = steps.into_iter().rev().find(|step| *step <= value * 1.000_001);
+    let below = steps
+        .into_iter()
+        .rev()
+        .find(|step| *step <= value * 1.000_001);
     let above = steps.into_iter().find(|step| *step >= value * 0.999_999);
     (below.unwrap_or(decade), above.unwrap_or(decade * 10.0))
 }
@@ -132,7 +152,11 @@ pub(super) fn rate_words(rate: f64) -> String {
 pub(super) fn shortest(value: f64) -> String {
     let text = format!("{value:.3}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text.is_empty() { "0".to_owned() } else { text.to_owned() }
+    if text.is_empty() {
+        "0".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -140,7 +164,11 @@ mod tests {
     use super::*;
 
     fn words(ticks: &[Tick]) -> String {
-        ticks.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" | ")
+        ticks
+            .iter()
+            .map(|(_, text)| text.as_str())
+            .collect::<Vec<_>>()
+            .join(" | ")
     }
 
     #[test]
@@ -149,16 +177,30 @@ mod tests {
         let times = |most| words(&Scale::straight(0.0, most).time_ticks());
         let latencies = |least, most| words(&Scale::decades(least, most).ticks(latency_words));
         let all = [
-            rates(0.3), rates(9.0), rates(43_210.0), rates(1_234_567.0),
-            times(2.0), times(61.0), times(3_599.0), times(36_000.0), times(1e6),
-            latencies(850.0, 1_900.0), latencies(5_000.0, 190_000.0), latencies(80.0, 2e7),
+            rates(0.3),
+            rates(9.0),
+            rates(43_210.0),
+            rates(1_234_567.0),
+            times(2.0),
+            times(61.0),
+            times(3_599.0),
+            times(36_000.0),
+            times(1e6),
+            latencies(850.0, 1_900.0),
+            latencies(5_000.0, 190_000.0),
+            latencies(80.0, 2e7),
         ];
         insta::assert_snapshot!(all.join("\n"), @"");
     }
 
     #[test]
     fn a_scale_has_an_extent_whatever_it_is_made_of() {
-        for scale in [Scale::from_zero(0.0), Scale::straight(3.0, 3.0), Scale::decades(7.0, 7.0), Scale::decades(0.0, 0.0)] {
+        for scale in [
+            Scale::from_zero(0.0),
+            Scale::straight(3.0, 3.0),
+            Scale::decades(7.0, 7.0),
+            Scale::decades(0.0, 0.0),
+        ] {
             assert!(scale.at(7.0).is_finite(), "{scale:?}");
             assert!(!scale.ticks(shortest).is_empty(), "{scale:?}");
         }

@@ -37,7 +37,11 @@ pub(super) fn table(label: &str, head: &[(&str, Column)], rows: &[Vec<Markup>]) 
 }
 
 /// The same of plain texts.
-pub(super) fn text_table(label: &str, head: &[(&str, Column)], rows: impl IntoIterator<Item = Vec<String>>) -> Markup {
+pub(super) fn text_table(
+    label: &str,
+    head: &[(&str, Column)],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> Markup {
     let rows: Vec<Vec<Markup>> = rows
         .into_iter()
         .map(|row| row.into_iter().map(|cell| html! { (cell) }).collect())

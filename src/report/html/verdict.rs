@@ -4,13 +4,17 @@ use maud::{Markup, html};
 
 use crate::gate::{Outcome, Verdict};
 use crate::report::Report;
-use crate::report::words::{capitalised, fault_words, load_words, server_words, stand_in_words, topic_words};
+use crate::report::words::{
+    capitalised, fault_words, load_words, server_words, stand_in_words, topic_words,
+};
 
 /// How an outcome is coloured, and a sign that needs no colour.
 pub(super) fn manner(outcome: Outcome) -> (&'static str, &'static str) {
     match outcome {
         Outcome::Pass => ("good", "✓"),
-        Outcome::Threshold | Outcome::Regression | Outcome::Integrity | Outcome::Target => ("bad", "✗"),
+        Outcome::Threshold | Outcome::Regression | Outcome::Integrity | Outcome::Target => {
+            ("bad", "✗")
+        }
         Outcome::Inconclusive | Outcome::Void | Outcome::Interrupted => ("warn", "?"),
     }
 }
@@ -54,7 +58,11 @@ pub(super) fn reasons(verdict: &Verdict) -> Markup {
 /// What must be said of a target that is no REST Proxy, or misbehaves on purpose.
 pub(super) fn notices(report: &Report) -> Vec<String> {
     let words = [stand_in_words(&report.target), fault_words(&report.target)];
-    words.into_iter().flatten().map(|text| format!("{}.", capitalised(&text))).collect()
+    words
+        .into_iter()
+        .flatten()
+        .map(|text| format!("{}.", capitalised(&text)))
+        .collect()
 }
 
 pub(super) fn warnings(warnings: &[String]) -> Markup {
