@@ -39,10 +39,12 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         ],
     ),
     ("standin", &["fault", "units", "error", "wire"]),
-    // `serve` names the stand-in's own types for faults.
+    // `serve` names the stand-in's own types for faults, `report` has a flag for each format.
     (
         "cli",
-        &["plan", "standin", "fault", "units", "error", "wire"],
+        &[
+            "plan", "report", "standin", "fault", "units", "error", "wire",
+        ],
     ),
     // What a failed fetch means for records is told in measure's kinds.
     (
