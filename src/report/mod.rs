@@ -29,6 +29,7 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use model::*;
 pub use style::Style;
+pub(crate) use text::clean as clean_text;
 pub use write::{append_markdown, check_outputs, write, write_text};
 
 pub use crate::gate::Verdict;
