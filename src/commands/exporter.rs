@@ -348,12 +348,12 @@ mod tests {
         }
     }
 
-    fn number(live: &Live, name: &str) -> f64 {
+    fn number(live: &Live, name: &str) -> u64 {
         let text = live.text();
-        let line = text
+        let found = text
             .lines()
             .find(|line| line.starts_with(&format!("{name} ")));
-        line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
+        found.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
     }
 
     #[test]
@@ -363,13 +363,13 @@ mod tests {
         let slice = [Progress::Starting, running(5), running(7)];
         for progress in [slice, slice].concat() {
             live.observe(progress);
-            seen.push(number(&live, "krush_live_requests_sent_total") as u64);
+            seen.push(number(&live, "krush_live_requests_sent_total"));
         }
         assert_eq!(seen, [0, 5, 7, 7, 12, 14]);
-        assert_eq!(number(&live, "krush_live_records_acked_total"), 126.0);
+        assert_eq!(number(&live, "krush_live_records_acked_total"), 126);
         // A look that shows less than the one before is late.
         live.observe(running(6));
-        assert_eq!(number(&live, "krush_live_requests_sent_total"), 14.0);
+        assert_eq!(number(&live, "krush_live_requests_sent_total"), 14);
     }
 
     #[test]

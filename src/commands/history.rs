@@ -117,12 +117,12 @@ fn add(args: &HistoryArgs) -> Result<u8> {
             source,
         })?;
     }
-    let reports = crate::units::counted(args.add.len() as u64, "report", "reports");
-    let text = format!(
-        "{} of {reports} added to {}, the others were in it\n",
-        new.len(),
-        args.file.display()
-    );
+    let reports = crate::units::counted(new.len() as u64, "report", "reports");
+    let known = match args.add.len() - new.len() {
+        0 => String::new(),
+        known => format!("; listed already: {known}"),
+    };
+    let text = format!("{reports} added to {}{known}\n", args.file.display());
     super::load::written(super::say(&text))?;
     Ok(exit::PASS)
 }

@@ -230,14 +230,30 @@ fn confirmed(
     } else {
         best_split(&all, sigma)
     };
-    let at = start + split;
+    let exact = boundary(&logs[start..end], split);
+    let enough = exact >= LEAST && exact + LEAST <= all.len();
+    let at = start + if enough { exact } else { split };
     let shift = Shift {
         at,
         before: median(&values[start..at]),
         after: median(&values[at..end]),
-        p_value: p_value(all, sigma, weight, seed),
+        p_value: p_value(all, sigma, if enough { weight } else { 0.0 }, seed),
     };
     (at, shift)
+}
+
+/// Where each value is on the side of the level that it is closer to, in sum, from a split that is about right. It may leave fewer values
+/// on a side than a shift takes.
+fn boundary(logs: &[f64], split: usize) -> usize {
+    let (before, after) = (median(&logs[..split]), median(&logs[split..]));
+    let (mut sum, mut best) = (0.0, (split, f64::INFINITY));
+    for (index, log) in logs.iter().enumerate() {
+        sum += (log - before).abs() - (log - after).abs();
+        if sum < best.1 {
+            best = (index + 1, sum);
+        }
+    }
+    best.0
 }
 
 /// How often the values in another order have a split as good. Stops once that is too often.
@@ -285,7 +301,7 @@ mod tests {
         for (levels, wanted) in [
             (&[(20, 41_900.0), (10, 36_800.0)][..], &[20][..]),
             (&[(20, 41_900.0), (3, 36_800.0)], &[20]),
-            (&[(9, 100.0), (3, 120.0)], &[9]),
+            (&[(12, 100.0), (3, 120.0)], &[12]),
             (&[(5, 100.0), (5, 1_000.0)], &[5]),
             (&[(15, 100.0), (10, 80.0), (15, 100.0)], &[15, 25]),
             (&[(300, 100.0), (3, 80.0)], &[300]),

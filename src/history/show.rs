@@ -101,7 +101,7 @@ fn list(trend: &Trend, shown: Shown) -> Vec<String> {
         "to first",
         "to prev.",
         "P95",
-        "conn × batch",
+        "conn×batch",
         "",
     ];
     lines.push(row(head.map(str::to_owned)));
@@ -142,7 +142,7 @@ fn run(trend: &Trend, index: usize, style: Style) -> String {
 /// The first cell to the left, figures to the right, the mark behind them.
 fn row([date, rate, first, previous, p95, shape, mark]: [String; 7]) -> String {
     let line =
-        format!("{date:<16} {rate:>11} {first:>9} {previous:>9} {p95:>8} {shape:>12}  {mark}");
+        format!("{date:<16} {rate:>10} {first:>8} {previous:>8} {p95:>8} {shape:>11}  {mark}");
     line.trim_end().to_owned()
 }
 
@@ -156,7 +156,7 @@ fn day(started_at: &str) -> &str {
 }
 
 fn shape(entry: &Entry) -> String {
-    format!("{} × {}", entry.concurrency, entry.batch_size)
+    format!("{}×{}", entry.concurrency, entry.batch_size)
 }
 
 /// `+3.1 %`, `−12 %`, `× 98`.
@@ -166,7 +166,7 @@ fn change_words(from: f64, to: f64) -> String {
         return format!("× {}", rate_digits(ratio));
     }
     let percent = (ratio - 1.0) * 100.0;
-    let digits = if percent.abs() < 9.95 { 1 } else { 0 };
+    let digits = usize::from(percent.abs() < 9.95);
     let number = format!("{:.digits$}", percent.abs());
     let zero = number.chars().all(|c| matches!(c, '0' | '.'));
     let sign = match (zero, percent < 0.0) {
@@ -194,7 +194,7 @@ fn summary(trend: &Trend) -> Vec<String> {
     }
     lines.extend(evolution(trend));
     if left_out > 0 {
-        let runs = counted(left_out as u64, "run proves", "runs prove");
+        let runs = counted(left_out as u64, "run that proves", "runs that prove");
         lines.push(format!(
             "left out {runs} nothing (void, interrupted, target gone, records lost)"
         ));

@@ -91,7 +91,8 @@ fn group(gateway: &Url, scenario: &str) -> Url {
 
 /// A part of a URL as it was meant.
 fn decoded(part: &str) -> String {
-    let query = format!("x={}", part.replace('+', "%2B"));
+    // What means something in a form means itself here.
+    let query = format!("x={}", part.replace('+', "%2B").replace('&', "%26"));
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());
     pairs
         .next()
