@@ -7,8 +7,7 @@ use super::text::clean;
 use super::words::{
     capitalised, comparison, failures_by_weight, fault_words, generator_words, held_back_words,
     load_words, records_ledger, requests_ledger, server_words, stand_in_words, threshold_cells,
-    topic_words,
-    volume_words, warmup_words,
+    topic_words, volume_words, warmup_words,
 };
 use super::{audit, end_to_end};
 use crate::units::{self, grouped, rate_digits};

@@ -10,8 +10,10 @@ mod consumers;
 mod e2e;
 mod evolution;
 mod faults;
+mod formats;
 #[cfg(feature = "kafka")]
 mod forward;
+mod history;
 mod instructions;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -20,6 +22,7 @@ mod load;
 mod monitor;
 mod noise;
 mod pages;
+mod prometheus;
 mod selftest;
 #[path = "../served.rs"]
 mod served;
