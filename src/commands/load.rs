@@ -73,6 +73,7 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     let settings = Settings {
         faults: plan.target.faults.clone(),
         faults_wait: true,
+        model: plan.target.model,
         max_memory: if plan.load.verify {
             AUDITED_MEMORY
         } else {
