@@ -78,16 +78,7 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(Arc::clone(&control))?;
     let mut stderr = std::io::stderr();
-    let settings = Settings {
-        faults: plan.target.faults.clone(),
-        faults_wait: true,
-        max_memory: if plan.load.verify {
-            AUDITED_MEMORY
-        } else {
-            Settings::default().max_memory
-        },
-        ..Settings::default()
-    };
+    let settings = standin_settings(&plan);
     let start = || start_standin(settings);
     let ready = prepare(&mut plan, Patience::default(), &mut stderr, start);
     let Some(prepared) = interrupts.unless_interrupted(ready) else {
@@ -423,6 +414,21 @@ fn address(url: &Url) -> Result<SocketAddr> {
         format!("cannot connect to {url}: {why}"),
         hint,
     ))
+}
+
+/// How the stand-in in this process behaves, by a plan.
+pub(super) fn standin_settings(plan: &Plan) -> Settings {
+    Settings {
+        faults: plan.target.faults.clone(),
+        faults_wait: true,
+        model: plan.target.model,
+        max_memory: if plan.load.verify {
+            AUDITED_MEMORY
+        } else {
+            Settings::default().max_memory
+        },
+        ..Settings::default()
+    }
 }
 
 /// Starts the built-in stand-in and gives its base URL.

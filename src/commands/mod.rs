@@ -31,6 +31,7 @@ pub mod selftest;
 pub mod serve;
 pub mod status;
 pub mod topics;
+mod trials;
 pub mod tune;
 pub mod verify;
 
@@ -87,11 +88,7 @@ fn run(scenario: Scenario, args: LoadArgs, end_to_end: Option<ReadingArgs>) -> R
         environment,
         flags: args.typed.flags,
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let machine = Machine {
-        parallelism: u32::try_from(cores).unwrap_or(u32::MAX),
-    };
-    let (plan, origins) = resolve(layers, machine)?;
+    let (plan, origins) = resolve(layers, machine())?;
     load::run(load::Invocation {
         plan,
         origins,
@@ -99,6 +96,14 @@ fn run(scenario: Scenario, args: LoadArgs, end_to_end: Option<ReadingArgs>) -> R
         end_to_end,
         github_summary: github_summary(),
     })
+}
+
+/// What this machine adds to a plan.
+fn machine() -> Machine {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Machine {
+        parallelism: u32::try_from(cores).unwrap_or(u32::MAX),
+    }
 }
 
 /// The convention of no-color.org: any value but the empty one counts.

@@ -33,6 +33,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::fault::Faults;
+use crate::model::Model;
 use crate::units::{ByteSize, Rate};
 use crate::wire::{Dialect, Format};
 
@@ -66,10 +67,12 @@ pub struct Target {
     pub urls: Vec<url::Url>,
     /// Whether a URL was given (flag, environment, scenario). If not, and nothing listens on the default, the stand-in is used.
     pub named: bool,
-    /// The built-in stand-in was asked for outright, or by its faults.
+    /// The built-in stand-in was asked for outright, or by its faults or its model.
     pub embedded: bool,
     /// How that one misbehaves on purpose.
     pub faults: Faults,
+    /// How much that one can do; `None`: as much as this machine can.
+    pub model: Option<Model>,
     /// Judge replies as this server's; `None`: detect it.
     pub dialect: Option<Dialect>,
     /// Extra request headers, in order.

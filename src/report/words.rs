@@ -117,7 +117,11 @@ pub(super) fn topic_words(target: &TargetSection) -> String {
 
 /// What must be said of a target that is no REST Proxy.
 pub(super) fn stand_in_words(target: &TargetSection) -> Option<String> {
-    kind_words(target.kind, target.embedded)
+    let words = kind_words(target.kind, target.embedded)?;
+    Some(match &target.model {
+        None => words,
+        Some(_) => words.replace("about this machine,", "those of its capacity model,"),
+    })
 }
 
 /// The same by its kind.
