@@ -72,6 +72,15 @@ pub fn verify(args: &VerifyArgs) -> Result<u8> {
 /// A report that says what it claims of each record.
 fn read(path: &Path) -> Result<Report> {
     let report = report::read(path)?;
+    if report.merged.is_some() {
+        return Err(Error::Usage {
+            message: format!(
+                "{} is merged from several runs, and says nothing of single records",
+                path.display()
+            ),
+            hint: Some("verify the reports of the workers one by one".to_owned()),
+        });
+    }
     if report.claims.is_none() {
         return Err(Error::Usage {
             message: format!(

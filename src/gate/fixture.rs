@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::Run;
 use crate::measure::{
-    Blocks, Bounds, Claims, Connections, Counts, End, Exchange, FailureKind, Generator, Ledger,
-    Measured, Recorder, SecondStats, Slices, Starvation, TargetFacts, TargetKind,
+    Blocks, Bounds, Buckets, Claims, Connections, Counts, End, Exchange, FailureKind, Generator,
+    Ledger, Measured, Recorder, SecondStats, Slices, Starvation, TargetFacts, TargetKind,
 };
 use crate::plan::{
     Comparison, Content, KeyMode, Load, Metric, Output, Pace, Payload, Plan, Reference, Stop,
@@ -59,6 +59,7 @@ pub(crate) fn seconds(rows: &[(u64, u64)]) -> Vec<SecondStats> {
         p95_us: Some(p50_us * 2),
         max_us: Some(p50_us * 3),
         bounds: Bounds::default(),
+        buckets: Buckets::default(),
     };
     rows.iter().enumerate().map(row).collect()
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::build::build_on;
 use super::{Machine, Report, Style, json, markdown, table};
 use crate::gate::fixture::{Fixture, answered, threshold};
-use crate::measure::{Bounds, Counts, End, Exchange, FailureKind, SecondStats, Span, TargetKind};
+use crate::measure::{
+    Bounds, Buckets, Counts, End, Exchange, FailureKind, SecondStats, Span, TargetKind,
+};
 use crate::plan::{Comparison, Content, KeyMode, Metric, Stop, Threshold};
 use crate::units::ByteSize;
 
@@ -48,6 +50,7 @@ pub(super) fn good() -> Fixture {
         p95_us: Some(p50_us + 45_000),
         max_us: Some(p50_us + 50_000),
         bounds: Bounds::default(),
+        buckets: Buckets::default(),
     };
     fixture.measured.timeline = vec![second(0, 60_000, 140_000), second(1, 40_000, 150_000)];
     fixture
@@ -127,6 +130,7 @@ fn failing_spans() -> Vec<Span> {
         p95_us: (due > 0).then_some(190_000),
         max_us: (due > 0).then_some(10_000_000),
         bounds: Bounds::default(),
+        buckets: Buckets::default(),
     };
     let bounds = Bounds {
         p50: false,
