@@ -46,7 +46,7 @@ pub fn recorded() -> BTreeMap<String, Recorded> {
 fn noise_is_recorded() {
     let from = PathBuf::from(std::env::var_os("KRUSH_NOISE_FROM").unwrap());
     let mut all: BTreeMap<String, Recorded> = BTreeMap::new();
-    for load in ["closed-a", "closed-b", "open"] {
+    for load in ["closed-a", "closed-b", "open", "waiting"] {
         for number in 1.. {
             let path = from.join(format!("{load}-{number}.json"));
             let Ok(text) = std::fs::read_to_string(&path) else {
