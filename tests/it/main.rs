@@ -18,7 +18,6 @@ mod kafka;
 mod layers;
 mod load;
 mod monitor;
-mod noise;
 mod pages;
 mod selftest;
 #[path = "../served.rs"]
