@@ -20,7 +20,6 @@ mod kafka;
 mod layers;
 mod load;
 mod monitor;
-mod noise;
 mod pages;
 mod prometheus;
 mod selftest;
