@@ -34,9 +34,9 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// Of the rate that was found, what is offered for a time, and then.
 const OVER: f64 = 2.0;
 const AFTER: f64 = 0.5;
-/// The time before the overload and after it, in times of it: what only queues is done within two.
+/// The time before the overload and after it, in times of it: what only queues, and stores as much as before, is done within two.
 const TIME_BEFORE: f64 = 0.5;
-const TIME_AFTER: u32 = 3;
+const TIME_AFTER: u32 = 4;
 /// Connections of the overload, as a multiple, so that it reaches the target; and the most.
 const MORE: u32 = 8;
 const MOST_CONNECTIONS: u32 = 1_000;
@@ -347,6 +347,7 @@ fn overloaded(
         before: ((over as f64 * TIME_BEFORE).ceil() as u64).max(3),
         over,
         after: over * u64::from(TIME_AFTER),
+        over_rate: rate * OVER,
         after_rate: rate * AFTER,
     };
     let hold = |rate: f64, secs: u64| StageSetting {
@@ -357,14 +358,11 @@ fn overloaded(
     let change = Overrides {
         stages: Some(vec![
             hold(rate, stages.before),
-            hold(rate * OVER, stages.over),
+            hold(stages.over_rate, stages.over),
             hold(stages.after_rate, stages.after),
         ]),
         ..wide(common(layers), layers)
     };
     let report = bench.run(&bench.plan(change)?, &mut |_| {})?;
-    Ok(report.map(|report| {
-        let limit = slo.limit_us;
-        overload::read(&report.timeline, stages, limit, slo.min_success)
-    }))
+    Ok(report.map(|report| overload::read(&report.timeline, stages, slo.limit_us)))
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::overload::{COLLAPSE, Overload};
 use super::search::{Ended, Held, Purpose, Step};
-use super::{AFTER, OVER, Slo, TIME_AFTER};
+use super::{AFTER, OVER, Slo};
 use crate::cli::CapacityArgs;
 use crate::commands::grid::{grid, row};
 use crate::commands::trials::{Target, Verdict};
@@ -178,18 +178,26 @@ pub(super) fn overload_words(overload: &Overload, rate: f64) -> String {
         format!("goodput did not collapse (a collapse is less than {}).", percent(COLLAPSE))
     });
     let back = rate_digits(rate * AFTER);
+    let queue = overload.queue_secs.map_or_else(
+        || "a queue alone would never empty at what was acked under overload".to_owned(),
+        |secs| {
+            format!(
+                "a queue alone takes {} s to empty at what was acked under overload",
+                rate_digits(secs)
+            )
+        },
+    );
+    // Writing to a String cannot fail.
     let _ = match overload.recovery_secs {
         Some(0) => write!(text, " Back at {back} rec/s everything held at once."),
         Some(secs) => write!(
             text,
-            " Back at {back} rec/s everything held again after {secs} s; a target that only has a queue to empty needs up to {} s.",
-            overload.watched_secs * 2 / u64::from(TIME_AFTER)
+            " Back at {back} rec/s everything held again after {secs} s ({queue})."
         ),
         None => write!(
             text,
-            " Back at {back} rec/s it did NOT recover within {} s, although a target that only has a queue to empty needs up to {} s.",
-            overload.watched_secs,
-            overload.watched_secs * 2 / u64::from(TIME_AFTER)
+            " Back at {back} rec/s it did NOT recover within {} s ({queue}).",
+            overload.watched_secs
         ),
     };
     text
