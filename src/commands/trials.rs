@@ -53,6 +53,8 @@ const OWN: [(&str, &str); 15] = [
 /// What a trial came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Look {
+    /// Connections of the run.
+    pub(super) connections: u64,
     /// Requests sent.
     pub(super) requests: u64,
     /// Start to end, drain included.
@@ -78,6 +80,7 @@ impl Look {
     pub(super) fn of(report: &Report) -> Self {
         let failed = report.validity.checks.iter().find(|check| !check.passed);
         Self {
+            connections: u64::from(report.plan.load.concurrency),
             requests: report.ledger.requests.sent,
             elapsed_secs: report.elapsed_secs,
             records_per_sec: report.summary.records_per_sec,
@@ -396,4 +399,18 @@ pub(super) fn check_output(file: &Path) -> Result<()> {
         path: file.to_owned(),
         source: kind.into(),
     })
+}
+
+#[cfg(test)]
+impl Target {
+    pub(super) fn example() -> Self {
+        Self {
+            kind: TargetKind::StandIn,
+            urls: vec!["http://127.0.0.1:40123".to_owned()],
+            server: "krush 0.1.0 stand-in".to_owned(),
+            embedded: true,
+            model: Some("default".to_owned()),
+            topic: "t".to_owned(),
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::units::{duration_word, parse_duration};
 
 #[cfg(test)]
-mod fit;
+pub(crate) mod fit;
 mod queue;
 
 pub use queue::{Queue, Work};

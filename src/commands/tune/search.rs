@@ -250,7 +250,8 @@ impl Search {
 
     /// Shapes that may still win.
     fn worth_more(&mut self) -> Vec<usize> {
-        let best = self.best_rate();
+        let all: Vec<usize> = (0..self.shapes.len()).collect();
+        let best = self.best_rate_of(&all);
         let mut alive = Vec::new();
         for at in 0..self.shapes.len() {
             let Some(look) = self.shapes[at].look() else {
@@ -276,9 +277,9 @@ impl Search {
     }
 
     /// The most records per second that hold the limit.
-    fn best_rate(&self) -> f64 {
-        let holding = self.shapes.iter().filter_map(Tried::look);
-        let holding = holding.filter(|look| self.limit.missed(look).is_none());
+    fn best_rate_of(&self, shapes: &[usize]) -> f64 {
+        let looks = shapes.iter().filter_map(|at| self.shapes[*at].look());
+        let holding = looks.filter(|look| self.limit.missed(look).is_none());
         holding.map(|look| look.records_per_sec).fold(0.0, f64::max)
     }
 
@@ -362,18 +363,26 @@ impl Search {
         }
     }
 
-    /// Those that hold the limit come first, by records per second; then those nearest to it.
+    /// Those that hold the limit come first, by records per second, of equals those with fewer connections; then those
+    /// nearest to it.
     fn better_half(&mut self, mut alive: Vec<usize>) -> Vec<usize> {
+        let best = self.best_rate_of(&alive);
         let rank = |at: usize| {
-            let look = self.shapes[at].look();
-            let holds = look.is_some_and(|look| self.limit.missed(look).is_none());
-            let rate = look.map_or(0.0, |look| look.records_per_sec);
-            let over = look.map_or(f64::INFINITY, |look| self.limit.over(look));
-            (holds, if holds { rate } else { -over })
+            let Some(look) = self.shapes[at].look() else {
+                return (3, 0.0);
+            };
+            let rate = look.records_per_sec;
+            match self.limit.missed(look) {
+                None if rate >= best * (1.0 - TIE) => {
+                    (0, f64::from(self.shapes[at].shape.connections))
+                }
+                None => (1, -rate),
+                Some(_) => (2, self.limit.over(look)),
+            }
         };
         alive.sort_by(|a, b| {
-            let ((a_holds, a), (b_holds, b)) = (rank(*a), rank(*b));
-            b_holds.cmp(&a_holds).then(b.total_cmp(&a))
+            let ((a_class, a), (b_class, b)) = (rank(*a), rank(*b));
+            a_class.cmp(&b_class).then(a.total_cmp(&b))
         });
         let keep = alive.len().div_ceil(2).max(FINALISTS);
         let rest = alive.split_off(keep.min(alive.len()));
@@ -387,19 +396,13 @@ impl Search {
 
     /// Of the shapes with the most records per second the one with the fewest connections.
     fn favourite(&self, alive: &[usize]) -> Option<usize> {
-        let holding: Vec<(usize, f64)> = (alive.iter().copied())
-            .filter_map(|at| {
-                let look = self.shapes[at].look()?;
-                self.limit
-                    .missed(look)
-                    .is_none()
-                    .then_some((at, look.records_per_sec))
-            })
-            .collect();
-        let best = holding.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
-        let tied = holding
-            .into_iter()
-            .filter(|(_, rate)| *rate >= best * (1.0 - TIE));
+        let best = self.best_rate_of(alive);
+        let holding = alive.iter().copied().filter_map(|at| {
+            let look = self.shapes[at].look()?;
+            let holds = self.limit.missed(look).is_none();
+            holds.then_some((at, look.records_per_sec))
+        });
+        let tied = holding.filter(|(_, rate)| *rate >= best * (1.0 - TIE));
         let first = |a: &(usize, f64), b: &(usize, f64)| {
             let connections = |at: usize| self.shapes[at].shape.connections;
             connections(a.0)

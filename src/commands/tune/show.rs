@@ -376,7 +376,7 @@ pub(super) fn words(found: &Found, shown: Option<Shape>) -> Vec<String> {
 /// Where the time goes, by Little's law, and how few connections were enough.
 fn little(found: &Found, shown: Shape, look: &Look) -> String {
     let mut text = format!(
-        "By Little's law its {} requests in flight are {} answers/s x {} each.",
+        "Its requests in flight, {} on average, are {} answers/s x {} each (Little's law).",
         rate_digits(look.in_flight),
         rate_digits(look.requests_per_sec),
         latency(look.mean_us as u64)
