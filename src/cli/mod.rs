@@ -167,6 +167,7 @@ impl Command {
             | Self::SixtyFourKb(args) => Some(args),
             Self::Run(args) => Some(&mut args.load),
             Self::E2e(args) => Some(&mut args.load),
+            Self::Gate(args) => Some(&mut args.load),
             Self::Verify(args) => Some(&mut args.control),
             Self::Topics(args) => Some(args.verb.layered()),
             Self::Status(args) => Some(&mut args.control),
@@ -175,7 +176,6 @@ impl Command {
             Self::Consume(args) => Some(args.layered()),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
             Self::Compare(_)
-            | Self::Gate(_)
             | Self::History(_)
             | Self::Report(_)
             | Self::Merge(_) => None,

@@ -12,6 +12,7 @@ use url::Url;
 use super::audit::{Readers, Subject};
 use super::back_pressure::{Watch, Watched};
 use super::baseline::Earlier;
+use super::duet;
 use super::e2e::Listeners;
 use super::exporter::Exporter;
 use super::interrupt::Interrupts;
@@ -58,6 +59,9 @@ pub struct Invocation {
 /// # Errors
 /// What kept the run from coming to a verdict.
 pub fn run(invocation: Invocation) -> Result<u8> {
+    if duet::is_duet(&invocation.plan) {
+        return duet::run(invocation, false);
+    }
     let Invocation {
         mut plan,
         origins,
@@ -266,7 +270,7 @@ pub(super) fn subject<'a>(plan: &'a Plan, prepared: &Prepared<Embedded>) -> Subj
 }
 
 /// Adds the report to the summary of the GitHub Actions step. The run is what it is, with or without: a failure is only said.
-fn summarise(report: &Report, path: &Path, stderr: &mut impl Write) {
+pub(super) fn summarise(report: &Report, path: &Path, stderr: &mut impl Write) {
     if let Err(error) = report::append_markdown(report, path) {
         // Nothing is left to do if standard error is closed.
         let _ = writeln!(stderr, "warning: {GITHUB_STEP_SUMMARY}: {error}");
@@ -314,7 +318,7 @@ fn applied_as(
     Ok(Some(report))
 }
 
-fn failure(plan: &Plan, failed: engine::Failed) -> Error {
+pub(super) fn failure(plan: &Plan, failed: engine::Failed) -> Error {
     match failed {
         engine::Failed::Open {
             target,
@@ -343,7 +347,7 @@ fn failure(plan: &Plan, failed: engine::Failed) -> Error {
 }
 
 /// Everything the engine needs, so that it looks up no name and reads no file.
-fn setup(plan: &Plan, prepared: &Prepared<Embedded>) -> Result<Setup> {
+pub(super) fn setup(plan: &Plan, prepared: &Prepared<Embedded>) -> Result<Setup> {
     let tls = plan.target.urls.iter().any(|url| url.scheme() == "https");
     let tls = tls
         .then(|| rest::client_config(&plan.target.tls))
@@ -441,7 +445,7 @@ pub(super) fn start_standin(settings: Settings) -> Result<(Url, Embedded)> {
     Ok((url, standin))
 }
 
-fn print_result(plan: &Plan, report: &Report, files: &[PathBuf]) -> Result<()> {
+pub(super) fn print_result(plan: &Plan, report: &Report, files: &[PathBuf]) -> Result<()> {
     let style = Style::new(super::in_color(plan.output.color));
     let text = if plan.output.quiet {
         table::verdict_lines(report, files, style)
@@ -459,7 +463,11 @@ pub(super) fn written(result: std::io::Result<()>) -> Result<u8> {
     }
 }
 
-fn print_plan(plan: &Plan, origins: &Origins, out: &mut impl Write) -> std::io::Result<()> {
+pub(super) fn print_plan(
+    plan: &Plan,
+    origins: &Origins,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

@@ -9,6 +9,7 @@ pub mod consume;
 mod control;
 mod creation;
 mod crew;
+mod duet;
 mod e2e;
 mod exporter;
 pub mod gate;
@@ -57,7 +58,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Verify(args) => verify::verify(&args),
         Command::Consume(args) => consume::consume(&args),
         Command::Compare(args) => compare::compare(&args),
-        Command::Gate(args) => gate::gate(&args),
+        Command::Gate(args) => gate::gate(args),
         Command::History(args) => history::history(&args),
         Command::Report(args) => report::report(&args),
         Command::Merge(args) => merge::merge(&args),
@@ -79,6 +80,15 @@ fn load(preset: &str, args: LoadArgs) -> Result<u8> {
 }
 
 fn run(scenario: Scenario, args: LoadArgs, end_to_end: Option<ReadingArgs>) -> Result<u8> {
+    load::run(invocation(scenario, args, end_to_end)?)
+}
+
+/// A load command, resolved.
+fn invocation(
+    scenario: Scenario,
+    args: LoadArgs,
+    end_to_end: Option<ReadingArgs>,
+) -> Result<load::Invocation> {
     let mut environment = args.typed.environment;
     if no_color_asked() {
         environment.no_color.get_or_insert(true);
@@ -89,7 +99,7 @@ fn run(scenario: Scenario, args: LoadArgs, end_to_end: Option<ReadingArgs>) -> R
         flags: args.typed.flags,
     };
     let (plan, origins) = resolve(layers, machine())?;
-    load::run(load::Invocation {
+    Ok(load::Invocation {
         plan,
         origins,
         dry_run: args.dry_run,
