@@ -21,8 +21,8 @@ pub(super) struct Chart {
     pub(super) caption: String,
     /// What a point stands for.
     pub(super) note: Option<String>,
-    /// What it shows, in words: its text alternative.
-    pub(super) finding: String,
+    /// What it shows, in sentences: its text alternative.
+    pub(super) findings: Vec<String>,
     pub(super) x: Axis,
     pub(super) y: Axis,
     pub(super) lines: Vec<Line>,
@@ -105,7 +105,7 @@ impl Chart {
                     svg role="img" aria-labelledby={ (title) " " (text) } viewBox={ "0 0 " (WIDTH) " " (HEIGHT) }
                         preserveAspectRatio="none" {
                         title id=(title) { (self.caption) }
-                        desc id=(text) { (self.finding) }
+                        desc id=(text) { (self.findings.join(" ")) }
                         (self.drawing())
                     }
                     div.ys aria-hidden="true" {
@@ -120,7 +120,7 @@ impl Chart {
                     }
                 }
                 p.axis aria-hidden="true" { (self.x.title) }
-                p.note { (self.finding) }
+                ul.findings.note { @for finding in &self.findings { li { (finding) } } }
                 (self.numbers)
             }
         }
@@ -245,7 +245,7 @@ impl Chart {
             ul.legend {
                 @for line in &self.lines { li { (sample(&format!("s s{}", line.style % 8), "M0 5H40")) (line.name) } }
                 @if bounds { li { (ring()) "only a lower bound (≥)" } }
-                @if bound_line { li { (sample("base bound", "M0 5H40")) "dotted: only a lower bound (≥)" } }
+                @if bound_line { li { (sample("base bound", "M0 5H40")) "wide and pale: only a lower bound (≥)" } }
                 @if failed { li { (sample("tick", "M20 0V10")) "failed requests" } }
                 @for what in rules { li { (sample("rule", "M0 5H40")) (what) } }
             }

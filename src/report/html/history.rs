@@ -157,7 +157,7 @@ fn chart(index: usize, trend: &Trend) -> Chart {
                 grouped(trend.entries.len() as u64)
             )
         }),
-        finding: evolution_words(trend),
+        findings: vec![evolution_words(trend)],
         x: Axis {
             scale: Scale::straight(0.0, drawn.len() as f64),
             ticks: dates.collect(),
