@@ -36,6 +36,7 @@ pub use model::*;
 pub use read::{parse, read};
 pub use side_by_side::side_by_side;
 pub use style::Style;
+pub(crate) use text::clean as clean_text;
 pub use write::{append_markdown, check_outputs, write, write_text};
 
 pub use crate::gate::Verdict;

@@ -10,8 +10,10 @@ mod consumers;
 mod e2e;
 mod evolution;
 mod faults;
+mod formats;
 #[cfg(feature = "kafka")]
 mod forward;
+mod history;
 mod instructions;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -19,6 +21,7 @@ mod layers;
 mod load;
 mod monitor;
 mod pages;
+mod prometheus;
 mod selftest;
 #[path = "../served.rs"]
 mod served;

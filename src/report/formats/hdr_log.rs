@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use super::super::Report;
+use super::super::{BlocksSection, Report};
 use super::{hdr_percentiles, histogram};
 use crate::measure::Blocks;
 
@@ -46,7 +46,7 @@ pub(super) fn hdr_log(report: &Report) -> String {
             .write_histogram(&histogram(encoded), Duration::ZERO, elapsed, Tag::new(tag))
             .expect(MEMORY);
     }
-    if let Some(blocks) = report.blocks.as_ref().and_then(|section| section.read()) {
+    if let Some(blocks) = report.blocks.as_ref().and_then(BlocksSection::read) {
         let Blocks { block_us, blocks } = blocks;
         let length = Duration::from_micros(block_us);
         for (index, block) in blocks.iter().enumerate() {

@@ -179,7 +179,7 @@ fn prometheus_reads_the_values_of_the_report() {
             Read::Gauge(value) => value,
             _ => f64::NAN,
         };
-        assert_eq!(verdicts.map(of).sum::<f64>(), 1.0);
+        assert_eq!(verdicts.map(of).sum::<f64>() as u64, 1);
         let throughput = get("krush_throughput_records_per_second", &[]);
         assert_eq!(throughput, Some(report.summary.records_per_sec));
         let count = get("krush_latency_seconds_count", &[]);
@@ -193,11 +193,11 @@ fn prometheus_reads_the_values_of_the_report() {
         match expected {
             None => assert!(read_p95.is_nan()),
             Some(us) if report.summary.is_lower_bound("p95") => {
-                assert_eq!(read_p95, f64::INFINITY);
+                assert!(read_p95.is_infinite());
                 let least = get("krush_latency_at_least_seconds", &[("quantile", "0.95")]);
                 assert_eq!(least, Some(us as f64 / 1e6));
             }
-            Some(us) => assert_eq!(read_p95, us as f64 / 1e6),
+            Some(us) => assert_eq!((read_p95 * 1e6).round() as u64, us),
         }
     }
 }
@@ -344,109 +344,89 @@ fn trackers_of_benchmarks_get_numbers_with_names() {
       }
     ]
     "#);
-    insta::assert_snapshot!(text(".bencher.json", &[&run]), @"");
+    insta::assert_snapshot!(text(".bencher.json", &[&run]), @r#"
+    {
+      "krush/extreme on rest-proxy": {
+        "latency": {
+          "value": 854661440.0
+        },
+        "p50-latency-ns": {
+          "value": 150015000.0
+        },
+        "p95-latency-ns": {
+          "value": 10002431000.0,
+          "lower_value": 10002431000.0
+        },
+        "p99-latency-ns": {
+          "value": 10002431000.0,
+          "lower_value": 10002431000.0
+        },
+        "success-percent": {
+          "value": 91.94
+        },
+        "throughput": {
+          "value": 37072.58064516129
+        }
+      }
+    }
+    "#);
 }
 
 #[test]
-fn a_good_run_as_prometheus_and_as_hdr_text() {
+fn a_good_run_as_prometheus_text() {
+    let text = text(".prom", &[&report(&good())]);
+    let labels = "scenario=\"extreme\",target_kind=\"stand-in\",topic=\"performance-test\"";
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let samples: Vec<String> = samples.map(|line| line.replace(labels, "…")).collect();
+    insta::assert_snapshot!(samples.join("\n"), @"");
+}
+
+#[test]
+fn a_good_run_as_hdr_text() {
     let run = report(&good());
-    insta::assert_snapshot!(text(".prom", &[&run]), @r#"
-    # HELP krush_run_info What measured what; always 1.
-    # TYPE krush_run_info gauge
-    krush_run_info{scenario="extreme",target_kind="stand-in",topic="performance-test",version="0.1.0",server="krush 0.1.0 stand-in"} 1
-    # HELP krush_run_void 1 if the run proves nothing: none of its figures says anything about the target.
-    # TYPE krush_run_void gauge
-    krush_run_void{scenario="extreme",target_kind="stand-in",topic="performance-test"} 0
-    # HELP krush_verdict 1 for the outcome of the run, 0 for the others.
-    # TYPE krush_verdict gauge
-    krush_verdict{scenario="extreme",target_kind="stand-in",topic="performance-test",outcome="pass"} 1
-    krush_verdict{scenario="extreme",target_kind="stand-in",topic="performance-test",outcome="threshold"} 0
-    krush_verdict{scenario="extreme",target_kind="stand-in",topic="performance-test",outcome="regression"} 0
-    krush_verdict{scenario="extreme",target_kind="stand-in",topic="performance-test",outcome="inconclusive"} 0
-    krush_verdict{scenario="extreme",target_kind="stand-in",topic="performance-test",outcome="void"} 0
-    krush_verdict{scenario="extreme",target_kind="stand-in",topic="performance-test",outcome="integrity"} 0
-    krush_verdict{scenario="extreme",target_kind="stand-in",topic="performance-test",outcome="target"} 0
-    krush_verdict{scenario="extreme",target_kind="stand-in",topic="performance-test",outcome="interrupted"} 0
-    # HELP krush_exit_code Exit code of the run; 0 is a pass.
-    # TYPE krush_exit_code gauge
-    krush_exit_code{scenario="extreme",target_kind="stand-in",topic="performance-test"} 0
-    # HELP krush_run_started_timestamp_seconds When the measured part began, seconds since 1970.
-    # TYPE krush_run_started_timestamp_seconds gauge
-    krush_run_started_timestamp_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test"} 1795256102
-    # HELP krush_run_elapsed_seconds Start of the measured part to its end, drain included.
-    # TYPE krush_run_elapsed_seconds gauge
-    krush_run_elapsed_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test"} 2.05
-    # HELP krush_warnings Warnings: what weakens the run without voiding it.
-    # TYPE krush_warnings gauge
-    krush_warnings{scenario="extreme",target_kind="stand-in",topic="performance-test"} 3
-    # HELP krush_records_total Records by where they ended; their sum is what was scheduled.
-    # TYPE krush_records_total counter
-    krush_records_total{scenario="extreme",target_kind="stand-in",topic="performance-test",fate="acked"} 100000
-    krush_records_total{scenario="extreme",target_kind="stand-in",topic="performance-test",fate="rejected"} 0
-    krush_records_total{scenario="extreme",target_kind="stand-in",topic="performance-test",fate="unknown"} 0
-    krush_records_total{scenario="extreme",target_kind="stand-in",topic="performance-test",fate="unsent"} 0
-    # HELP krush_requests_total Requests by where they ended; their sum is what was scheduled.
-    # TYPE krush_requests_total counter
-    krush_requests_total{scenario="extreme",target_kind="stand-in",topic="performance-test",fate="complete"} 100
-    krush_requests_total{scenario="extreme",target_kind="stand-in",topic="performance-test",fate="partial"} 0
-    krush_requests_total{scenario="extreme",target_kind="stand-in",topic="performance-test",fate="rejected"} 0
-    krush_requests_total{scenario="extreme",target_kind="stand-in",topic="performance-test",fate="unknown"} 0
-    krush_requests_total{scenario="extreme",target_kind="stand-in",topic="performance-test",fate="unsent"} 0
-    # HELP krush_throughput_records_per_second Acked records over the time from the first byte to the last acknowledgement.
-    # TYPE krush_throughput_records_per_second gauge
-    krush_throughput_records_per_second{scenario="extreme",target_kind="stand-in",topic="performance-test"} 50000
-    # HELP krush_throughput_requests_per_second Requests with an answer over the same time.
-    # TYPE krush_throughput_requests_per_second gauge
-    krush_throughput_requests_per_second{scenario="extreme",target_kind="stand-in",topic="performance-test"} 50
-    # HELP krush_throughput_payload_bytes_per_second Key and value bytes of acked records over the same time.
-    # TYPE krush_throughput_payload_bytes_per_second gauge
-    krush_throughput_payload_bytes_per_second{scenario="extreme",target_kind="stand-in",topic="performance-test"} 13500000
-    # HELP krush_throughput_wire_bytes_per_second Bytes of HTTP requests written over the same time.
-    # TYPE krush_throughput_wire_bytes_per_second gauge
-    krush_throughput_wire_bytes_per_second{scenario="extreme",target_kind="stand-in",topic="performance-test"} 14500000
-    # HELP krush_success_ratio Acked over scheduled records, 0 to 1.
-    # TYPE krush_success_ratio gauge
-    krush_success_ratio{scenario="extreme",target_kind="stand-in",topic="performance-test"} 1
-    # HELP krush_reference_records_per_second Throughput that the scenario compares with.
-    # TYPE krush_reference_records_per_second gauge
-    krush_reference_records_per_second{scenario="extreme",target_kind="stand-in",topic="performance-test"} 42284
-    # HELP krush_goal_records_per_second Throughput that the scenario aims at.
-    # TYPE krush_goal_records_per_second gauge
-    krush_goal_records_per_second{scenario="extreme",target_kind="stand-in",topic="performance-test"} 50000
-    # HELP krush_latency_seconds Response fully read minus due, of every request; +Inf: the quantile falls among requests that never got an answer, see krush_latency_at_least_seconds.
-    # TYPE krush_latency_seconds summary
-    krush_latency_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.5"} 0.150015
-    krush_latency_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.9"} 0.190079
-    krush_latency_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.95"} 0.195071
-    krush_latency_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.99"} 0.199039
-    krush_latency_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.999"} 0.200063
-    krush_latency_seconds_sum{scenario="extreme",target_kind="stand-in",topic="performance-test"} 15.0504
-    krush_latency_seconds_count{scenario="extreme",target_kind="stand-in",topic="performance-test"} 100
-    # HELP krush_service_time_seconds Response fully read minus first byte written, of requests with an answer.
-    # TYPE krush_service_time_seconds summary
-    krush_service_time_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.5"} 0.150015
-    krush_service_time_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.9"} 0.189951
-    krush_service_time_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.95"} 0.195071
-    krush_service_time_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.99"} 0.199039
-    krush_service_time_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.999"} 0.200063
-    krush_service_time_seconds_sum{scenario="extreme",target_kind="stand-in",topic="performance-test"} 15.044831999999998
-    krush_service_time_seconds_count{scenario="extreme",target_kind="stand-in",topic="performance-test"} 100
-    # HELP krush_send_delay_seconds First byte written minus due, of every request sent.
-    # TYPE krush_send_delay_seconds summary
-    krush_send_delay_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.5"} 0.00005
-    krush_send_delay_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.9"} 0.00005
-    krush_send_delay_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.95"} 0.00005
-    krush_send_delay_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.99"} 0.00005
-    krush_send_delay_seconds{scenario="extreme",target_kind="stand-in",topic="performance-test",quantile="0.999"} 0.00005
-    krush_send_delay_seconds_sum{scenario="extreme",target_kind="stand-in",topic="performance-test"} 0.005
-    krush_send_delay_seconds_count{scenario="extreme",target_kind="stand-in",topic="performance-test"} 100
-    # HELP krush_validity_check_passed 1 for a check of validity that passed, 0 for one that voids the run.
-    # TYPE krush_validity_check_passed gauge
-    krush_validity_check_passed{scenario="extreme",target_kind="stand-in",topic="performance-test",check="ledger balances"} 1
-    krush_validity_check_passed{scenario="extreme",target_kind="stand-in",topic="performance-test",check="Little's law holds"} 1
-    krush_validity_check_passed{scenario="extreme",target_kind="stand-in",topic="performance-test",check="something was sent"} 1
-    krush_validity_check_passed{scenario="extreme",target_kind="stand-in",topic="performance-test",check="generator was not the bottleneck"} 1
-    krush_validity_check_passed{scenario="extreme",target_kind="stand-in",topic="performance-test",check="clock did not jump"} 1
-    "#);
-    insta::assert_snapshot!(text(".hgrm", &[&run]), @"");
+    insta::assert_snapshot!(text(".hgrm", &[&run]), @"
+    # krush 0.1.0: extreme on stand-in, 2026-11-21T10:15:02.000Z; outcome: pass
+    # latency of requests in milliseconds: response fully read minus due
+           Value     Percentile TotalCount 1/(1-Percentile)
+
+         101.055 0.000000000000          1           1.00
+         110.015 0.100000000000         10           1.11
+         120.063 0.200000000000         20           1.25
+         131.007 0.300000000000         31           1.43
+         140.031 0.400000000000         40           1.67
+         150.015 0.500000000000         50           2.00
+         155.007 0.550000000000         55           2.22
+         161.023 0.600000000000         61           2.50
+         166.015 0.650000000000         66           2.86
+         171.007 0.700000000000         71           3.33
+         176.127 0.750000000000         76           4.00
+         178.047 0.775000000000         78           4.44
+         181.119 0.800000000000         81           5.00
+         183.039 0.825000000000         83           5.71
+         186.111 0.850000000000         86           6.67
+         188.031 0.875000000000         88           8.00
+         189.055 0.887500000000         89           8.89
+         191.103 0.900000000000         91          10.00
+         192.127 0.912500000000         92          11.43
+         193.023 0.925000000000         93          13.33
+         194.047 0.937500000000         94          16.00
+         195.071 0.943750000000         95          17.78
+         196.095 0.950000000000         96          20.00
+         196.095 0.956250000000         96          22.86
+         197.119 0.962500000000         97          26.67
+         197.119 0.968750000000         97          32.00
+         198.015 0.971875000000         98          35.56
+         198.015 0.975000000000         98          40.00
+         198.015 0.978125000000         98          45.71
+         199.039 0.981250000000         99          53.33
+         199.039 0.984375000000         99          64.00
+         199.039 0.985937500000         99          71.11
+         199.039 0.987500000000         99          80.00
+         199.039 0.989062500000         99          91.43
+         200.063 0.990625000000        100         106.67
+         200.063 1.000000000000        100
+    #[Mean    =      150.504, StdDeviation   =       28.866]
+    #[Max     =      200.063, Total count    =          100]
+    #[Buckets =           22, SubBuckets     =         2048]
+    ");
 }
