@@ -28,7 +28,7 @@ pub use blocks::{BlockRow, BlocksSection};
 pub use build::build;
 pub use claims::{ClaimsSection, ThreadClaimsSection};
 pub use end_to_end::EndToEndSection;
-pub use html::{LevelChange, MOST_RUNS, Trend, history_html, html};
+pub use html::{MOST_RUNS, history_html, html};
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;

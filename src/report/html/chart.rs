@@ -75,7 +75,7 @@ pub(super) enum Mark {
     Failed(f64, f64),
     /// At a value of y, across: what it is.
     Level(f64, String),
-    /// At a value of x, from top to bottom: what it is.
+    /// At a value of x, from top to bottom: what changed.
     Moment(f64, String),
 }
 
@@ -238,7 +238,12 @@ impl Chart {
                 _ => None,
             })
             .collect();
-        if self.lines.len() < 2 && !failed && !bounds && !bound_line && rules.is_empty() {
+        let moments = self
+            .marks
+            .iter()
+            .any(|mark| matches!(mark, Mark::Moment(..)));
+        if self.lines.len() < 2 && !moments && !failed && !bounds && !bound_line && rules.is_empty()
+        {
             return html! {};
         }
         html! {
@@ -247,6 +252,7 @@ impl Chart {
                 @if bounds { li { (ring()) "only a lower bound (≥)" } }
                 @if bound_line { li { (sample("base bound", "M0 5H40")) "wide and pale: only a lower bound (≥)" } }
                 @if failed { li { (sample("tick", "M20 0V10")) "failed requests" } }
+                @if moments { li { (sample("rule", "M20 0V10")) "a change that lasted" } }
                 @for what in rules { li { (sample("rule", "M0 5H40")) (what) } }
             }
         }

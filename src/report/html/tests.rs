@@ -3,7 +3,7 @@
 use super::super::samples::{self, failing, gone, good, interrupted, several, void};
 use super::*;
 use crate::gate::{BaselineRow, Compared, Method, MetricCompared, MetricVerdict, Outcome};
-use crate::history::Entry;
+use crate::history::{Entry, trends};
 use crate::report::{SecondLatency, SecondRow};
 
 /// What a page may weigh.
@@ -124,18 +124,6 @@ fn hostile() -> Report {
     report
 }
 
-fn trend<'a>(entries: &'a [Entry]) -> Trend<'a> {
-    Trend {
-        name: entries[0].scenario.clone(),
-        entries: entries.iter().collect(),
-        record: Some(entries.len() - 1),
-        changes: vec![LevelChange {
-            index: 2,
-            words: format!("2026-11-20: -12 % {HOSTILE}"),
-        }],
-    }
-}
-
 fn entries(rates: &[f64]) -> Vec<Entry> {
     let entry = |(index, rate): (usize, &f64)| Entry {
         started_at: format!("2026-11-{:02}T10:15:02.000Z", index % 28 + 1),
@@ -156,7 +144,7 @@ fn no_text_of_others_becomes_markup() {
     for page in [
         page(&report),
         html(&[&report, &report]),
-        history_html(&[trend(&entries)], &[HOSTILE.to_owned()]),
+        history_html(&trends(entries), &[HOSTILE.to_owned()]),
     ] {
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;"));
         for tag in ["<script", "<img", "onerror=alert(2)>"] {
@@ -194,7 +182,7 @@ fn long_runs_and_many_runs_stay_small() {
         }
     }
     let entries = entries(&[41_234.5; 10_000]);
-    let page = history_html(&[trend(&entries)], &[]);
+    let page = history_html(&trends(entries), &[]);
     assert!(page.len() < MOST_BYTES, "{} bytes", page.len());
 }
 
@@ -817,20 +805,19 @@ fn the_page_of_two_runs_begins_with_what_differs() {
 
 #[test]
 fn the_page_of_a_history_shows_the_road_to_the_record() {
-    let mut entries = entries(&[432.0, 3_833.0, 32_071.0, 0.0, 42_284.0]);
-    entries[3].outcome = Outcome::Void;
+    let rates = [432.0, 3_833.0, 3_900.0, 3_850.0, 0.0, 3_870.0, 3_820.0];
+    let after = [42_284.0, 41_900.0, 42_000.0, 42_100.0, 41_950.0];
+    let mut entries = entries(&[rates.as_slice(), &after].concat());
+    entries[4].outcome = Outcome::Void;
     for entry in &mut entries {
         entry.scenario = "extreme".to_owned();
+        entry.urls = vec!["http://proxy:8082".to_owned()];
     }
-    let page = history_html(
-        &[trend(&entries)],
-        &["2 lines could not be read: 7, 9".to_owned()],
-    );
-    assert_eq!(
-        page.matches("<path class=\"rule\"").count(),
-        1,
-        "a change is a line across"
-    );
+    let notes = ["2 lines could not be read: 7, 9".to_owned()];
+    let trends = trends(entries);
+    let page = history_html(&trends, &notes);
+    assert_eq!(trends[0].changes.len(), 1);
+    assert!(page.contains("<path class=\"rule\""), "a change is a line");
     insta::assert_snapshot!(text(&page), @"
     krush
     History of 5 runs
