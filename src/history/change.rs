@@ -17,7 +17,7 @@ const LEAST: usize = 3;
 /// Smallest shift that matters, as a share of the level before.
 const EFFECT: f64 = 0.05;
 /// Highest p-value of a shift.
-const ALPHA: f64 = 0.01;
+const ALPHA: f64 = 0.02;
 /// Values further from the median than so many standard deviations count as being there.
 const CLIP: f64 = 4.0;
 /// Standard deviation from the median absolute deviation, of normal noise.
@@ -325,7 +325,7 @@ mod tests {
         };
         assert!((shift.before / 41_900.0 - 1.0).abs() < 0.01, "{shift:?}");
         assert!((shift.after / 36_800.0 - 1.0).abs() < 0.01, "{shift:?}");
-        assert!(shift.p_value <= 0.01);
+        assert!(shift.p_value <= ALPHA);
         assert_eq!(
             shifts(&values, 1),
             [shift],
@@ -366,7 +366,7 @@ mod tests {
             let runs = 6 + (seed as usize % 60);
             alarms += usize::from(!places(&series(&[(runs, 100.0)], 0.08, seed)).is_empty());
         }
-        assert!(alarms <= 10, "{alarms} of 1,000 histories without a change");
+        assert!(alarms <= 25, "{alarms} of 1,000 histories without a change");
     }
 
     #[test]

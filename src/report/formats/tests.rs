@@ -378,7 +378,64 @@ fn a_good_run_as_prometheus_text() {
     let labels = "scenario=\"extreme\",target_kind=\"stand-in\",topic=\"performance-test\"";
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     let samples: Vec<String> = samples.map(|line| line.replace(labels, "…")).collect();
-    insta::assert_snapshot!(samples.join("\n"), @"");
+    insta::assert_snapshot!(samples.join("\n"), @r#"
+    krush_run_info{…,version="0.1.0",server="krush 0.1.0 stand-in"} 1
+    krush_run_void{…} 0
+    krush_verdict{…,outcome="pass"} 1
+    krush_verdict{…,outcome="threshold"} 0
+    krush_verdict{…,outcome="regression"} 0
+    krush_verdict{…,outcome="inconclusive"} 0
+    krush_verdict{…,outcome="void"} 0
+    krush_verdict{…,outcome="integrity"} 0
+    krush_verdict{…,outcome="target"} 0
+    krush_verdict{…,outcome="interrupted"} 0
+    krush_exit_code{…} 0
+    krush_run_started_timestamp_seconds{…} 1795256102
+    krush_run_elapsed_seconds{…} 2.05
+    krush_warnings{…} 3
+    krush_records_total{…,fate="acked"} 100000
+    krush_records_total{…,fate="rejected"} 0
+    krush_records_total{…,fate="unknown"} 0
+    krush_records_total{…,fate="unsent"} 0
+    krush_requests_total{…,fate="complete"} 100
+    krush_requests_total{…,fate="partial"} 0
+    krush_requests_total{…,fate="rejected"} 0
+    krush_requests_total{…,fate="unknown"} 0
+    krush_requests_total{…,fate="unsent"} 0
+    krush_throughput_records_per_second{…} 50000
+    krush_throughput_requests_per_second{…} 50
+    krush_throughput_payload_bytes_per_second{…} 13500000
+    krush_throughput_wire_bytes_per_second{…} 14500000
+    krush_success_ratio{…} 1
+    krush_reference_records_per_second{…} 42284
+    krush_goal_records_per_second{…} 50000
+    krush_latency_seconds{…,quantile="0.5"} 0.150015
+    krush_latency_seconds{…,quantile="0.9"} 0.190079
+    krush_latency_seconds{…,quantile="0.95"} 0.195071
+    krush_latency_seconds{…,quantile="0.99"} 0.199039
+    krush_latency_seconds{…,quantile="0.999"} 0.200063
+    krush_latency_seconds_sum{…} 15.0504
+    krush_latency_seconds_count{…} 100
+    krush_service_time_seconds{…,quantile="0.5"} 0.150015
+    krush_service_time_seconds{…,quantile="0.9"} 0.189951
+    krush_service_time_seconds{…,quantile="0.95"} 0.195071
+    krush_service_time_seconds{…,quantile="0.99"} 0.199039
+    krush_service_time_seconds{…,quantile="0.999"} 0.200063
+    krush_service_time_seconds_sum{…} 15.044831999999998
+    krush_service_time_seconds_count{…} 100
+    krush_send_delay_seconds{…,quantile="0.5"} 0.00005
+    krush_send_delay_seconds{…,quantile="0.9"} 0.00005
+    krush_send_delay_seconds{…,quantile="0.95"} 0.00005
+    krush_send_delay_seconds{…,quantile="0.99"} 0.00005
+    krush_send_delay_seconds{…,quantile="0.999"} 0.00005
+    krush_send_delay_seconds_sum{…} 0.005
+    krush_send_delay_seconds_count{…} 100
+    krush_validity_check_passed{…,check="ledger balances"} 1
+    krush_validity_check_passed{…,check="Little's law holds"} 1
+    krush_validity_check_passed{…,check="something was sent"} 1
+    krush_validity_check_passed{…,check="generator was not the bottleneck"} 1
+    krush_validity_check_passed{…,check="clock did not jump"} 1
+    "#);
 }
 
 #[test]
@@ -392,26 +449,26 @@ fn a_good_run_as_hdr_text() {
          101.055 0.000000000000          1           1.00
          110.015 0.100000000000         10           1.11
          120.063 0.200000000000         20           1.25
-         131.007 0.300000000000         31           1.43
+         130.047 0.300000000000         30           1.43
          140.031 0.400000000000         40           1.67
          150.015 0.500000000000         50           2.00
          155.007 0.550000000000         55           2.22
-         161.023 0.600000000000         61           2.50
-         166.015 0.650000000000         66           2.86
-         171.007 0.700000000000         71           3.33
-         176.127 0.750000000000         76           4.00
+         160.127 0.600000000000         60           2.50
+         165.119 0.650000000000         65           2.86
+         170.111 0.700000000000         70           3.33
+         175.103 0.750000000000         75           4.00
          178.047 0.775000000000         78           4.44
-         181.119 0.800000000000         81           5.00
+         180.095 0.800000000000         80           5.00
          183.039 0.825000000000         83           5.71
-         186.111 0.850000000000         86           6.67
+         185.087 0.850000000000         85           6.67
          188.031 0.875000000000         88           8.00
          189.055 0.887500000000         89           8.89
-         191.103 0.900000000000         91          10.00
+         190.079 0.900000000000         90          10.00
          192.127 0.912500000000         92          11.43
          193.023 0.925000000000         93          13.33
          194.047 0.937500000000         94          16.00
          195.071 0.943750000000         95          17.78
-         196.095 0.950000000000         96          20.00
+         195.071 0.950000000000         95          20.00
          196.095 0.956250000000         96          22.86
          197.119 0.962500000000         97          26.67
          197.119 0.968750000000         97          32.00
