@@ -252,7 +252,7 @@ mod tests {
         ];
         assert!(good.exists(), "the other files are written all the same");
         insta::assert_snapshot!(lines.join("\n"), @"
-        2 --output: no format goes by the ending of `FOLDER/run.xlsx` [end the name in .json, .md, .xml, .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json or .smaller.json]
+        2 --output: no format goes by the ending of `FOLDER/run.xlsx` [end the name in .json, .html, .md, .xml, .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json or .smaller.json]
         2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [make the folder writable, or name another path with --output]
         2 cannot write FOLDER/dir.json: is a directory [make the folder writable, or name another path with --output]
         2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [make the folder writable, or name another path with --output]

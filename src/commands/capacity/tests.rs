@@ -179,6 +179,8 @@ fn row(second: u64, acked: u64, p95_ms: u64) -> SecondRow {
             p95: Some(p95_ms * 1_000),
             max: Some(p95_ms * 1_000),
             lower_bounds: Vec::new(),
+            buckets: String::new(),
+            bound_buckets: String::new(),
         },
         failures: 0,
     }

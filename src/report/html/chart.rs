@@ -21,8 +21,8 @@ pub(super) struct Chart {
     pub(super) caption: String,
     /// What a point stands for.
     pub(super) note: Option<String>,
-    /// What it shows, in words: its text alternative.
-    pub(super) finding: String,
+    /// What it shows, in sentences: its text alternative.
+    pub(super) findings: Vec<String>,
     pub(super) x: Axis,
     pub(super) y: Axis,
     pub(super) lines: Vec<Line>,
@@ -75,7 +75,7 @@ pub(super) enum Mark {
     Failed(f64, f64),
     /// At a value of y, across: what it is.
     Level(f64, String),
-    /// At a value of x, from top to bottom: what it is.
+    /// At a value of x, from top to bottom: what changed.
     Moment(f64, String),
 }
 
@@ -105,7 +105,7 @@ impl Chart {
                     svg role="img" aria-labelledby={ (title) " " (text) } viewBox={ "0 0 " (WIDTH) " " (HEIGHT) }
                         preserveAspectRatio="none" {
                         title id=(title) { (self.caption) }
-                        desc id=(text) { (self.finding) }
+                        desc id=(text) { (self.findings.join(" ")) }
                         (self.drawing())
                     }
                     div.ys aria-hidden="true" {
@@ -120,7 +120,7 @@ impl Chart {
                     }
                 }
                 p.axis aria-hidden="true" { (self.x.title) }
-                p.note { (self.finding) }
+                ul.findings.note { @for finding in &self.findings { li { (finding) } } }
                 (self.numbers)
             }
         }
@@ -238,15 +238,21 @@ impl Chart {
                 _ => None,
             })
             .collect();
-        if self.lines.len() < 2 && !failed && !bounds && !bound_line && rules.is_empty() {
+        let moments = self
+            .marks
+            .iter()
+            .any(|mark| matches!(mark, Mark::Moment(..)));
+        if self.lines.len() < 2 && !moments && !failed && !bounds && !bound_line && rules.is_empty()
+        {
             return html! {};
         }
         html! {
             ul.legend {
                 @for line in &self.lines { li { (sample(&format!("s s{}", line.style % 8), "M0 5H40")) (line.name) } }
                 @if bounds { li { (ring()) "only a lower bound (≥)" } }
-                @if bound_line { li { (sample("base bound", "M0 5H40")) "dotted: only a lower bound (≥)" } }
+                @if bound_line { li { (sample("base bound", "M0 5H40")) "wide and pale: only a lower bound (≥)" } }
                 @if failed { li { (sample("tick", "M20 0V10")) "failed requests" } }
+                @if moments { li { (sample("rule", "M20 0V10")) "a change that lasted" } }
                 @for what in rules { li { (sample("rule", "M0 5H40")) (what) } }
             }
         }

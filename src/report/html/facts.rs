@@ -38,7 +38,13 @@ fn collect(key: &str, value: &Value, facts: &mut Vec<Fact>) {
         }
         Value::Array(items) if items.iter().all(|item| item.is_string()) => {
             let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
-            facts.push((key.to_owned(), items.join(", ")));
+            let none = items.is_empty();
+            let text = if none {
+                "-".to_owned()
+            } else {
+                items.join(", ")
+            };
+            facts.push((key.to_owned(), text));
         }
         Value::String(text) => facts.push((key.to_owned(), text.clone())),
         Value::Null => facts.push((key.to_owned(), "-".to_owned())),

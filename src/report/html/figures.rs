@@ -25,8 +25,8 @@ pub(super) fn cards(report: &Report) -> Markup {
     let records = &report.ledger.records;
     let cards = [
         (
-            "throughput",
-            format!("{} rec/s", rate_digits(summary.records_per_sec)),
+            "throughput, rec/s",
+            rate_digits(summary.records_per_sec),
             units::bytes_per_sec(summary.payload_bytes_per_sec) + " payload",
         ),
         (

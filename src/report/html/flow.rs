@@ -76,7 +76,6 @@ pub(super) fn flow(ledger: &RecordLedger) -> Markup {
                     div.cols aria-hidden="true" {
                         span { "scheduled" b { (grouped(ledger.scheduled)) } }
                         span { "sent" b { (grouped(ledger.sent)) } }
-                        span {}
                     }
                     svg role="img" aria-labelledby="flow-t flow-d" viewBox={ "0 0 1000 " (number(height)) } height=(number(height))
                         preserveAspectRatio="none" {

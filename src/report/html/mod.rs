@@ -16,7 +16,7 @@ mod several;
 mod table;
 mod verdict;
 
-pub use history::{LevelChange, Trend, history_html};
+pub use history::history_html;
 
 pub(super) use facts::difference_lines;
 pub(super) use several::{figures_of, names, ratio};

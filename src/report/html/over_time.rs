@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::chart::{Axis, Chart, Line, Mark, Slot};
 use super::scale::{Scale, latency_words, rate_words};
 use super::table::{Column, folded, text_table};
-use crate::report::words::bounded;
+use crate::report::words::{bounded, capitalised};
 use crate::report::{Report, SecondLatency, SecondRow};
 use crate::units::{self, counted, grouped, rate_digits};
 
@@ -223,7 +223,7 @@ fn throughput(group: u64, runs: &[Run]) -> Chart {
         id: "throughput".to_owned(),
         caption: "Throughput over time, records per second".to_owned(),
         note: grouping(group, "mean"),
-        finding: sentences(runs, throughput_words),
+        findings: sentences(runs, throughput_words),
         x: time_axis(runs),
         y: Axis {
             scale,
@@ -267,7 +267,7 @@ fn latency(group: u64, runs: &[Run]) -> Chart {
         id: "latency-over-time".to_owned(),
         caption: format!("{what}, by when a request was due, log scale"),
         note: grouping(group, "largest"),
-        finding: sentences(runs, latency_finding),
+        findings: sentences(runs, latency_finding),
         x: time_axis(runs),
         y: Axis {
             scale,
@@ -362,12 +362,12 @@ fn slots(group: u64, runs: &[Run], words: fn(&Point) -> String) -> Vec<Slot> {
 }
 
 /// What the runs show, a sentence each.
-fn sentences(runs: &[Run], words: fn(&Run) -> String) -> String {
+fn sentences(runs: &[Run], words: fn(&Run) -> String) -> Vec<String> {
     let sentence = |run: &Run| match runs.len() {
-        1 => words(run),
+        1 => capitalised(&words(run)),
         _ => format!("{}: {}", run.name, words(run)),
     };
-    runs.iter().map(sentence).collect::<Vec<_>>().join(" ")
+    runs.iter().map(sentence).collect()
 }
 
 fn throughput_words(run: &Run) -> String {
@@ -376,44 +376,37 @@ fn throughput_words(run: &Run) -> String {
         .map(|point| (point.rate(point.acked), point.from))
         .collect();
     rates.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (Some(low), Some(high)) = (rates.first(), rates.last()) else {
-        return "No second was measured.".to_owned();
-    };
     let failures: u64 = run.points.iter().map(|point| point.failures).sum();
     let failed = match failures {
         0 => "no request failed".to_owned(),
-        some => format!(
-            "{} failed, where the chart is marked",
-            counted(some, "request", "requests")
-        ),
+        some => format!("{} failed", counted(some, "request", "requests")),
     };
-    format!(
-        "Between {} rec/s at {} s and {} rec/s at {} s, the middle {}; {failed}.",
-        rate_digits(low.0),
-        low.1,
-        rate_digits(high.0),
-        high.1,
-        rate_digits(rates[rates.len() / 2].0)
-    )
+    match (rates.first(), rates.last()) {
+        (Some((low, low_at)), Some((high, high_at))) if rates.len() > 1 => format!(
+            "between {} rec/s at {low_at} s and {} rec/s at {high_at} s, the middle {}; {failed}.",
+            rate_digits(*low),
+            rate_digits(*high),
+            rate_digits(rates[rates.len() / 2].0)
+        ),
+        _ => format!("too short for a line; {failed}."),
+    }
 }
 
 fn latency_finding(run: &Run) -> String {
     let p95 = |point: &&Point| point.p95.map(|(us, _)| us);
-    let (low, high) = (
-        run.points
-            .iter()
-            .filter(|point| point.p95.is_some())
-            .min_by_key(p95),
-        run.points.iter().max_by_key(p95),
-    );
+    let points = || run.points.iter().filter(|point| point.p95.is_some());
+    let (low, high) = (points().min_by_key(p95), points().max_by_key(p95));
     match (low, high) {
-        (Some(low), Some(high)) if high.p95.is_some() => format!(
+        (Some(low), Some(high)) if low.from == high.from => {
+            format!("P95 {}.", reading_words(high.p95))
+        }
+        (Some(low), Some(high)) => format!(
             "P95 between {} at {} s and {} at {} s.",
             reading_words(low.p95),
             low.from,
             reading_words(high.p95),
             high.from
         ),
-        _ => "No request was due.".to_owned(),
+        _ => "no request was due.".to_owned(),
     }
 }

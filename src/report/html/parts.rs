@@ -111,13 +111,15 @@ pub(super) fn checks(report: &Report) -> Markup {
         ]
     };
     let rows: Vec<Vec<Markup>> = report.validity.checks.iter().map(row).collect();
-    let head = [
+    let mut head = vec![
         ("check", Column::Text),
         ("", Column::Text),
         ("saw", Column::Wide),
         ("wanted", Column::Wide),
-        ("try", Column::Text),
     ];
+    if report.validity.checks.iter().any(|check| !check.passed) {
+        head.push(("try", Column::Wide));
+    }
     html! {
         @if report.validity.void { p { "The run is void: it proves nothing, whatever its figures are." } }
         (table("Checks of validity", &head, &rows))
@@ -203,12 +205,12 @@ fn block_chart(blocks: &Blocks) -> Chart {
             units::latency(blocks.block_us)
         ),
         note: None,
-        finding: format!(
+        findings: vec![format!(
             "Blocks of equal time, between {} and {} rec/s, the middle {}: the spread that comparisons have to reckon with.",
             rate_digits(sorted[0]),
             rate_digits(sorted[sorted.len() - 1]),
             rate_digits(middle)
-        ),
+        )],
         x: Axis {
             scale: Scale::straight(0.0, rates.len() as f64),
             ticks: ticks.collect(),
@@ -327,7 +329,7 @@ fn metric_row(metric: &MetricCompared, margin: f64, reach: f64) -> Vec<Markup> {
         html! { (value(metric.saw)) },
         html! { (change_words(metric.change)) },
         html! { (forest(metric, margin, reach)) span.soft { (interval) } },
-        html! { (format!("{:.3}", metric.p)) },
+        html! { (probability(metric.p)) },
         tag(class, sign, word),
         html! { (units::percent(metric.minimum_detectable)) },
     ]
@@ -381,5 +383,14 @@ pub(super) fn arrivals(report: &Report) -> Markup {
         p { "From when a record's request was due until a consumer had it: P50 " (words(latency.p50)) ", P95 " (words(latency.p95))
             ", P99 " (words(latency.p99)) ", largest " (words(latency.max)) ", of " (counted(section.latency_samples, "record", "records")) "." }
         ul { @for line in end_to_end::ledger_words(section) { li { (capitalised(&line)) } } }
+    }
+}
+
+/// Three digits; less than that is no zero.
+fn probability(p: f64) -> String {
+    if p < 0.001 {
+        "< 0.001".to_owned()
+    } else {
+        format!("{p:.3}")
     }
 }

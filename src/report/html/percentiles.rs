@@ -6,10 +6,10 @@ use maud::{Markup, html};
 use super::chart::{Axis, Chart, Line, Slot};
 use super::scale::{Scale, Tick, latency_words};
 use super::table::{Column, folded, text_table};
-use crate::measure::Latency;
+use crate::measure::{Latency, Reading};
 use crate::report::words::bounded;
 use crate::report::{Report, histograms};
-use crate::units;
+use crate::units::{self, counted, grouped};
 
 /// Points in each tenth that is left of the requests.
 const POINTS_A_DECADE: u32 = 20;
@@ -103,11 +103,7 @@ fn chart(curves: &[Curve]) -> Chart {
             "To the right ever fewer, ever slower requests: each step is a tenth of what was left."
                 .to_owned(),
         ),
-        finding: curves
-            .iter()
-            .map(|curve| finding(curve, curves.len() > 1))
-            .collect::<Vec<_>>()
-            .join(" "),
+        findings: curves.iter().map(finding).collect(),
         x: Axis {
             scale: Scale::straight(0.0, decades),
             ticks: ticks(decades),
@@ -192,28 +188,24 @@ fn slots(curves: &[Curve], decades: f64) -> Vec<Slot> {
     (0..steps).map(slot).collect()
 }
 
-fn finding(curve: &Curve, named: bool) -> String {
-    let at = |percentile| {
-        curve.latency.percentile(percentile).map_or_else(
-            || "-".to_owned(),
-            |reading| bounded(units::latency(reading.value as u64), reading.lower_bound),
-        )
-    };
-    let max = curve.latency.max();
-    let slowest = max.map_or_else(String::new, |max| {
-        bounded(units::latency(max.value as u64), max.lower_bound)
-    });
-    let of = units::counted(curve.latency.samples(), "sample", "samples");
-    let name = if named {
-        format!("{}: half", curve.name)
-    } else {
-        "Half".to_owned()
-    };
+/// A percentile as text, `≥` before a lower bound.
+fn reading_words(reading: Option<Reading>) -> String {
+    reading.map_or_else(
+        || "-".to_owned(),
+        |reading| bounded(units::latency(reading.value as u64), reading.lower_bound),
+    )
+}
+
+fn finding(curve: &Curve) -> String {
+    let at = |percentile| reading_words(curve.latency.percentile(percentile));
     format!(
-        "{name} of {of} within {}, 95 % within {}, 99 % within {}, the slowest {slowest}.",
+        "{}: P50 {}, P95 {}, P99 {}, largest {}, of {}.",
+        curve.name,
         at(50.0),
         at(95.0),
-        at(99.0)
+        at(99.0),
+        reading_words(curve.latency.max()),
+        counted(curve.latency.samples(), "sample", "samples")
     )
 }
 
@@ -225,40 +217,23 @@ fn numbers(curves: &[Curve]) -> Markup {
             .iter()
             .map(|curve| (curve.name.as_str(), Column::Number)),
     );
-    let listed = LISTED
+    let row = |name: String, cell: &dyn Fn(&Curve) -> String| {
+        [vec![name], curves.iter().map(cell).collect()].concat()
+    };
+    let mut rows: Vec<Vec<String>> = LISTED
         .into_iter()
-        .filter(|percentile| -(1.0 - percentile / 100.0).log10() <= decades + 1e-9);
-    let mut rows: Vec<Vec<String>> = listed
+        .filter(|percentile| -(1.0 - percentile / 100.0).log10() <= decades + 1e-9)
         .map(|percentile| {
-            let cell = |curve: &Curve| {
-                curve.latency.percentile(percentile).map_or_else(
-                    || "-".to_owned(),
-                    |reading| bounded(units::latency(reading.value as u64), reading.lower_bound),
-                )
-            };
-            let name = format!("P{percentile}");
-            [vec![name], curves.iter().map(cell).collect()].concat()
+            let at = |curve: &Curve| reading_words(curve.latency.percentile(percentile));
+            row(format!("P{percentile}"), &at)
         })
         .collect();
-    let max = |curve: &Curve| {
-        curve.latency.max().map_or_else(
-            || "-".to_owned(),
-            |max| bounded(units::latency(max.value as u64), max.lower_bound),
-        )
-    };
-    rows.push([vec!["max".to_owned()], curves.iter().map(max).collect()].concat());
-    rows.push(
-        [
-            vec!["samples".to_owned()],
-            curves
-                .iter()
-                .map(|curve| units::grouped(curve.latency.samples()))
-                .collect(),
-        ]
-        .concat(),
-    );
-    folded(
-        "Numbers by percentile",
-        &text_table("Numbers by percentile", &head, rows),
-    )
+    rows.push(row("max".to_owned(), &|curve| {
+        reading_words(curve.latency.max())
+    }));
+    rows.push(row("samples".to_owned(), &|curve| {
+        grouped(curve.latency.samples())
+    }));
+    let name = "Numbers by percentile";
+    folded(name, &text_table(name, &head, rows))
 }

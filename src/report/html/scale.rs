@@ -190,7 +190,20 @@ mod tests {
             latencies(5_000.0, 190_000.0),
             latencies(80.0, 2e7),
         ];
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"), @"
+        0 | 0.1 | 0.2 | 0.3
+        0 | 2 | 4 | 6 | 8
+        0 | 10,000 | 20,000 | 30,000 | 40,000
+        0 | 500,000 | 1,000,000
+        0 s | 1 s | 2 s
+        0 s | 15 s | 30 s | 45 s | 1 min
+        0 s | 15 min | 30 min | 45 min
+        0 s | 2 h | 4 h | 6 h | 8 h | 10 h
+        0 s | 72 h | 144 h | 216 h
+        500 µs | 1 ms | 2 ms
+        5 ms | 10 ms | 20 ms | 50 ms | 100 ms | 200 ms
+        100 µs | 1 ms | 10 ms | 100 ms | 1 s | 10 s
+        ");
     }
 
     #[test]

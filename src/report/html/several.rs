@@ -8,7 +8,7 @@ use super::percentiles::{self, Curve};
 use super::table::{Column, table, text_table};
 use super::{facts, over_time, parts, verdict};
 use crate::report::Report;
-use crate::report::words::{load_words, server_words};
+use crate::report::words::{bounded, load_words, ratio_words, server_words};
 use crate::units::{self, counted, grouped, rate_digits};
 
 /// One document about several runs.
@@ -22,9 +22,7 @@ pub(super) fn several(reports: &[&Report]) -> String {
         p.kicker { "krush" }
         h1 { (counted(reports.len() as u64, "run", "runs")) " side by side" }
         (verdicts(&names, reports))
-        @for (name, report) in names.iter().zip(reports) {
-            @for words in verdict::notices(report) { p.notice { (name) ": " (words) } }
-        }
+        @for (words, whose) in notices(&names, reports) { p.notice { (whose.join(", ")) ": " (words) } }
     };
     let foot = format!(
         "Made by krush {} from {} reports.",
@@ -41,6 +39,20 @@ pub(in crate::report) fn names(reports: &[&Report]) -> Vec<String> {
         .zip(reports)
         .map(|(letter, report)| format!("{letter} {}", report.plan.scenario))
         .collect()
+}
+
+/// Each notice once, with the runs that it is about.
+fn notices<'a>(names: &'a [String], reports: &[&Report]) -> Vec<(String, Vec<&'a str>)> {
+    let mut notices: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, report) in names.iter().zip(reports) {
+        for words in verdict::notices(report) {
+            match notices.iter_mut().find(|(known, _)| *known == words) {
+                Some((_, whose)) => whose.push(name),
+                None => notices.push((words, vec![name])),
+            }
+        }
+    }
+    notices
 }
 
 fn content(names: &[String], reports: &[&Report]) -> Markup {
@@ -90,47 +102,45 @@ pub(in crate::report) struct Figure {
     pub(in crate::report) name: &'static str,
     pub(in crate::report) text: String,
     value: Option<f64>,
+    lower_bound: bool,
 }
 
 /// The figures of a run that are shown beside those of others.
 pub(in crate::report) fn figures_of(report: &Report) -> Vec<Figure> {
     let summary = &report.summary;
     let latency = &summary.latency_us;
+    let exact = |name, text, value| Figure {
+        name,
+        text,
+        value,
+        lower_bound: false,
+    };
     let us = |name, key, us: Option<u64>| Figure {
         name,
         text: latency_of(summary, key, us),
         value: us.map(|us| us as f64),
+        lower_bound: summary.is_lower_bound(key),
     };
+    let rate = summary.records_per_sec;
     vec![
-        Figure {
-            name: "rec/s",
-            text: rate_digits(summary.records_per_sec),
-            value: Some(summary.records_per_sec),
-        },
+        exact("rec/s", rate_digits(rate), Some(rate)),
         us("P50", "p50", latency.p50),
         us("P95", "p95", latency.p95),
         us("P99", "p99", latency.p99),
         us("max", "max", latency.max),
-        Figure {
-            name: "success",
-            text: units::percent(summary.success_ratio),
-            value: None,
-        },
-        Figure {
-            name: "acked",
-            text: grouped(report.ledger.records.acked),
-            value: None,
-        },
+        exact("success", units::percent(summary.success_ratio), None),
+        exact("acked", grouped(report.ledger.records.acked), None),
     ]
 }
 
-/// `1.32 ×`, if there is something to hold it against.
+/// `1.32 ×`, `≥ 1.32 ×`, `≤ 1.32 ×`; nothing if there is nothing to hold it against, or nothing to say of two lower bounds.
 pub(in crate::report) fn ratio(figure: &Figure, first: &Figure) -> Option<String> {
-    match (figure.value, first.value) {
-        (Some(this), Some(first)) if first > 0.0 => {
-            Some(crate::report::words::ratio_words(this / first))
-        }
-        _ => None,
+    let (this, other) = (figure.value?, first.value.filter(|value| *value > 0.0)?);
+    let words = ratio_words(this / other);
+    match (figure.lower_bound, first.lower_bound) {
+        (true, true) => None,
+        (false, true) => Some(format!("≤ {words}")),
+        (bound, false) => Some(bounded(words, bound)),
     }
 }
 

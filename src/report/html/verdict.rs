@@ -25,9 +25,9 @@ pub(super) fn head(report: &Report) -> Markup {
         p.kicker { "krush · " (report.plan.scenario) " · " (started(report)) }
         (verdict(&report.verdict))
         @for words in notices(report) { p.notice { (words) } }
-        (warnings(&report.warnings))
         p.soft { (report.target.urls.join(", ")) " (" (server_words(&report.target)) "), " (topic_words(&report.target)) }
         p.soft { (load_words(&report.plan).join(", ")) }
+        (warnings(&report.warnings))
     }
 }
 
