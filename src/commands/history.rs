@@ -1,12 +1,143 @@
-//! `krush history`.
+//! `krush history`: the runs so far, what they say together, and reports added to them.
 
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::path::Path;
+
+use super::keep::append;
 use crate::cli::HistoryArgs;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, exit};
+use crate::history::{self, Entry, Lines, Shown, Trend};
+use crate::report::Style;
+
+/// Runs of each trend that are listed if nothing is said.
+const LISTED: u32 = 20;
 
 /// Runs it and returns the exit code.
 ///
 /// # Errors
-/// What kept it from coming to an end.
-pub fn history(_args: &HistoryArgs) -> Result<u8> {
-    Err(Error::Internal("not there yet".to_owned()))
+/// A file that cannot be read or written, a report that is none, or filters that leave nothing.
+pub fn history(args: &HistoryArgs) -> Result<u8> {
+    if !args.add.is_empty() {
+        return add(args);
+    }
+    let lines = read(&args.file)?;
+    let wrong = history::wrong_words(&lines.wrong);
+    if let Some(words) = &wrong {
+        // A warning that nobody can read is no reason to end.
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "warning: {}: {words}",
+            args.file.display()
+        );
+    }
+    let trends = history::trends(chosen(lines.entries, args)?);
+    if let Some(path) = &args.html {
+        let notes: Vec<String> = wrong.into_iter().collect();
+        crate::report::write_text(&crate::report::history_html(&trends, &notes), path)?;
+        return super::load::written(super::say(&format!("{}\n", path.display())));
+    }
+    let style = Style::new(super::in_color(!args.no_color && !super::no_color_asked()));
+    let last = (!args.all).then(|| args.last.unwrap_or(LISTED) as usize);
+    let text = if args.json {
+        json(&trends)
+    } else {
+        history::show(&trends, Shown { last, style })
+    };
+    super::load::written(super::say(&text))
+}
+
+fn json(trends: &[Trend]) -> String {
+    let mut text = serde_json::to_string_pretty(&serde_json::json!({ "trends": trends }))
+        .expect("entries have string keys only");
+    text.push('\n');
+    text
+}
+
+fn read(path: &Path) -> Result<Lines> {
+    match std::fs::read(path) {
+        // Bytes that are no text spoil their line only.
+        Ok(bytes) => Ok(history::read(&String::from_utf8_lossy(&bytes))),
+        Err(error) => Err(Error::Usage {
+            message: format!("cannot read the history {}: {error}", path.display()),
+            hint: Some(
+                "every load run adds a line to results/history.jsonl; --file names another file, --add REPORT.json makes one of reports".to_owned(),
+            ),
+        }),
+    }
+}
+
+/// The runs that the filters leave.
+fn chosen(entries: Vec<Entry>, args: &HistoryArgs) -> Result<Vec<Entry>> {
+    let all = entries.len();
+    let scenarios: HashSet<String> = entries.iter().map(|entry| entry.scenario.clone()).collect();
+    let fits = |entry: &Entry| {
+        let scenario = args.scenario.as_ref();
+        let target = args.target.as_ref();
+        scenario.is_none_or(|name| *name == entry.scenario)
+            && target.is_none_or(|target| is_target(entry, target))
+    };
+    let chosen: Vec<Entry> = entries.into_iter().filter(fits).collect();
+    if chosen.is_empty() {
+        let mut scenarios: Vec<String> = scenarios.into_iter().collect();
+        scenarios.sort();
+        let hint = match all {
+            0 => "every load run adds a line to it".to_owned(),
+            _ => format!(
+                "leave out --scenario and --target; its scenarios are {}",
+                scenarios.join(", ")
+            ),
+        };
+        return Err(Error::Usage {
+            message: format!("no run in {} fits", args.file.display()),
+            hint: Some(hint),
+        });
+    }
+    Ok(chosen)
+}
+
+/// By kind, or by URL with or without a slash at its end.
+fn is_target(entry: &Entry, target: &str) -> bool {
+    let bare = |url: &str| url.trim_end_matches('/').to_owned();
+    entry.target_kind.name() == target || entry.urls.iter().any(|url| bare(url) == bare(target))
+}
+
+/// Adds the reports that are not listed yet; nothing is added if one of them is none.
+fn add(args: &HistoryArgs) -> Result<u8> {
+    let listed = match read(&args.file) {
+        Ok(lines) => lines.entries,
+        Err(_) if !args.file.exists() => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let mut known: HashSet<(String, String, u64)> = listed.iter().map(identity).collect();
+    let mut new = Vec::new();
+    for path in &args.add {
+        let entry = Entry::of(&crate::report::read(path)?, Some(path));
+        if known.insert(identity(&entry)) {
+            new.push(entry);
+        }
+    }
+    if !new.is_empty() {
+        append(&args.file, &new).map_err(|source| Error::Output {
+            path: args.file.clone(),
+            source,
+        })?;
+    }
+    let reports = crate::units::counted(new.len() as u64, "report", "reports");
+    let known = match args.add.len() - new.len() {
+        0 => String::new(),
+        known => format!("; listed already: {known}"),
+    };
+    let text = format!("{reports} added to {}{known}\n", args.file.display());
+    super::load::written(super::say(&text))?;
+    Ok(exit::PASS)
+}
+
+/// What two lines of the same run have in common.
+fn identity(entry: &Entry) -> (String, String, u64) {
+    (
+        entry.started_at.clone(),
+        entry.scenario.clone(),
+        entry.records_per_sec.to_bits(),
+    )
 }

@@ -14,7 +14,9 @@ use super::back_pressure::{Watch, Watched};
 use super::baseline::Earlier;
 use super::duet;
 use super::e2e::Listeners;
+use super::exporter::Exporter;
 use super::interrupt::Interrupts;
+use super::keep;
 use super::limits::{self, Ends};
 use super::prepare::{Prepared, prepare};
 use super::progress::{Display, Line};
@@ -76,19 +78,11 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     limits::descriptors(plan.load.concurrency, Ends::One)?;
     report::check_outputs(&plan.output.files)?;
     let baseline = Earlier::of(&plan)?;
+    let exporter = exporter(&plan)?;
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(Arc::clone(&control))?;
     let mut stderr = std::io::stderr();
-    let settings = Settings {
-        faults: plan.target.faults.clone(),
-        faults_wait: true,
-        max_memory: if plan.load.verify {
-            AUDITED_MEMORY
-        } else {
-            Settings::default().max_memory
-        },
-        ..Settings::default()
-    };
+    let settings = standin_settings(&plan);
     let start = || start_standin(settings);
     let ready = prepare(&mut plan, Patience::default(), &mut stderr, start);
     let Some(prepared) = interrupts.unless_interrupted(ready) else {
@@ -104,6 +98,9 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     if !plan.output.quiet {
         let header = table::header(&plan, &prepared.facts);
         written(writeln!(std::io::stdout().lock(), "{header}"))?;
+    }
+    if let Some(exporter) = &exporter {
+        exporter.prepared(&plan, prepared.facts.kind.name());
     }
     let listeners = match &end_to_end {
         None => None,
@@ -126,12 +123,18 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         }
     };
     let mut report = applied_as(&plan, &prepared, &control, &watch, &mut |progress| {
+        if let Some(exporter) = &exporter {
+            exporter.observe(progress);
+        }
         let limit = plan.load.back_pressure.as_ref();
         let held_back = limit.filter(|_| control.is_held_back());
         display.show(progress, held_back.map(|limit| limit.group.as_str()));
     });
     display.end();
     let mut finished = report.as_mut().ok().and_then(Option::as_mut);
+    if let Some(exporter) = &exporter {
+        exporter.finished(finished.as_deref());
+    }
     if let Some(listeners) = listeners {
         listeners.finish(&plan, finished.as_deref_mut(), &interrupts, &control)?;
     }
@@ -152,6 +155,8 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     }
     // A result that cannot be kept is at least shown.
     print_result(&plan, &report, files.as_deref().unwrap_or_default())?;
+    let written = files.as_deref().unwrap_or_default();
+    keep::keep(&plan, &report, written, &interrupts, &mut stderr);
     files?;
     Ok(report.verdict.exit_code)
 }
@@ -170,6 +175,19 @@ fn no_arrivals(plan: &Plan) -> Result<()> {
             ),
         }),
     }
+}
+
+/// The port for Prometheus, if the plan has one; where it is goes to standard error.
+fn exporter(plan: &Plan) -> Result<Option<Exporter>> {
+    let Some(port) = plan.output.prometheus_port else {
+        return Ok(None);
+    };
+    let exporter = Exporter::start(plan, port)?;
+    if port == 0 || !plan.output.quiet {
+        // Nothing is left to do if standard error is closed.
+        let _ = writeln!(std::io::stderr(), "figures of the run: {}", exporter.url());
+    }
+    Ok(Some(exporter))
 }
 
 /// What goes on beside a load, and is looked at before and after it.
@@ -400,6 +418,21 @@ fn address(url: &Url) -> Result<SocketAddr> {
         format!("cannot connect to {url}: {why}"),
         hint,
     ))
+}
+
+/// How the stand-in in this process behaves, by a plan.
+pub(super) fn standin_settings(plan: &Plan) -> Settings {
+    Settings {
+        faults: plan.target.faults.clone(),
+        faults_wait: true,
+        model: plan.target.model,
+        max_memory: if plan.load.verify {
+            AUDITED_MEMORY
+        } else {
+            Settings::default().max_memory
+        },
+        ..Settings::default()
+    }
 }
 
 /// Starts the built-in stand-in and gives its base URL.

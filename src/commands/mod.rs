@@ -11,10 +11,12 @@ mod creation;
 mod crew;
 mod duet;
 mod e2e;
+mod exporter;
 pub mod gate;
 mod grid;
 pub mod history;
 mod interrupt;
+mod keep;
 pub mod lag;
 mod limits;
 pub mod load;
@@ -30,6 +32,7 @@ pub mod selftest;
 pub mod serve;
 pub mod status;
 pub mod topics;
+mod trials;
 pub mod tune;
 pub mod verify;
 
@@ -95,11 +98,7 @@ fn invocation(
         environment,
         flags: args.typed.flags,
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let machine = Machine {
-        parallelism: u32::try_from(cores).unwrap_or(u32::MAX),
-    };
-    let (plan, origins) = resolve(layers, machine)?;
+    let (plan, origins) = resolve(layers, machine())?;
     Ok(load::Invocation {
         plan,
         origins,
@@ -107,6 +106,14 @@ fn invocation(
         end_to_end,
         github_summary: github_summary(),
     })
+}
+
+/// What this machine adds to a plan.
+fn machine() -> Machine {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Machine {
+        parallelism: u32::try_from(cores).unwrap_or(u32::MAX),
+    }
 }
 
 /// The convention of no-color.org: any value but the empty one counts.

@@ -119,6 +119,7 @@ impl Display {
                 records_failed,
                 p95_us,
                 open,
+                ..
             } => {
                 let rate = self.rate(elapsed, records_acked);
                 let done = records_acked + records_failed;
@@ -208,6 +209,7 @@ mod tests {
     fn running(secs: u64, sent: u64, acked: u64, failed: u64, open: u64) -> Progress {
         Progress::Running {
             elapsed: Duration::from_secs(secs),
+            requests_sent: 0,
             records_sent: sent,
             records_acked: acked,
             records_failed: failed,

@@ -129,6 +129,7 @@ pub(crate) struct Handover {
     pub(crate) records_acked: u64,
     pub(crate) records_sent: u64,
     pub(crate) failures: u64,
+    pub(crate) requests_sent: u64,
     /// Connections open now.
     pub(crate) open: u64,
     /// No outstanding request is due before this moment.

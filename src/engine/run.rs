@@ -47,6 +47,8 @@ pub enum Progress {
         records_acked: u64,
         /// Records rejected or unknown.
         records_failed: u64,
+        /// Requests sent.
+        requests_sent: u64,
         /// P95 latency so far in µs, to 6 %.
         p95_us: Option<u64>,
         /// Connections open now.
@@ -295,7 +297,7 @@ fn look(
     observe: &mut dyn FnMut(Progress),
 ) {
     let now_us = go.clock.now_us();
-    let (mut sent, mut acked, mut failed, mut open) = (0, 0, 0, 0);
+    let (mut sent, mut acked, mut failed, mut requests, mut open) = (0, 0, 0, 0, 0);
     let (mut settled_us, mut last_answer_us) = (u64::MAX, 0);
     for shared in shared {
         let mut handover = lock(&shared.handover);
@@ -303,6 +305,7 @@ fn look(
         sent += handover.records_sent;
         acked += handover.records_acked;
         failed += handover.failures;
+        requests += handover.requests_sent;
         open += handover.open;
         settled_us = settled_us.min(handover.settled_us);
         last_answer_us = last_answer_us.max(handover.last_answer_us);
@@ -329,6 +332,7 @@ fn look(
             records_sent: sent,
             records_acked: acked,
             records_failed: failed,
+            requests_sent: requests,
             p95_us: timeline.p95_so_far_us(),
             open,
         },

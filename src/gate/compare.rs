@@ -19,6 +19,8 @@ use self::success::Requests;
 use super::Outcome;
 use crate::report::Report;
 use crate::units;
+#[cfg(test)]
+pub(crate) use noise::usual;
 
 /// What came of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -264,6 +266,25 @@ pub fn compare_pairs(
         Vec::new(),
         how,
     )
+}
+
+/// Compares the runs of two sides, each as its blocks.
+pub fn compare_runs(
+    baseline: &[Vec<BlockFigures>],
+    run: &[Vec<BlockFigures>],
+    row: BaselineRow,
+    open_loop: bool,
+    how: &How,
+) -> Compared {
+    let requests = |side: &[Vec<BlockFigures>]| {
+        let blocks = side.iter().flatten();
+        blocks.fold(Requests::default(), |sum, block| {
+            sum.add(block.requests, block.failures)
+        })
+    };
+    let success = [requests(baseline), requests(run)];
+    let metrics = of_runs(&Sides { baseline, run }, success, open_loop, how);
+    judged(Method::Blocks, row, metrics, Vec::new(), how)
 }
 
 fn of_runs(

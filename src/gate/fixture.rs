@@ -221,6 +221,7 @@ fn plan() -> Plan {
             named: false,
             embedded: false,
             faults: Vec::new(),
+            model: None,
             dialect: None,
             headers: Vec::new(),
             auth: None,

@@ -76,3 +76,5 @@ impl<'a> Run<'a> {
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod simulation;

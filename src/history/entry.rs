@@ -7,7 +7,7 @@ use crate::measure::TargetKind;
 use crate::report::Report;
 
 /// Version of the shape of a line.
-const SCHEMA_VERSION: u32 = 1;
+pub(super) const SCHEMA_VERSION: u32 = 1;
 
 /// One run as a line of JSON. Keys are a promise as those of the report are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,15 @@
 //! The runs so far, a line each: what a run leaves behind, and what the lines say together. Pure; files are read by `commands`.
 
+mod change;
 mod entry;
+mod lines;
+mod show;
+#[cfg(test)]
+mod tests;
+mod trend;
 
+pub use change::{Shift, shifts};
 pub use entry::Entry;
+pub use lines::{Lines, read, wrong_words};
+pub use show::{Shown, change_words, day, evolution, machine, show, title, words};
+pub use trend::{Change, Trend, is_evidence, trends};

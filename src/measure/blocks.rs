@@ -62,13 +62,18 @@ impl Block {
         self.requests += other.requests;
         self.failures += other.failures;
         self.lower_bounds += other.lower_bounds;
+        if other.latency.is_empty() {
+            return;
+        }
         self.latency
             .add(&other.latency)
             .expect("all blocks have the same bounds");
     }
 
     fn clear(&mut self) {
-        self.latency.reset();
+        if !self.latency.is_empty() {
+            self.latency.reset();
+        }
         (self.records_acked, self.requests) = (0, 0);
         (self.failures, self.lower_bounds) = (0, 0);
     }

@@ -121,6 +121,13 @@ impl Latency {
         }
     }
 
+    /// From all latencies and the part of them that is lower bounds; `None` if it is no part of them.
+    pub fn from_parts(all: Histogram<u64>, bounds: &Histogram<u64>) -> Option<Self> {
+        let mut answered = all.clone();
+        answered.subtract(bounds).ok()?;
+        Some(Self { all, answered })
+    }
+
     /// Answered requests and lower bounds in one histogram.
     pub fn all(&self) -> &Histogram<u64> {
         &self.all

@@ -33,6 +33,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::fault::Faults;
+use crate::model::Model;
 use crate::units::{ByteSize, Rate};
 use crate::wire::{Dialect, Format};
 
@@ -66,10 +67,12 @@ pub struct Target {
     pub urls: Vec<url::Url>,
     /// Whether a URL was given (flag, environment, scenario). If not, and nothing listens on the default, the stand-in is used.
     pub named: bool,
-    /// The built-in stand-in was asked for outright, or by its faults.
+    /// The built-in stand-in was asked for outright, or by its faults or its model.
     pub embedded: bool,
     /// How that one misbehaves on purpose.
     pub faults: Faults,
+    /// How much that one can do; `None`: as much as this machine can.
+    pub model: Option<Model>,
     /// Judge replies as this server's; `None`: detect it.
     pub dialect: Option<Dialect>,
     /// Extra request headers, in order.
@@ -490,8 +493,36 @@ pub enum Repeat {
     Pairs(u32),
 }
 
-/// Endings of result files, each a format.
-pub const OUTPUT_ENDINGS: [&str; 3] = [".json", ".md", ".xml"];
+/// Endings of result files, each a format; what they hold is in the table of `report::FORMATS`.
+pub const OUTPUT_ENDINGS: [&str; 12] = [
+    ".json",
+    ".html",
+    ".md",
+    ".xml",
+    ".csv",
+    ".timeline.csv",
+    ".prom",
+    ".hgrm",
+    ".hlog",
+    ".bencher.json",
+    ".bigger.json",
+    ".smaller.json",
+];
+
+/// The ending that a file's format goes by: the longest of [`OUTPUT_ENDINGS`] that its name ends in, in whatever case.
+pub fn output_ending(file: &std::path::Path) -> Option<&'static str> {
+    let name = file.file_name()?.to_str()?.to_ascii_lowercase();
+    OUTPUT_ENDINGS
+        .into_iter()
+        .filter(|ending| name.len() > ending.len() && name.ends_with(ending))
+        .max_by_key(|ending| ending.len())
+}
+
+/// The endings as an error message lists them: `.json, .md or .xml`.
+pub fn output_endings_words() -> String {
+    let (last, others) = OUTPUT_ENDINGS.split_last().expect("the list is not empty");
+    format!("{} or {last}", others.join(", "))
+}
 
 /// Where finished runs are listed, if nothing else is said; relative to the working directory.
 pub const DEFAULT_HISTORY: &str = "results/history.jsonl";

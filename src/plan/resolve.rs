@@ -301,11 +301,11 @@ fn thresholds(
 fn output(settings: &Overrides, origins: &Origins) -> Result<Output> {
     let files = settings.output.clone().unwrap_or_default();
     for file in &files {
-        let extension = file.extension().and_then(|extension| extension.to_str());
-        if !matches!(extension, Some("json" | "md" | "xml")) {
-            let message = format!("`{}` has no known extension", file.display());
-            let hint = "the format follows the extension: .json, .md or .xml";
-            return Err(origins.error("output", &message, hint));
+        if super::output_ending(file).is_none() {
+            let message = format!("`{}` has no known ending", file.display());
+            let endings = super::output_endings_words();
+            let hint = format!("the format goes by the ending: {endings}");
+            return Err(origins.error("output", &message, &hint));
         }
     }
     Ok(Output {

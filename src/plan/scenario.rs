@@ -246,6 +246,7 @@ mod tests {
             "load.lag_group" => "\"g\"",
             "target.headers" => "[\"A: b\"]",
             "target.faults" => "[\"stall=1s@4s\"]",
+            "target.model" => "\"default\"",
             "target.dialect" => "\"auto\"",
             "payload.format" => "\"binary\"",
             "payload.content" => "\"base64\"",

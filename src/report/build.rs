@@ -18,6 +18,7 @@ use crate::gate::{self, Compared, Run, Validity};
 use crate::measure::{
     Failure, FailureKind, Measured, Recorder, SecondStats, Span, Summary, TargetFacts,
 };
+use crate::model;
 use crate::plan::{
     self, Auth, Content, KeyMode, Plan, Rates, Reference, Spike, Stage, Stop, Threshold,
 };
@@ -329,6 +330,7 @@ impl TargetSection {
             server: facts.server.clone(),
             embedded: facts.embedded,
             faults: plan.target.faults.iter().map(ToString::to_string).collect(),
+            model: model::of_server(&facts.server).map(str::to_owned),
             dialect: facts.dialect,
             apis: facts.apis.clone(),
             topic: plan.topic.name.clone(),

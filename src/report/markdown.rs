@@ -5,9 +5,9 @@ use super::latencies::{COLUMNS, latency_cells, latency_notes, latency_rows};
 use super::over_time;
 use super::text::clean;
 use super::words::{
-    comparison, failures_by_weight, fault_words, generator_words, held_back_words, load_words,
-    merged_words, records_ledger, requests_ledger, server_words, stand_in_words, threshold_cells,
-    topic_words, volume_words, warmup_words,
+    capitalised, comparison, failures_by_weight, fault_words, generator_words, held_back_words,
+    load_words, merged_words, records_ledger, requests_ledger, server_words, stand_in_words,
+    threshold_cells, topic_words, volume_words, warmup_words,
 };
 use super::{audit, end_to_end};
 use crate::units::{self, grouped, rate_digits};
@@ -153,12 +153,6 @@ fn over_time_table(report: &Report) -> Vec<String> {
     let mut lines = table(&over_time::HEAD, rows.into_iter().map(Vec::from));
     lines.extend([format!("{}.", capitalised(over_time::NOTE)), String::new()]);
     lines
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(chars).collect()
 }
 
 fn ledger_list(report: &Report) -> Vec<String> {

@@ -294,6 +294,9 @@ pub struct TargetSection {
     /// How it misbehaved on purpose, a fault of the script each; see `docs/serve.md`.
     #[serde(default)]
     pub faults: Vec<String>,
+    /// Its figures are those of this capacity model of a stand-in, see `docs/serve.md`.
+    #[serde(default)]
+    pub model: Option<String>,
     /// How replies were judged.
     pub dialect: Dialect,
     /// APIs that answered.

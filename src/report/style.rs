@@ -29,8 +29,12 @@ impl Style {
         self.paint("33", text)
     }
 
-    pub(super) fn strong(self, text: &str) -> String {
+    pub(crate) fn strong(self, text: &str) -> String {
         self.paint("1", text)
+    }
+
+    pub(crate) fn dim(self, text: &str) -> String {
+        self.paint("2", text)
     }
 
     fn paint(self, code: &str, text: &str) -> String {

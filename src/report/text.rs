@@ -64,7 +64,7 @@ pub(super) fn fill(pieces: &[String], separator: &str) -> Vec<String> {
 }
 
 /// One line without control characters: a server's text must not steer the reader's terminal.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let plain: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

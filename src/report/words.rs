@@ -7,6 +7,13 @@ use super::{FailureRow, LoadSection, PlanSection, Report, Summary, TargetKind, T
 use crate::gate::ThresholdResult;
 use crate::units::{self, ByteSize, counted, grouped, rate_digits};
 
+/// A sentence's first letter.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).collect()
+}
+
 /// `≥` before what is only a lower bound.
 pub(super) fn bounded(text: String, lower_bound: bool) -> String {
     if lower_bound {
@@ -110,7 +117,11 @@ pub(super) fn topic_words(target: &TargetSection) -> String {
 
 /// What must be said of a target that is no REST Proxy.
 pub(super) fn stand_in_words(target: &TargetSection) -> Option<String> {
-    kind_words(target.kind, target.embedded)
+    let words = kind_words(target.kind, target.embedded)?;
+    Some(match &target.model {
+        None => words,
+        Some(_) => words.replace("about this machine,", "those of its capacity model,"),
+    })
 }
 
 /// The same by its kind.
@@ -161,7 +172,8 @@ pub(super) fn requests_ledger(report: &Report) -> [String; 2] {
     ]
 }
 
-fn scheduled(scheduled: u64, sent: u64, unsent: u64) -> String {
+/// The first half of a ledger's identity.
+pub(super) fn scheduled(scheduled: u64, sent: u64, unsent: u64) -> String {
     format!(
         "scheduled {} = sent {} + unsent {}",
         grouped(scheduled),
@@ -275,7 +287,7 @@ pub(super) fn failures_by_weight(report: &Report) -> Vec<&FailureRow> {
 }
 
 /// A ratio with two decimals, or with two digits that say something: never `0.00 ×`.
-fn ratio_words(ratio: f64) -> String {
+pub(super) fn ratio_words(ratio: f64) -> String {
     let decimals = match ratio {
         ratio if ratio >= 0.01 => 2,
         ratio if ratio > 0.0 => (1.0 - ratio.log10().floor()).min(9.0) as usize,

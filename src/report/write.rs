@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{Report, json, junit, markdown};
+use super::formats::Format;
+use super::{Report, json, markdown};
 use crate::error::{Error, Result};
 
 /// Where results go if no file is named.
@@ -34,7 +35,7 @@ fn write_as(report: &Report, files: &[PathBuf], what: &str) -> Result<Vec<PathBu
     let mut failed = None;
     for path in files {
         let done = Format::of(path).and_then(|format| {
-            replace(path, &format.text(report)).map_err(|source| output_error(path, source))
+            replace(path, &format.text(&[report])).map_err(|source| output_error(path, source))
         });
         if let Err(error) = done {
             failed.get_or_insert(error);
@@ -89,39 +90,6 @@ fn output_error(path: &Path, source: io::Error) -> Error {
     Error::Output {
         path: path.to_owned(),
         source,
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Format {
-    Json,
-    Markdown,
-    JUnit,
-}
-
-impl Format {
-    fn of(path: &Path) -> Result<Self> {
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        match extension.map(str::to_ascii_lowercase).as_deref() {
-            Some("json") => Ok(Self::Json),
-            Some("md") => Ok(Self::Markdown),
-            Some("xml") => Ok(Self::JUnit),
-            _ => Err(Error::Usage {
-                message: format!(
-                    "--output: no format goes by the ending of `{}`",
-                    path.display()
-                ),
-                hint: Some("end the name in .json, .md or .xml".to_owned()),
-            }),
-        }
-    }
-
-    fn text(self, report: &Report) -> String {
-        match self {
-            Self::Json => json(report),
-            Self::Markdown => markdown(report),
-            Self::JUnit => junit(report),
-        }
     }
 }
 
@@ -188,7 +156,7 @@ fn try_folder(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples;
+    use super::super::{junit, samples};
     use super::*;
 
     fn report() -> Report {
@@ -283,8 +251,8 @@ mod tests {
             shown(write(&report(), &[missing, good.clone()]).unwrap_err()),
         ];
         assert!(good.exists(), "the other files are written all the same");
-        insta::assert_snapshot!(lines.join("\n"), @r"
-        2 --output: no format goes by the ending of `FOLDER/run.xlsx` [end the name in .json, .md or .xml]
+        insta::assert_snapshot!(lines.join("\n"), @"
+        2 --output: no format goes by the ending of `FOLDER/run.xlsx` [end the name in .json, .html, .md, .xml, .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json or .smaller.json]
         2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [make the folder writable, or name another path with --output]
         2 cannot write FOLDER/dir.json: is a directory [make the folder writable, or name another path with --output]
         2 cannot write FOLDER/none/run.json: No such file or directory (os error 2) [make the folder writable, or name another path with --output]

@@ -8,6 +8,7 @@ mod consumer;
 mod failure;
 mod groups;
 mod probe;
+mod push;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod side_by_side;
@@ -27,6 +28,7 @@ pub use consumer::{
 pub use failure::{CallError, Problem};
 pub use groups::{LagSummary, PartitionLag, segment};
 pub use probe::{Identity, Patience, Server, identify, probe};
+pub use push::{PROMETHEUS_TEXT, push};
 pub use side_by_side::{offsets_of, side_by_side};
 pub use tls::client_config;
 pub use topics::{NewTopic, Offsets, PartitionInfo, Replica, TopicConfig, TopicInfo};

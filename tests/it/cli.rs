@@ -853,8 +853,8 @@ fn a_body_or_a_result_that_makes_no_sense() {
     code: 2
     --- stdout
     --- stderr
-    error: --output: `result.xlsx` has no known extension
-    hint: the format follows the extension: .json, .md or .xml
+    error: --output: `result.xlsx` has no known ending
+    hint: the format goes by the ending: .json, .md, .xml, .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json or .smaller.json
     ");
 }
 

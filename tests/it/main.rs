@@ -11,8 +11,10 @@ mod duet;
 mod e2e;
 mod evolution;
 mod faults;
+mod formats;
 #[cfg(feature = "kafka")]
 mod forward;
+mod history;
 mod instructions;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -20,8 +22,8 @@ mod layers;
 mod load;
 mod merge;
 mod monitor;
-mod noise;
 mod pages;
+mod prometheus;
 mod selftest;
 #[path = "../served.rs"]
 mod served;

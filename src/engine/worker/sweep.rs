@@ -79,6 +79,7 @@ impl Worker<'_> {
         let total = |field: fn(&Recorder) -> u64| self.harvest.recorders.iter().map(field).sum();
         handover.records_acked = total(|recorder| recorder.ledger.records.acked);
         handover.records_sent = total(|recorder| recorder.ledger.records.sent);
+        handover.requests_sent = total(|recorder| recorder.ledger.requests.sent);
         handover.failures =
             total(|recorder| recorder.ledger.records.rejected + recorder.ledger.records.unknown);
     }

@@ -139,6 +139,7 @@ fn target(setting: &Setting) -> Vec<Fact> {
     vec![
         ("kind of target", kind),
         ("faults of the stand-in", or(faults, "none")),
+        ("capacity model", or(target.model.clone(), "none")),
         ("dialect", target.dialect.name().to_owned()),
         ("targets", target.urls.len().to_string()),
         ("TLS", if tls { "yes" } else { "no" }.to_owned()),

@@ -1,11 +1,11 @@
 //! How far runs of the same load lie apart that nothing but time separates, where a comparison is not told.
 
 /// Standard deviations of logarithms from run to run.
-pub(super) struct RunNoise {
-    pub(super) throughput: f64,
-    pub(super) p50: f64,
-    pub(super) p95: f64,
-    pub(super) p99: f64,
+pub(crate) struct RunNoise {
+    pub(crate) throughput: f64,
+    pub(crate) p50: f64,
+    pub(crate) p95: f64,
+    pub(crate) p99: f64,
 }
 
 /// Degrees of freedom of these: runs of each load less one.
@@ -28,6 +28,6 @@ const OPEN: RunNoise = RunNoise {
 };
 
 /// Of a load of this kind.
-pub(super) fn usual(open_loop: bool) -> &'static RunNoise {
+pub(crate) fn usual(open_loop: bool) -> &'static RunNoise {
     if open_loop { &OPEN } else { &CLOSED }
 }

@@ -5,7 +5,7 @@ use super::{MetricCompared, MetricVerdict};
 use crate::stats::{fisher_more, normal_quantile};
 
 /// Drop of the share of complete requests that passes although it cannot be told from chance.
-const TOLERATED: f64 = 0.001;
+const TOLERATED: f64 = 0.001 + 1e-9;
 /// Mean number of failures that show as a regression in 95 of 100 runs, if the baseline has none and as many requests: 8 of them are
 /// significant, and a Poisson number of this mean is 8 or more so often.
 const FAILURES_SEEN: f64 = 13.15;

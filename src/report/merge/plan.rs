@@ -73,6 +73,7 @@ pub(super) fn plan(
             named: section.target_named,
             embedded: first.report.target.embedded,
             faults: Vec::new(),
+            model: None,
             dialect: Some(first.report.target.dialect),
             headers: Vec::new(),
             auth: None,

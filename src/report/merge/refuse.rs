@@ -66,6 +66,10 @@ fn shape(report: &Report) -> Vec<(&'static str, String)> {
     let spike = load.spike.as_ref();
     vec![
         ("kind of target", report.target.kind.name().to_owned()),
+        (
+            "capacity model",
+            (report.target.model.clone()).unwrap_or_else(|| "none".to_owned()),
+        ),
         ("dialect", report.target.dialect.name().to_owned()),
         ("topic", report.target.topic.clone()),
         ("batch size", load.batch_size.to_string()),

@@ -34,6 +34,8 @@ pub(super) fn section(sources: &[Source], run: &Run) -> TargetSection {
         server: facts.server.clone(),
         embedded: facts.embedded,
         faults: distinct(all().flat_map(|target| target.faults.clone())),
+        // Runs against different models are not merged.
+        model: all().find_map(|target| target.model.clone()),
         dialect: facts.dialect,
         apis: facts.apis.clone(),
         topic: all()

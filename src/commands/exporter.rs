@@ -1,0 +1,412 @@
+//! The figures of a run while it goes on, for Prometheus to read: one thread that answers `GET /metrics` from what the run's looks brought.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::engine::Progress;
+use crate::error::{Error, Result};
+use crate::plan::{Plan, Stop};
+use crate::report::Report;
+use crate::report::formats::{Exposition, Kind, run_labels};
+use crate::rest::PROMETHEUS_TEXT;
+
+/// Longest request head that is read.
+const MAX_HEAD_BYTES: usize = 16 << 10;
+/// How long a client may take to say what it wants.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Counts that only go up, though a run in slices counts each slice from 0.
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    records_sent: u64,
+    records_acked: u64,
+    records_failed: u64,
+    requests_sent: u64,
+}
+
+impl Counts {
+    fn each(self, other: Self, with: fn(u64, u64) -> u64) -> Self {
+        Self {
+            records_sent: with(self.records_sent, other.records_sent),
+            records_acked: with(self.records_acked, other.records_acked),
+            records_failed: with(self.records_failed, other.records_failed),
+            requests_sent: with(self.requests_sent, other.requests_sent),
+        }
+    }
+}
+
+/// Phases in their order.
+const PHASES: [&str; 6] = [
+    "preparing",
+    "opening",
+    "warming_up",
+    "running",
+    "draining",
+    "finished",
+];
+
+/// What is known of the run.
+#[derive(Debug)]
+struct Live {
+    labels: Vec<(&'static str, String)>,
+    stop: Stop,
+    phase: &'static str,
+    elapsed: Duration,
+    open: u64,
+    p95_us: Option<u64>,
+    /// Of the slices before.
+    before: Counts,
+    /// Of this one.
+    now: Counts,
+}
+
+impl Live {
+    fn new(plan: &Plan, target_kind: &str) -> Self {
+        Self {
+            labels: run_labels(&plan.scenario, target_kind, &plan.topic.name),
+            stop: plan.load.stop,
+            phase: PHASES[0],
+            elapsed: Duration::ZERO,
+            open: 0,
+            p95_us: None,
+            before: Counts::default(),
+            now: Counts::default(),
+        }
+    }
+
+    fn observe(&mut self, progress: Progress) {
+        match progress {
+            Progress::Opening { open, .. } => {
+                self.phase = "opening";
+                self.open = open;
+            }
+            Progress::Starting => {
+                self.before = self.before.each(self.now, u64::saturating_add);
+                self.now = Counts::default();
+            }
+            Progress::WarmingUp { .. } => self.phase = "warming_up",
+            Progress::Running {
+                elapsed,
+                records_sent,
+                records_acked,
+                records_failed,
+                requests_sent,
+                p95_us,
+                open,
+            } => {
+                let seen = Counts {
+                    records_sent,
+                    records_acked,
+                    records_failed,
+                    requests_sent,
+                };
+                self.now = self.now.each(seen, u64::max);
+                let over = match self.stop {
+                    Stop::Messages(all) => records_sent >= all,
+                    Stop::Duration(all) => elapsed >= all,
+                };
+                self.phase = if over { "draining" } else { "running" };
+                (self.elapsed, self.p95_us, self.open) = (elapsed, p95_us, open);
+            }
+        }
+    }
+
+    /// The last figures are those of the report.
+    fn finished(&mut self, report: Option<&Report>) {
+        self.phase = "finished";
+        self.open = 0;
+        let Some(report) = report else { return };
+        let records = &report.ledger.records;
+        let last = Counts {
+            records_sent: records.sent,
+            records_acked: records.acked,
+            records_failed: records.rejected + records.unknown,
+            requests_sent: report.ledger.requests.sent,
+        };
+        self.now = self.now.each(last, u64::max);
+        self.elapsed = Duration::try_from_secs_f64(report.elapsed_secs).unwrap_or(self.elapsed);
+    }
+
+    fn text(&self) -> String {
+        let mut out = Exposition::new(self.labels.clone());
+        let counts = self.before.each(self.now, u64::saturating_add);
+        let counters = [
+            (
+                "krush_live_records_sent_total",
+                "Records in requests of which the first byte was written; warm-up is in none of these.",
+                counts.records_sent,
+            ),
+            (
+                "krush_live_records_acked_total",
+                "Records acknowledged one by one.",
+                counts.records_acked,
+            ),
+            (
+                "krush_live_records_failed_total",
+                "Records rejected or of unknown fate.",
+                counts.records_failed,
+            ),
+            (
+                "krush_live_requests_sent_total",
+                "Requests of which the first byte was written.",
+                counts.requests_sent,
+            ),
+        ];
+        for (name, help, value) in counters {
+            out.single(name, Kind::Counter, help, value as f64);
+        }
+        let p95 = self.p95_us.map_or(f64::NAN, |us| us as f64 / 1e6);
+        let gauges = [
+            (
+                "krush_live_latency_p95_seconds",
+                "95th percentile of the latency so far, to 6 %.",
+                p95,
+            ),
+            (
+                "krush_live_connections_open",
+                "Connections open now.",
+                self.open as f64,
+            ),
+            (
+                "krush_live_elapsed_seconds",
+                "Since the measured part began.",
+                self.elapsed.as_secs_f64(),
+            ),
+        ];
+        for (name, help, value) in gauges {
+            out.single(name, Kind::Gauge, help, value);
+        }
+        let name = "krush_live_phase";
+        out.family(
+            name,
+            Kind::Gauge,
+            "1 for the phase that the run is in, 0 for the others.",
+        );
+        for phase in PHASES {
+            let value = f64::from(u8::from(phase == self.phase));
+            out.sample(name, &[("phase", phase)], value);
+        }
+        out.finish()
+    }
+}
+
+/// A port that answers for as long as this lives.
+pub(super) struct Exporter {
+    live: Arc<Mutex<Live>>,
+    address: SocketAddr,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Exporter {
+    /// On this port of 127.0.0.1; 0: any that is free.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the port is taken or not allowed.
+    pub(super) fn start(plan: &Plan, port: u16) -> Result<Self> {
+        let failed = |error: io::Error| Error::Usage {
+            message: format!(
+                "--prometheus-port {port}: cannot listen on 127.0.0.1:{port}: {error}"
+            ),
+            hint: Some("name another port, or 0 for any that is free".to_owned()),
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let live = Arc::new(Mutex::new(Live::new(plan, "unknown")));
+        let over = Arc::new(AtomicBool::new(false));
+        let thread = {
+            let (live, over) = (Arc::clone(&live), Arc::clone(&over));
+            let serve = move || serve(&listener, &live, &over);
+            thread::Builder::new()
+                .name("metrics".to_owned())
+                .spawn(serve)
+        };
+        Ok(Self {
+            live,
+            address,
+            over,
+            thread: Some(thread.map_err(failed)?),
+        })
+    }
+
+    /// Where it is, as a URL.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/metrics", self.address)
+    }
+
+    /// The plan has a target now.
+    pub(super) fn prepared(&self, plan: &Plan, target_kind: &str) {
+        *locked(&self.live) = Live::new(plan, target_kind);
+    }
+
+    /// One look at the run.
+    pub(super) fn observe(&self, progress: Progress) {
+        locked(&self.live).observe(progress);
+    }
+
+    /// The run is over. What was seen stays until this is dropped; the counts of a report are exact.
+    pub(super) fn finished(&self, report: Option<&Report>) {
+        locked(&self.live).finished(report);
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Release);
+        // It waits for a client: this is one. If it cannot be reached it is gone already.
+        let _ = TcpStream::connect_timeout(&self.address, PATIENCE);
+        if let Some(thread) = self.thread.take() {
+            // Its panic costs the figures of the port and no others.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn locked(live: &Mutex<Live>) -> std::sync::MutexGuard<'_, Live> {
+    live.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn serve(listener: &TcpListener, live: &Mutex<Live>, over: &AtomicBool) {
+    for client in listener.incoming() {
+        if over.load(Ordering::Acquire) {
+            return;
+        }
+        // A client that leaves has seen what it wanted.
+        let _ = client.and_then(|client| answer(client, live));
+    }
+}
+
+/// One request a connection: scrapes come seconds apart.
+fn answer(mut client: TcpStream, live: &Mutex<Live>) -> io::Result<()> {
+    client.set_read_timeout(Some(PATIENCE))?;
+    client.set_write_timeout(Some(PATIENCE))?;
+    let head = head(&mut client)?;
+    let mut words = head.split(' ');
+    let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    let path = target.split('?').next().unwrap_or("");
+    let (status, body) = match (method, path) {
+        ("GET" | "HEAD", "/metrics") => ("200 OK", locked(live).text()),
+        ("GET" | "HEAD", _) => (
+            "404 Not Found",
+            "the figures are under /metrics\n".to_owned(),
+        ),
+        _ => ("405 Method Not Allowed", "GET /metrics\n".to_owned()),
+    };
+    let mut answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {PROMETHEUS_TEXT}\r\nContent-Length: {}\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    if method != "HEAD" {
+        answer.push_str(&body);
+    }
+    client.write_all(answer.as_bytes())
+}
+
+/// What comes before the empty line.
+fn head(client: &mut TcpStream) -> io::Result<String> {
+    let (mut head, mut some) = (Vec::new(), [0; 1024]);
+    while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+        let read = client.read(&mut some)?;
+        if read == 0 || head.len() > MAX_HEAD_BYTES {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        head.extend_from_slice(&some[..read]);
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn running(requests_sent: u64) -> Progress {
+        Progress::Running {
+            elapsed: Duration::from_secs(1),
+            records_sent: requests_sent * 10,
+            records_acked: requests_sent * 9,
+            records_failed: requests_sent,
+            requests_sent,
+            p95_us: Some(1_500),
+            open: 4,
+        }
+    }
+
+    fn live(stop: Stop) -> Live {
+        Live {
+            labels: Vec::new(),
+            stop,
+            phase: PHASES[0],
+            elapsed: Duration::ZERO,
+            open: 0,
+            p95_us: None,
+            before: Counts::default(),
+            now: Counts::default(),
+        }
+    }
+
+    fn number(live: &Live, name: &str) -> u64 {
+        let text = live.text();
+        let found = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{name} ")));
+        found.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn counters_go_on_from_slice_to_slice() {
+        let mut live = live(Stop::Duration(Duration::from_secs(9)));
+        let mut seen = Vec::new();
+        let slice = [Progress::Starting, running(5), running(7)];
+        for progress in [slice, slice].concat() {
+            live.observe(progress);
+            seen.push(number(&live, "krush_live_requests_sent_total"));
+        }
+        assert_eq!(seen, [0, 5, 7, 7, 12, 14]);
+        assert_eq!(number(&live, "krush_live_records_acked_total"), 126);
+        // A look that shows less than the one before is late.
+        live.observe(running(6));
+        assert_eq!(number(&live, "krush_live_requests_sent_total"), 14);
+    }
+
+    #[test]
+    fn there_is_one_phase_at_a_time() {
+        let mut live = live(Stop::Messages(50));
+        let mut phases = Vec::new();
+        for progress in [
+            Progress::Opening { open: 1, wanted: 4 },
+            Progress::Starting,
+            Progress::WarmingUp {
+                left: Duration::from_secs(1),
+            },
+            running(2),
+            running(5),
+        ] {
+            live.observe(progress);
+            phases.push(live.phase);
+        }
+        live.finished(None);
+        phases.push(live.phase);
+        assert_eq!(
+            phases,
+            [
+                "opening",
+                "opening",
+                "warming_up",
+                "running",
+                "draining",
+                "finished"
+            ]
+        );
+        let text = live.text();
+        let on: Vec<&str> = text
+            .lines()
+            .filter(|l| l.starts_with("krush_live_phase{") && l.ends_with(" 1"))
+            .collect();
+        assert_eq!(on, ["krush_live_phase{phase=\"finished\"} 1"]);
+        assert!(PHASES.contains(&live.phase));
+    }
+}

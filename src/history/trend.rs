@@ -1,0 +1,159 @@
+//! Runs that may be compared, in order: the first, the record, and where the level shifted.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Entry, change};
+use crate::gate::Outcome;
+use crate::measure::TargetKind;
+
+/// Seed of the permutation tests: the same file gives the same answer.
+const SEED: u64 = 1;
+
+/// Runs of one scenario against one target from one kind of machine.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trend {
+    /// Preset or scenario file.
+    pub scenario: String,
+    /// What was tested.
+    pub target_kind: TargetKind,
+    /// Base URLs; none for a stand-in, whose port is another each time.
+    pub urls: Vec<String>,
+    /// The load generator.
+    pub machine: String,
+    /// Its CPU model, where readable.
+    pub cpu_model: Option<String>,
+    /// All of its runs, oldest first.
+    pub runs: Vec<Entry>,
+    /// Index of the first run whose figures say something.
+    pub first: Option<usize>,
+    /// Index of the valid passing run with the most records per second.
+    pub record: Option<usize>,
+    /// Lasting changes of records per second, oldest first.
+    pub changes: Vec<Change>,
+}
+
+/// A lasting change of level.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    /// Index of the first run after it.
+    pub run: usize,
+    /// When that run began.
+    pub started_at: String,
+    /// Median records per second before it, from the change before.
+    pub before_records_per_sec: f64,
+    /// Median records per second from it to the next.
+    pub after_records_per_sec: f64,
+    /// How likely chance alone would show it.
+    pub p_value: f64,
+    /// Connections or batch size were others from then on: what the command line changed is no change of the target.
+    pub load_changed: bool,
+}
+
+/// What must be the same in all runs of a trend.
+type Key = (String, &'static str, Vec<String>, String, Option<String>);
+
+fn key(entry: &Entry) -> Key {
+    (
+        entry.scenario.clone(),
+        entry.target_kind.name(),
+        urls(entry),
+        entry.machine.clone(),
+        entry.cpu_model.clone(),
+    )
+}
+
+fn urls(entry: &Entry) -> Vec<String> {
+    match entry.target_kind {
+        TargetKind::StandIn => Vec::new(),
+        TargetKind::RestProxy | TargetKind::StandInKafka => entry.urls.clone(),
+    }
+}
+
+/// The trends of runs that are in order, the one with the latest run last.
+pub fn trends(entries: Vec<Entry>) -> Vec<Trend> {
+    let mut groups: BTreeMap<Key, Vec<Entry>> = BTreeMap::new();
+    for entry in entries {
+        groups.entry(key(&entry)).or_default().push(entry);
+    }
+    let mut trends: Vec<Trend> = groups.into_values().filter_map(trend).collect();
+    let last = |trend: &Trend| trend.runs.last().map(|run| run.started_at.clone());
+    trends.sort_by_cached_key(last);
+    trends
+}
+
+fn trend(runs: Vec<Entry>) -> Option<Trend> {
+    let one = runs.first()?;
+    let (scenario, target_kind, urls) = (one.scenario.clone(), one.target_kind, urls(one));
+    let (machine, cpu_model) = (one.machine.clone(), one.cpu_model.clone());
+    let evidence: Vec<usize> = (0..runs.len())
+        .filter(|&at| is_evidence(&runs[at]))
+        .collect();
+    Some(Trend {
+        scenario,
+        target_kind,
+        urls,
+        machine,
+        cpu_model,
+        first: evidence.first().copied(),
+        record: record(&runs),
+        changes: changes(&runs, &evidence),
+        runs,
+    })
+}
+
+/// Whether the figures of a run say something about the target, well or badly.
+pub fn is_evidence(entry: &Entry) -> bool {
+    match entry.outcome {
+        Outcome::Pass | Outcome::Threshold | Outcome::Regression | Outcome::Inconclusive => {
+            entry.records_per_sec > 0.0
+        }
+        Outcome::Void | Outcome::Integrity | Outcome::Target | Outcome::Interrupted => false,
+    }
+}
+
+fn record(runs: &[Entry]) -> Option<usize> {
+    let passing = runs.iter().enumerate();
+    let passing = passing.filter(|(_, run)| run.outcome == Outcome::Pass && is_evidence(run));
+    // The earlier of two that are equal: the later one broke nothing.
+    passing
+        .rev()
+        .max_by(|(_, a), (_, b)| a.records_per_sec.total_cmp(&b.records_per_sec))
+        .map(|(index, _)| index)
+}
+
+fn changes(runs: &[Entry], evidence: &[usize]) -> Vec<Change> {
+    let values: Vec<f64> = evidence
+        .iter()
+        .map(|&at| runs[at].records_per_sec)
+        .collect();
+    let shape = |at: usize| {
+        (
+            runs[at].concurrency,
+            runs[at].batch_size,
+            runs[at].open_loop,
+        )
+    };
+    change::shifts(&values, SEED)
+        .into_iter()
+        .map(|shift| {
+            let run = evidence[shift.at];
+            Change {
+                run,
+                started_at: runs[run].started_at.clone(),
+                before_records_per_sec: shift.before,
+                after_records_per_sec: shift.after,
+                p_value: shift.p_value,
+                load_changed: shift.at > 0 && shape(run) != shape(evidence[shift.at - 1]),
+            }
+        })
+        .collect()
+}
+
+impl Trend {
+    /// Index of the run of evidence before this one.
+    pub fn previous(&self, index: usize) -> Option<usize> {
+        (0..index).rev().find(|&at| is_evidence(&self.runs[at]))
+    }
+}

@@ -1,0 +1,56 @@
+//! Bencher Metric Format: benchmark → measure → value, with bounds where there are some.
+//!
+//! Source: the reference of the format on bencher.dev. The measures `latency` (ns) and `throughput` (operations/s) are built into
+//! Bencher; the others are made by it under their names.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::super::Report;
+use super::{benchmark_name, is_evidence};
+
+/// One figure.
+#[derive(Serialize)]
+struct Metric {
+    value: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lower_value: Option<f64>,
+}
+
+/// One object for all reports. A run that proves nothing gives no benchmark.
+pub(super) fn bencher(reports: &[&Report]) -> String {
+    let evidence = reports.iter().filter(|report| is_evidence(report));
+    let all: BTreeMap<String, BTreeMap<&str, Metric>> = evidence
+        .map(|report| (benchmark_name(report), measures(report)))
+        .collect();
+    super::super::json::pretty(&all)
+}
+
+fn measures(report: &Report) -> BTreeMap<&'static str, Metric> {
+    let summary = &report.summary;
+    let latency = &summary.latency_us;
+    let plain = |value| Metric {
+        value,
+        lower_value: None,
+    };
+    let mut measures = BTreeMap::from([
+        ("throughput", plain(summary.records_per_sec)),
+        ("success-percent", plain(summary.success_ratio * 100.0)),
+    ]);
+    measures.extend(latency.mean.map(|us| ("latency", plain(us * 1e3))));
+    let percentiles = [
+        ("p50-latency-ns", "p50", latency.p50),
+        ("p95-latency-ns", "p95", latency.p95),
+        ("p99-latency-ns", "p99", latency.p99),
+    ];
+    for (name, key, us) in percentiles {
+        let Some(value) = us.map(|us| us as f64 * 1e3) else {
+            continue;
+        };
+        // The least it can be stands as its own lower limit, so that the plot shows where it comes from.
+        let lower_value = summary.is_lower_bound(key).then_some(value);
+        measures.insert(name, Metric { value, lower_value });
+    }
+    measures
+}

@@ -1,0 +1,171 @@
+//! The table of formats: which ending of a file's name stands for which pure function of the report.
+
+mod bencher;
+mod benchmark_action;
+mod csv_summary;
+mod csv_timeline;
+mod exposition;
+mod hdr_log;
+mod hdr_percentiles;
+mod prometheus;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+
+pub use exposition::{Exposition, Kind};
+pub use prometheus::{prometheus, run_labels};
+
+use super::{Report, html, json, junit, markdown};
+use crate::error::{Error, Result};
+use crate::measure::End;
+use crate::plan::{output_ending, output_endings_words};
+
+/// One format of results.
+#[derive(Debug, Clone, Copy)]
+pub struct Format {
+    /// How a file's name ends; one of [`crate::plan::OUTPUT_ENDINGS`].
+    pub ending: &'static str,
+    /// What it is called, as a flag without its dashes.
+    pub name: &'static str,
+    /// What it is for, in a few words.
+    pub about: &'static str,
+    render: Render,
+}
+
+/// How many reports a text can hold.
+#[derive(Debug, Clone, Copy)]
+enum Render {
+    /// One.
+    One(fn(&Report) -> String),
+    /// Any number.
+    Several(fn(&[&Report]) -> String),
+}
+
+/// Every format, in the order of [`crate::plan::OUTPUT_ENDINGS`].
+pub const FORMATS: &[Format] = &[
+    one(".json", "json", "everything", json),
+    several(".html", "html", "one page for people", html),
+    one(".md", "markdown", "Markdown", markdown),
+    one(".xml", "junit", "JUnit, for CI servers", junit),
+    several(".csv", "csv", "a row a run", csv_summary::csv_summary),
+    several(
+        ".timeline.csv",
+        "timeline-csv",
+        "a row a second",
+        csv_timeline::csv_timeline,
+    ),
+    one(".prom", "prometheus", "Prometheus text", prometheus),
+    one(
+        ".hgrm",
+        "hgrm",
+        "HDR percentile distribution",
+        hdr_percentiles::hdr_percentiles,
+    ),
+    one(".hlog", "hlog", "HDR interval log", hdr_log::hdr_log),
+    several(
+        ".bencher.json",
+        "bencher",
+        "Bencher Metric Format",
+        bencher::bencher,
+    ),
+    several(
+        ".bigger.json",
+        "bigger-is-better",
+        "github-action-benchmark, customBiggerIsBetter",
+        benchmark_action::bigger,
+    ),
+    several(
+        ".smaller.json",
+        "smaller-is-better",
+        "github-action-benchmark, customSmallerIsBetter",
+        benchmark_action::smaller,
+    ),
+];
+
+const fn one(
+    ending: &'static str,
+    name: &'static str,
+    about: &'static str,
+    render: fn(&Report) -> String,
+) -> Format {
+    Format {
+        ending,
+        name,
+        about,
+        render: Render::One(render),
+    }
+}
+
+const fn several(
+    ending: &'static str,
+    name: &'static str,
+    about: &'static str,
+    render: fn(&[&Report]) -> String,
+) -> Format {
+    Format {
+        ending,
+        name,
+        about,
+        render: Render::Several(render),
+    }
+}
+
+impl Format {
+    /// The format of a file, by the longest ending that fits.
+    ///
+    /// # Errors
+    /// Lists the endings that there are.
+    pub fn of(path: &Path) -> Result<&'static Self> {
+        let ending = output_ending(path);
+        FORMATS
+            .iter()
+            .find(|format| Some(format.ending) == ending)
+            .ok_or_else(|| Error::Usage {
+                message: format!(
+                    "--output: no format goes by the ending of `{}`",
+                    path.display()
+                ),
+                hint: Some(format!("end the name in {}", output_endings_words())),
+            })
+    }
+
+    /// Whether one text of it holds several reports.
+    pub fn takes_several(&self) -> bool {
+        matches!(self.render, Render::Several(_))
+    }
+
+    /// The reports in this format; where a text holds only one, the texts one after the other.
+    pub fn text(&self, reports: &[&Report]) -> String {
+        match self.render {
+            Render::One(render) => reports.iter().map(|report| render(report)).collect(),
+            Render::Several(render) => render(reports),
+        }
+    }
+}
+
+/// Whether the figures say something about the target. Those of a void, interrupted or broken off run do not, and tools that only keep
+/// numbers must not take them for good ones.
+fn is_evidence(report: &Report) -> bool {
+    !report.validity.void && matches!(report.end, End::Finished)
+}
+
+/// The name of a run where one string must do: `krush/SCENARIO on KIND`.
+fn benchmark_name(report: &Report) -> String {
+    let scenario = super::text::clean(&report.plan.scenario);
+    format!("krush/{scenario} on {}", report.target.kind.name())
+}
+
+/// One of the report's histograms, in µs; empty if it is unreadable.
+fn histogram(text: &str) -> Histogram<u64> {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .unwrap_or_default();
+    Deserializer::new()
+        .deserialize(&mut bytes.as_slice())
+        .unwrap_or_else(|_| Histogram::new(3).expect("3 digits are allowed"))
+}

@@ -1,0 +1,307 @@
+//! A finished run as Prometheus text: base units, few labels, nothing that names a URL.
+
+use std::collections::BTreeMap;
+
+use super::super::text::clean;
+use super::super::{Distribution, Report};
+use super::exposition::{Exposition, Kind};
+use super::{histogram, is_evidence};
+use crate::gate::Outcome;
+
+/// Every outcome there is: the one of the run is 1, the others are 0.
+const OUTCOMES: [Outcome; 8] = [
+    Outcome::Pass,
+    Outcome::Threshold,
+    Outcome::Regression,
+    Outcome::Inconclusive,
+    Outcome::Void,
+    Outcome::Integrity,
+    Outcome::Target,
+    Outcome::Interrupted,
+];
+
+/// The labels that every sample of a run has; no URL, which may name hosts and change from run to run.
+pub fn run_labels(scenario: &str, target_kind: &str, topic: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("scenario", clean(scenario)),
+        ("target_kind", target_kind.to_owned()),
+        ("topic", clean(topic)),
+    ]
+}
+
+/// Prometheus text, version 0.0.4.
+pub fn prometheus(report: &Report) -> String {
+    let target = &report.target;
+    let common = run_labels(&report.plan.scenario, target.kind.name(), &target.topic);
+    let mut out = Exposition::new(common);
+    verdict(&mut out, report);
+    ledger(&mut out, report);
+    rates(&mut out, report);
+    latencies(&mut out, report);
+    judged(&mut out, report);
+    out.finish()
+}
+
+fn verdict(out: &mut Exposition, report: &Report) {
+    let name = "krush_run_info";
+    out.family(name, Kind::Gauge, "What measured what; always 1.");
+    let version = [
+        ("version", &*report.tool.version),
+        ("server", &clean(&report.target.server)),
+    ];
+    out.sample(name, &version, 1.0);
+    let help = "1 if the run proves nothing: none of its figures says anything about the target.";
+    out.single(
+        "krush_run_void",
+        Kind::Gauge,
+        help,
+        flag(!is_evidence(report)),
+    );
+    let name = "krush_verdict";
+    out.family(
+        name,
+        Kind::Gauge,
+        "1 for the outcome of the run, 0 for the others.",
+    );
+    for outcome in OUTCOMES {
+        let value = flag(outcome == report.verdict.outcome);
+        out.sample(name, &[("outcome", outcome.name())], value);
+    }
+    let code = f64::from(report.verdict.exit_code);
+    out.single(
+        "krush_exit_code",
+        Kind::Gauge,
+        "Exit code of the run; 0 is a pass.",
+        code,
+    );
+    if let Ok(started) = humantime::parse_rfc3339(&report.started_at)
+        && let Ok(since) = started.duration_since(std::time::UNIX_EPOCH)
+    {
+        let name = "krush_run_started_timestamp_seconds";
+        let help = "When the measured part began, seconds since 1970.";
+        out.single(name, Kind::Gauge, help, since.as_secs_f64());
+    }
+    let help = "Start of the measured part to its end, drain included.";
+    out.single(
+        "krush_run_elapsed_seconds",
+        Kind::Gauge,
+        help,
+        report.elapsed_secs,
+    );
+    let help = "Warnings: what weakens the run without voiding it.";
+    out.single(
+        "krush_warnings",
+        Kind::Gauge,
+        help,
+        report.warnings.len() as f64,
+    );
+}
+
+fn ledger(out: &mut Exposition, report: &Report) {
+    let records = &report.ledger.records;
+    let requests = &report.ledger.requests;
+    counters(
+        out,
+        "krush_records_total",
+        "Records by where they ended; their sum is what was scheduled.",
+        "fate",
+        &[
+            ("acked", records.acked),
+            ("rejected", records.rejected),
+            ("unknown", records.unknown),
+            ("unsent", records.unsent),
+        ],
+    );
+    counters(
+        out,
+        "krush_requests_total",
+        "Requests by where they ended; their sum is what was scheduled.",
+        "fate",
+        &[
+            ("complete", requests.complete),
+            ("partial", requests.partial),
+            ("rejected", requests.rejected),
+            ("unknown", requests.unknown),
+            ("unsent", requests.unsent),
+        ],
+    );
+    let mut failures: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in &report.failures {
+        let sum = failures.entry(row.kind.name()).or_default();
+        *sum = sum.saturating_add(row.requests);
+    }
+    let failures: Vec<(&str, u64)> = failures.into_iter().collect();
+    let help = "Requests that ended not complete, by kind.";
+    counters(out, "krush_failed_requests_total", help, "kind", &failures);
+}
+
+fn counters(out: &mut Exposition, name: &str, help: &str, label: &str, values: &[(&str, u64)]) {
+    if values.is_empty() {
+        return;
+    }
+    out.family(name, Kind::Counter, help);
+    for (value, count) in values {
+        out.sample(name, &[(label, value)], *count as f64);
+    }
+}
+
+fn rates(out: &mut Exposition, report: &Report) {
+    let summary = &report.summary;
+    let gauges = [
+        (
+            "krush_throughput_records_per_second",
+            "Acked records over the time from the first byte to the last acknowledgement.",
+            summary.records_per_sec,
+        ),
+        (
+            "krush_throughput_requests_per_second",
+            "Requests with an answer over the same time.",
+            summary.requests_per_sec,
+        ),
+        (
+            "krush_throughput_payload_bytes_per_second",
+            "Key and value bytes of acked records over the same time.",
+            summary.payload_bytes_per_sec,
+        ),
+        (
+            "krush_throughput_wire_bytes_per_second",
+            "Bytes of HTTP requests written over the same time.",
+            summary.wire_bytes_per_sec,
+        ),
+        (
+            "krush_success_ratio",
+            "Acked over scheduled records, 0 to 1.",
+            summary.success_ratio,
+        ),
+    ];
+    for (name, help, value) in gauges {
+        out.single(name, Kind::Gauge, help, value);
+    }
+    let reference = report.plan.reference.as_ref();
+    let wanted = [
+        (
+            "krush_reference_records_per_second",
+            "Throughput that the scenario compares with.",
+            reference.and_then(|reference| reference.records_per_sec),
+        ),
+        (
+            "krush_goal_records_per_second",
+            "Throughput that the scenario aims at.",
+            reference.and_then(|reference| reference.goal_records_per_sec),
+        ),
+    ];
+    for (name, help, value) in wanted {
+        if let Some(value) = value {
+            out.single(name, Kind::Gauge, help, value);
+        }
+    }
+}
+
+/// A quantile, its key in `lower_bounds`, and its value.
+type Quantile = (&'static str, &'static str, Option<u64>);
+
+fn quantiles(distribution: &Distribution) -> [Quantile; 5] {
+    let d = distribution;
+    [
+        ("0.5", "p50", d.p50),
+        ("0.9", "p90", d.p90),
+        ("0.95", "p95", d.p95),
+        ("0.99", "p99", d.p99),
+        ("0.999", "p99_9", d.p99_9),
+    ]
+}
+
+fn latencies(out: &mut Exposition, report: &Report) {
+    let (summary, histograms) = (&report.summary, &report.histograms);
+    let is_bound = |key: &str| summary.is_lower_bound(key);
+    distribution(
+        out,
+        "krush_latency_seconds",
+        "Response fully read minus due, of every request; +Inf: the quantile falls among requests that never got an answer, see \
+         krush_latency_at_least_seconds.",
+        (&summary.latency_us, &histograms.latency),
+        &is_bound,
+    );
+    distribution(
+        out,
+        "krush_service_time_seconds",
+        "Response fully read minus first byte written, of requests with an answer.",
+        (&summary.service_time_us, &histograms.service_time),
+        &|_| false,
+    );
+    distribution(
+        out,
+        "krush_send_delay_seconds",
+        "First byte written minus due, of every request sent.",
+        (&summary.send_delay_us, &histograms.send_delay),
+        &|_| false,
+    );
+    let bounds = quantiles(&summary.latency_us);
+    let bounds: Vec<_> = bounds.iter().filter(|(_, key, _)| is_bound(key)).collect();
+    if bounds.is_empty() {
+        return;
+    }
+    let name = "krush_latency_at_least_seconds";
+    let help = "Lower bounds of the quantiles that are +Inf in krush_latency_seconds.";
+    out.family(name, Kind::Gauge, help);
+    for (quantile, _, us) in bounds {
+        out.sample(name, &[("quantile", quantile)], seconds(*us));
+    }
+}
+
+fn distribution(
+    out: &mut Exposition,
+    name: &str,
+    help: &str,
+    (of, encoded): (&Distribution, &str),
+    is_bound: &dyn Fn(&str) -> bool,
+) {
+    out.family(name, Kind::Summary, help);
+    for (quantile, key, us) in quantiles(of) {
+        let value = if is_bound(key) {
+            f64::INFINITY
+        } else {
+            seconds(us)
+        };
+        out.sample(name, &[("quantile", quantile)], value);
+    }
+    let count = histogram(encoded).len() as f64;
+    let sum = of.mean.unwrap_or(0.0) * count / 1e6;
+    out.sample(&format!("{name}_sum"), &[], sum);
+    out.sample(&format!("{name}_count"), &[], count);
+}
+
+/// `NaN` stands for a quantile of nothing, as in Prometheus' own libraries.
+fn seconds(us: Option<u64>) -> f64 {
+    us.map_or(f64::NAN, |us| us as f64 / 1e6)
+}
+
+fn judged(out: &mut Exposition, report: &Report) {
+    let name = "krush_validity_check_passed";
+    out.family(
+        name,
+        Kind::Gauge,
+        "1 for a check of validity that passed, 0 for one that voids the run.",
+    );
+    for check in &report.validity.checks {
+        let check_name = clean(&check.name);
+        out.sample(name, &[("check", &check_name)], flag(check.passed));
+    }
+    if report.thresholds.is_empty() || !is_evidence(report) {
+        return;
+    }
+    let name = "krush_threshold_met";
+    out.family(
+        name,
+        Kind::Gauge,
+        "1 for a threshold that the run met, 0 for one it missed; absent if none was judged.",
+    );
+    for threshold in &report.thresholds {
+        let fails_if = clean(&threshold.expression);
+        out.sample(name, &[("fails_if", &fails_if)], flag(threshold.passed));
+    }
+}
+
+fn flag(on: bool) -> f64 {
+    f64::from(u8::from(on))
+}

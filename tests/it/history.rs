@@ -1,0 +1,237 @@
+//! The history, end to end: runs that add lines, and `krush history` that reads them.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use krush::standin::{Embedded, Settings};
+use serde_json::Value;
+
+use crate::krush;
+use crate::load::standin_with;
+
+fn standin() -> Embedded {
+    standin_with(Settings::default())
+}
+
+/// krush in this folder, with the history where it is by default.
+fn in_folder(folder: &Path, args: &[&str]) -> Command {
+    let mut command = krush();
+    command
+        .args(args)
+        .current_dir(folder)
+        .env_remove("KRUSH_HISTORY");
+    command
+}
+
+fn basic(folder: &Path, url: &str, more: &[&str]) -> Output {
+    let mut command = in_folder(folder, &["basic", "--url", url, "--quiet"]);
+    command.args(more).output().unwrap()
+}
+
+fn lines(folder: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(folder.join("results/history.jsonl")).unwrap_or_default();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn stderr(ran: &Output) -> String {
+    String::from_utf8_lossy(&ran.stderr).into_owned()
+}
+
+#[test]
+fn every_finished_run_adds_a_line_whatever_came_of_it() {
+    let (server, folder) = (standin(), tempfile::tempdir().unwrap());
+    let path = folder.path();
+    let missed = basic(
+        path,
+        server.url(),
+        &[
+            "--messages",
+            "3000",
+            "--fail-on",
+            "throughput < 1000000000/s",
+        ],
+    );
+    let void = basic(
+        path,
+        server.url(),
+        &[
+            "--messages",
+            "20",
+            "--fail-on",
+            "p99.9 > 10s",
+            "-o",
+            "x.md",
+            "-o",
+            "x.json",
+        ],
+    );
+    assert_eq!(void.status.code(), Some(13), "{}", stderr(&void));
+    basic(path, server.url(), &["--dry-run"]);
+    basic(path, "http://127.0.0.1:1", &[]);
+    basic(path, server.url(), &["--history", "off", "-o", "y.json"]);
+    let outcomes: Vec<(String, i32)> = lines(path)
+        .iter()
+        .map(|line| line["outcome"].as_str().unwrap().to_owned())
+        .zip([&missed, &void].map(|ran| ran.status.code().unwrap()))
+        .collect();
+    let first = if missed.status.code() == Some(10) {
+        "threshold"
+    } else {
+        "void"
+    };
+    assert_eq!(outcomes[0].0, first);
+    assert_eq!(outcomes[1].0, "void");
+    assert_eq!(
+        lines(path).len(),
+        2,
+        "no dry run, no unreachable target, not if it is off"
+    );
+    assert_eq!(lines(path)[1]["report"], "x.json");
+    let default = lines(path)[0]["report"].as_str().unwrap().to_owned();
+    assert!(path.join(default).exists());
+}
+
+#[test]
+fn a_history_that_cannot_be_written_is_a_warning() {
+    let (server, folder) = (standin(), tempfile::tempdir().unwrap());
+    let ran = basic(
+        folder.path(),
+        server.url(),
+        &["--messages", "3000", "--history", ".", "-o", "x.json"],
+    );
+    assert!(
+        matches!(ran.status.code(), Some(0 | 13)),
+        "{}",
+        stderr(&ran)
+    );
+    assert!(folder.path().join("x.json").exists());
+    assert!(
+        stderr(&ran).contains("warning: the run is not in the history: cannot write .:"),
+        "{}",
+        stderr(&ran)
+    );
+}
+
+#[test]
+fn runs_side_by_side_do_not_mix_and_half_a_line_spoils_no_other() {
+    let (server, folder) = (standin(), tempfile::tempdir().unwrap());
+    let path = folder.path();
+    std::fs::create_dir(path.join("results")).unwrap();
+    std::fs::write(path.join("results/history.jsonl"), "{\"schema_version\":1,").unwrap();
+    let start = |number: usize| {
+        let name = format!("{number}.json");
+        in_folder(
+            path,
+            &[
+                "basic",
+                "--url",
+                server.url(),
+                "--messages",
+                "200",
+                "--quiet",
+                "-o",
+                &name,
+            ],
+        )
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+    };
+    for mut child in (0..6).map(start).collect::<Vec<_>>() {
+        child.wait().unwrap();
+    }
+    let shown = in_folder(path, &["history", "--json"]).output().unwrap();
+    assert_eq!(shown.status.code(), Some(0), "{}", stderr(&shown));
+    assert_eq!(
+        stderr(&shown),
+        "warning: results/history.jsonl: 1 line is left out: line 1 (half a line)\n"
+    );
+    let read: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let trends = read["trends"].as_array().unwrap();
+    assert_eq!(trends.len(), 1);
+    assert_eq!(trends[0]["runs"].as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn reports_are_added_once() {
+    let (server, folder) = (standin(), tempfile::tempdir().unwrap());
+    let path = folder.path();
+    for name in ["a.json", "b.json"] {
+        basic(
+            path,
+            server.url(),
+            &["--messages", "3000", "--history", "off", "-o", name],
+        );
+    }
+    let said = |args: &[&str]| {
+        let ran = in_folder(path, &[&["history", "--file", "h.jsonl"], args].concat())
+            .output()
+            .unwrap();
+        let text = [&ran.stdout[..], &ran.stderr[..]].concat();
+        format!(
+            "{:?} {}",
+            ran.status.code().unwrap(),
+            String::from_utf8_lossy(&text)
+        )
+    };
+    std::fs::write(path.join("no.json"), "{}").unwrap();
+    let all = [
+        said(&[]),
+        said(&["--add", "a.json"]),
+        said(&["--add", "a.json", "b.json", "a.json"]),
+        said(&["--add", "no.json", "b.json"]),
+        said(&["--scenario", "none"]),
+        said(&["--target", "rest-proxy"]),
+        said(&["--last", "0"]),
+    ];
+    insta::assert_snapshot!(all.join(""), @"
+    2 error: cannot read the history h.jsonl: No such file or directory (os error 2)
+    hint: every load run adds a line to results/history.jsonl; --file names another file, --add REPORT.json makes one of reports
+    0 1 report added to h.jsonl
+    0 1 report added to h.jsonl; listed already: 2
+    2 error: no.json is no report of krush: JSON without a schema_version
+    hint: give the JSON report of a load command (see --output)
+    2 error: no run in h.jsonl fits
+    hint: leave out --scenario and --target; its scenarios are basic
+    2 error: no run in h.jsonl fits
+    hint: leave out --scenario and --target; its scenarios are basic
+    2 error: invalid value '0' for '--last <N>': 0 is not in 1..=4294967295
+
+    For more information, try '--help'.
+    ");
+    let listed = std::fs::read_to_string(path.join("h.jsonl")).unwrap();
+    assert_eq!(listed.lines().count(), 2);
+    for target in ["stand-in", server.url(), &format!("{}/", server.url())] {
+        assert!(
+            said(&["--target", target, "--scenario", "basic"]).contains("basic on stand-in"),
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn help_says_what_can_be_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = in_folder(folder.path(), &["history", "--help"])
+        .output()
+        .unwrap();
+    insta::assert_snapshot!(String::from_utf8_lossy(&ran.stdout), @"
+    List the runs so far, and their trend
+
+    Usage: krush history [OPTIONS]
+
+    Options:
+      -f, --file <FILE>        File of the history [env: KRUSH_HISTORY] [default: results/history.jsonl]
+      -s, --scenario <NAME>    Only runs of this scenario
+      -t, --target <KIND|URL>  Only runs against this kind of target (rest-proxy, stand-in,
+                               stand-in-kafka) or this URL
+      -n, --last <N>           List the latest runs of each trend [default: 20]
+      -a, --all                List all runs
+          --json               Print JSON: every trend with its runs, record and changes
+          --add <REPORT>...    Add reports (JSON) that are not listed yet
+          --no-color           No colour [env: KRUSH_NO_COLOR]
+      -h, --help               Print help
+    ");
+}
