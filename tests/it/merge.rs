@@ -107,13 +107,22 @@ fn two_workers_merged_are_what_the_server_stored() {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    insta::assert_snapshot!(said(&verify), @"");
+    insta::assert_snapshot!(said(&verify), @r#"
+        2 error: all.json is merged from several runs, and says nothing of single records
+        hint: verify the reports of the workers one by one
+        "#);
     let twice = merge(folder.path(), &["w0.json", "w1.json", "w0.json"]);
     let run = one["claims"]["run"].as_str().unwrap();
-    insta::assert_snapshot!(said(&twice).replace(run, "RUN"), @"");
+    insta::assert_snapshot!(said(&twice).replace(run, "RUN"), @r#"
+        2 error: w0.json: run RUN is in w0.json already
+        hint: name each report once
+        "#);
     let again = merge(folder.path(), &["all.json", "w1.json"]);
     let run = two["claims"]["run"].as_str().unwrap();
-    insta::assert_snapshot!(said(&again).replace(run, "RUN"), @"");
+    insta::assert_snapshot!(said(&again).replace(run, "RUN"), @r#"
+        2 error: w1.json: run RUN is in all.json already
+        hint: name each report once
+        "#);
 }
 
 #[test]
@@ -178,5 +187,22 @@ fn what_does_not_belong_together_is_refused_by_name() {
     let gap = text.find("it began ").unwrap();
     let gap = text[gap..].lines().next().unwrap().to_owned();
     let text = text.replace(&gap, "it began …");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+        2 error: one report is no set of workers: w0.json
+        hint: name the JSON reports of all workers
+        2 error: cannot read report none.json: No such file or directory (os error 2)
+        hint: give the JSON report of a load command (see --output)
+        2 error: cut.json is no report of krush: …
+        hint: give the JSON report of a load command (see --output)
+        2 error: v9.json has schema_version 9, this krush reads up to 1
+        hint: use the version of krush that wrote it, or a newer one
+        2 error: w1.json: it is another load than w0.json: batch size 20, not 10; loop open, not closed; arrivals uniform, not none; format binary, not json
+        hint: workers of one load differ in connections, rate, duration and target only
+        2 error: w0.json: it began …
+        hint: workers of one load run at the same time; compare runs of different times with krush compare
+        2 error: broken.json: histograms cannot be read
+        hint: the file was changed or cut: give the report as krush wrote it
+        2 error: --output: no format goes by the ending of `x.xlsx`
+        hint: end the name in .json, .html, .md, .xml, .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json or .smaller.json
+        "#);
 }
