@@ -26,6 +26,7 @@ mod served;
 mod stack;
 mod standin;
 mod topics;
+mod tune;
 mod verify;
 
 use served::krush;
