@@ -39,9 +39,7 @@ pub(super) fn merge(
     };
     let (mut first_sent_us, mut last_ack_us) = (None, None);
     let generator = generator(&harvests);
-    let mut slices = Slices::default();
-    for harvest in &mut harvests {
-        slices.merge(std::mem::take(&mut harvest.slices));
+    for harvest in &harvests {
         for (into, from) in targets.iter_mut().zip(&harvest.recorders) {
             into.merge(from);
         }
@@ -62,6 +60,11 @@ pub(super) fn merge(
         .iter()
         .filter_map(|harvest| harvest.load_over_us)
         .max();
+    let of_threads = harvests.iter_mut();
+    let mut slices = of_threads
+        .map(|harvest| std::mem::take(&mut harvest.slices))
+        .reduce(Slices::merge)
+        .unwrap_or_default();
     let claims = claims(setup, harvests);
 
     // What comes due while an interrupted run drains was not called for any more.

@@ -25,6 +25,7 @@ use super::schedule::{Due, Next, Schedule};
 use super::tally::Tally;
 use crate::measure::{Counts, FailureKind, Ledger, Recorder, Slices, ThreadClaims, TimelineDelta};
 use crate::payload::Template;
+use crate::plan::Stop;
 
 /// Read at a time; an answer to 1,000 records is 60 to 75 KB.
 const READ_BYTES: usize = 128 * 1024;
@@ -188,7 +189,10 @@ impl<'a> Worker<'a> {
                 used_once: 0,
                 endings: vec![Ending::default(); setup.targets.len()],
                 timeline: TimelineDelta::default(),
-                slices: Slices::default(),
+                slices: Slices::new(match setup.load.stop {
+                    Stop::Duration(length) => Some(length),
+                    Stop::Messages(_) => None,
+                }),
                 busy: None,
                 cpu: None,
                 in_flight_us: 0,
