@@ -294,6 +294,10 @@ fn what_has_no_place_in_a_search_is_refused() {
             "--rate has no place in krush tune",
         ),
         (
+            "tune --max-p95 1s -c 5",
+            "--concurrency has no place in krush tune: it tries several; name them with --connections",
+        ),
+        (
             "tune --max-p95 1s -o x.html",
             "`x.html` has no ending that krush tune writes",
         ),

@@ -4,7 +4,7 @@ use super::overload::read;
 use super::search::*;
 use super::show::{Sized, overload_words};
 use super::*;
-use crate::commands::trials::Target;
+use crate::commands::trials::{Target, Verdict};
 use crate::gate::Outcome;
 use crate::report::{SecondLatency, SecondRow};
 
@@ -59,7 +59,7 @@ fn searched(range: Range, offer: &mut Offer<'_>) -> (Vec<Step>, Ended) {
 }
 
 fn sized((steps, ended): (Vec<Step>, Ended)) -> Sized {
-    Sized::new(steps, ended, None, SLO, Target::example())
+    Sized::new(steps, &ended, None, SLO, Target::example())
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn every_end_has_its_exit_code_and_its_words() {
             Outcome::Interrupted
         ]
     );
-    let text: String = verdicts.iter().map(|verdict| verdict.text()).collect();
+    let text: String = verdicts.iter().map(Verdict::text).collect();
     insta::assert_snapshot!(text, @"
     PASS  capacity 12,338 records/s (P95 up to 500 ms, success at least 99.9 %), confirmed twice; 12,884 records/s missed
     PASS  3,000 records/s hold (P95 up to 500 ms, success at least 99.9 %), confirmed twice, and are the most that may be tried: capacity is at least that
