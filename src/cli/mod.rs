@@ -62,6 +62,16 @@ Instances are always deleted at the end, also after Ctrl-C and after an error.
 Exit codes: 0 pass, 2 usage, 10 --min-throughput missed, 13 void: what should come did not,
 15 target unreachable or gone, 130 interrupted.";
 
+const TUNE_AFTER_HELP: &str = "\
+Needs --max-p95. Flags that say how much or how fast to send have no place here; see docs/tune.md.
+Exit codes: 0 a shape was found, 2 usage, 10 no shape holds the limit, 13 every look was void,
+15 target unreachable or gone, 130 interrupted (what was found so far is printed).";
+
+const CAPACITY_AFTER_HELP: &str = "\
+Needs --slo or --max-p95. 50 connections and batches of 100 unless said; see docs/tune.md.
+Exit codes: 0 a rate was found, 2 usage, 10 even the lowest rate misses, 13 the generator was the
+limit, 15 target unreachable or gone, 130 interrupted (what was found so far is printed).";
+
 /// Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record.
 #[derive(Parser)]
 #[command(name = "krush", version, long_version = long_version(), max_term_width = 100, after_help = AFTER_HELP)]
@@ -117,8 +127,10 @@ pub enum Command {
     /// Put the reports of several workers into one, losslessly
     Merge(MergeArgs),
     /// Find the batch size and the connections with the most records per second under a latency limit
+    #[command(after_help = TUNE_AFTER_HELP)]
     Tune(TuneArgs),
     /// Find the highest rate that holds a latency limit, then overload it and see it recover
+    #[command(after_help = CAPACITY_AFTER_HELP)]
     Capacity(CapacityArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),

@@ -22,16 +22,16 @@ use crate::rest::{Client, Patience};
 use crate::standin::Embedded;
 use crate::units::duration;
 
-/// Settings that a search takes into its own hands, and why they are of no use there.
-const OWN: [(&str, &str); 15] = [
-    ("load.rate", "it chooses how fast to send itself"),
-    ("load.stage", "it chooses how fast to send itself"),
-    ("load.spike", "it chooses how fast to send itself"),
-    ("load.messages", "it chooses how much to send itself"),
-    ("load.duration", "it chooses how much to send itself"),
+/// Settings that have no place in a search, and why.
+const NO_PLACE: [(&str, &str); 20] = [
+    ("load.rate", HOW_FAST),
+    ("load.stage", HOW_FAST),
+    ("load.spike", HOW_FAST),
+    ("load.messages", HOW_MUCH),
+    ("load.duration", HOW_MUCH),
     (
         "load.verify",
-        "it audits nothing; verify a run with what it finds",
+        "it audits nothing; audit a run with what it finds",
     ),
     (
         "load.max_lag",
@@ -43,12 +43,20 @@ const OWN: [(&str, &str); 15] = [
     ),
     ("thresholds.gate", "it knows no reference figures"),
     ("thresholds.min_throughput", "it looks for the most"),
-    ("comparison.baseline", "it compares with nothing"),
-    ("comparison.baseline_url", "it compares with nothing"),
+    ("thresholds.fail_on", "it has a limit of its own"),
+    ("comparison.baseline", NOTHING),
+    ("comparison.baseline_url", NOTHING),
+    ("comparison.margin", NOTHING),
+    ("comparison.force", NOTHING),
+    ("comparison.repeat", NOTHING),
+    ("comparison.max_time", NOTHING),
     ("push_gateway", "its trials are no runs"),
     ("prometheus_port", "its trials are no runs"),
-    ("history", "its trials are not listed"),
+    ("history", "its trials are no runs"),
 ];
+const HOW_FAST: &str = "it chooses itself how fast to send";
+const HOW_MUCH: &str = "it chooses itself how much to send";
+const NOTHING: &str = "it compares with nothing";
 
 /// What a trial came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -106,11 +114,16 @@ pub(super) struct Bench {
     patience: Patience,
 }
 
-/// The layers of a search, from what was typed: a scenario, or none.
+/// The layers of a search, from what was typed: a scenario, or none. `more` has no place in this one.
 ///
 /// # Errors
 /// A scenario that cannot be read, or a flag that has no place in a search.
-pub(super) fn layers(verb: &str, file: Option<&Path>, typed: &Typed) -> Result<Layers> {
+pub(super) fn layers(
+    verb: &str,
+    more: &[(&str, &str)],
+    file: Option<&Path>,
+    typed: &Typed,
+) -> Result<Layers> {
     let mut layers = Layers {
         scenario: match file {
             Some(file) => super::read_scenario(file)?,
@@ -125,7 +138,7 @@ pub(super) fn layers(verb: &str, file: Option<&Path>, typed: &Typed) -> Result<L
     if super::no_color_asked() {
         layers.environment.no_color.get_or_insert(true);
     }
-    for (key, why) in OWN {
+    for (key, why) in NO_PLACE.iter().chain(more) {
         let flag = plan::setting(key).and_then(|setting| setting.flag);
         if let Some(flag) = flag.filter(|_| layers.flags.has(key)) {
             return Err(Error::Usage {
@@ -133,31 +146,21 @@ pub(super) fn layers(verb: &str, file: Option<&Path>, typed: &Typed) -> Result<L
                 hint: Some(format!("leave out {flag}")),
             });
         }
-        for layer in [
-            &mut layers.scenario.overrides,
-            &mut layers.environment,
-            &mut layers.flags,
-        ] {
-            layer.clear(key);
-        }
+        clear(&mut layers, key);
     }
-    for key in [
-        "output",
-        "load.arrivals",
-        "comparison.margin",
-        "comparison.force",
-        "comparison.repeat",
-        "comparison.max_time",
-    ] {
-        for layer in [
-            &mut layers.scenario.overrides,
-            &mut layers.environment,
-            &mut layers.flags,
-        ] {
-            layer.clear(key);
-        }
-    }
+    // Its result files have formats of their own.
+    clear(&mut layers, "output");
     Ok(layers)
+}
+
+fn clear(layers: &mut Layers, key: &str) {
+    for layer in [
+        &mut layers.scenario.overrides,
+        &mut layers.environment,
+        &mut layers.flags,
+    ] {
+        layer.clear(key);
+    }
 }
 
 /// A setting, from the layer that wins.

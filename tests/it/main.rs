@@ -29,6 +29,7 @@ mod served;
 mod stack;
 mod standin;
 mod topics;
+mod tune;
 mod verify;
 
 use served::krush;
