@@ -14,16 +14,10 @@ pub struct GateArgs {
     #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
     pub aa: bool,
 
-    /// Rounds of --aa, each a duet of its own
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 20,
-        requires = "aa",
-        help_heading = "Comparison"
-    )]
+    /// Rounds of --aa, each a duet of its own [default: 20]
+    #[arg(long, value_name = "N", help_heading = "Comparison")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    pub rounds: u32,
+    pub rounds: Option<u32>,
 
     /// The shared flags; `--duration` and `--messages` are those of one slice.
     #[command(flatten)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::load::written;
 use crate::cli::MergeArgs;
 use crate::error::{Error, Result};
-use crate::report::{self, NotMergeable, Report, Source, Style, table};
+use crate::report::{self, NotMergeable, Source, Style, table};
 
 /// Runs it and returns the exit code of the merged verdict.
 ///
@@ -42,18 +42,9 @@ pub fn merge(args: &MergeArgs) -> Result<u8> {
 }
 
 fn source(path: &Path) -> Result<Source> {
-    let shown = path.display();
-    let wrong = |message: String| Error::Usage {
-        message,
-        hint: Some("give the JSON reports of load commands (see --output)".to_owned()),
-    };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| wrong(format!("cannot read report {shown}: {error}")))?;
-    let report: Report = serde_json::from_str(&text)
-        .map_err(|error| wrong(format!("{shown} is no report of krush: {error}")))?;
     Ok(Source {
-        name: shown.to_string(),
-        report,
+        name: path.display().to_string(),
+        report: report::read(path)?,
     })
 }
 

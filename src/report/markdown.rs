@@ -6,8 +6,8 @@ use super::over_time;
 use super::text::clean;
 use super::words::{
     capitalised, comparison, failures_by_weight, fault_words, generator_words, held_back_words,
-    load_words, records_ledger, requests_ledger, server_words, stand_in_words, threshold_cells,
-    topic_words, volume_words, warmup_words,
+    load_words, merged_words, records_ledger, requests_ledger, server_words, stand_in_words,
+    threshold_cells, topic_words, volume_words, warmup_words,
 };
 use super::{audit, end_to_end};
 use crate::units::{self, grouped, rate_digits};
@@ -171,6 +171,7 @@ fn ledger_list(report: &Report) -> Vec<String> {
         "- generator: {}",
         generator_words(report).join("; ")
     ));
+    lines.extend(merged_words(report).map(|text| format!("- merged: {}", safe(&text))));
     lines.extend(held_back_words(report).map(|text| format!("- held back: {}", safe(&text))));
     lines.extend(warmup_words(report).map(|text| format!("- warm-up: {text}")));
     lines.push(String::new());

@@ -11,8 +11,8 @@ use super::over_time;
 use super::text::{WIDTH, clean, fill, shorten, wrap};
 use super::words::{
     bounded, comparison, failures_by_weight, fault_words, generator_words, held_back_words,
-    load_words, records_ledger, requests_ledger, server_words, stand_in_words, threshold_cells,
-    topic_words, volume_words, warmup_words,
+    load_words, merged_words, records_ledger, requests_ledger, server_words, stand_in_words,
+    threshold_cells, topic_words, volume_words, warmup_words,
 };
 use super::{PlanSection, Report, Style, Summary, TargetFacts, TargetSection};
 use super::{audit, end_to_end};
@@ -195,6 +195,9 @@ fn ledgers(report: &Report) -> Vec<String> {
     lines.extend(labelled("volume", &volume_words(&report.summary)));
     for (index, words) in generator_words(report).iter().enumerate() {
         lines.extend(labelled(if index == 0 { "generator" } else { "" }, words));
+    }
+    if let Some(words) = merged_words(report) {
+        lines.extend(labelled("merged", &clean(&words)));
     }
     if let Some(words) = held_back_words(report) {
         lines.extend(labelled("held back", &clean(&words)));

@@ -220,6 +220,19 @@ pub(super) fn generator_words(report: &Report) -> Vec<String> {
     lines
 }
 
+/// What a merged report was put together from, and when each run began.
+pub(super) fn merged_words(report: &Report) -> Option<String> {
+    let sources = &report.merged.as_ref()?.sources;
+    let one = |row: &super::MergedRow| {
+        let rate = rate_digits(row.records_per_sec);
+        let later = (row.offset_secs > 0.0).then(|| format!(", {:.2} s later", row.offset_secs));
+        format!("{} ({rate} rec/s{})", row.file, later.unwrap_or_default())
+    };
+    let named: Vec<String> = sources.iter().map(one).collect();
+    let runs = counted(sources.len() as u64, "run", "runs");
+    Some(format!("from {runs}: {}", named.join(", ")))
+}
+
 /// What warm-up did, if there was one.
 /// `2.4 s in 3 times: group g was up to 5,210 records behind, more than 1,000; throughput counts from the first record on, waiting included`
 pub(super) fn held_back_words(report: &Report) -> Option<String> {

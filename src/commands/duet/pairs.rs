@@ -201,3 +201,87 @@ pub(super) fn words(look: &Look, rules: &Rules, elapsed: Duration) -> (f64, Stri
     }
     (share.min(1.0), text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::BlockFigures;
+
+    fn rules(repeat: Repeat, max_time: Duration) -> Rules {
+        Rules {
+            repeat,
+            max_time,
+            how: How {
+                margin: 0.05,
+                force: false,
+                run_noise: None,
+            },
+            open_loop: false,
+        }
+    }
+
+    /// Pairs whose sides differ by `change`, with noise of `spread` that takes turns.
+    fn compared(pairs: u32, change: f64, spread: f64) -> Compared {
+        let figures = |factor: f64| BlockFigures {
+            records_per_sec: 10_000.0 * factor,
+            p50_us: Some(900.0 / factor),
+            p95_us: Some(1_000.0 / factor),
+            p99_us: Some(1_100.0 / factor),
+            requests: 100,
+            failures: 0,
+            lower_bound: false,
+        };
+        let pair = |number: u32| Pair {
+            baseline: figures(1.0),
+            run: figures(1.0 + change + spread * f64::from(number % 3) - spread),
+        };
+        let pairs: Vec<Pair> = (0..pairs).map(pair).collect();
+        let baseline = BaselineRow {
+            source: "http://old".to_owned(),
+            started_at: String::new(),
+            scenario: "gate".to_owned(),
+        };
+        let how = rules(Repeat::Auto, Duration::MAX).how;
+        compare_pairs(&pairs, baseline, false, &how)
+    }
+
+    #[test]
+    fn looks_are_at_numbers_of_pairs_that_are_fixed_beforehand() {
+        let auto = rules(Repeat::Auto, Duration::MAX);
+        let looks: Vec<u32> = (0..=24).filter(|&pairs| auto.looks_at(pairs)).collect();
+        assert_eq!(looks, [8, 12, 16, 20, 24]);
+        let fixed = rules(Repeat::Pairs(16), Duration::MAX);
+        assert!(!(0..=24).any(|pairs| fixed.looks_at(pairs)));
+    }
+
+    #[test]
+    fn the_width_ends_a_duet_whatever_the_direction() {
+        for change in [-0.2, 0.0, 0.2] {
+            assert!(narrow(&compared(12, change, 0.01)), "{change}");
+            assert!(!narrow(&compared(12, change, 0.1)), "{change}");
+        }
+        let mut nothing = compared(12, 0.0, 0.01);
+        nothing.metrics.clear();
+        assert!(!narrow(&nothing), "nothing is known");
+    }
+
+    #[test]
+    fn progress_says_how_far_it_is_and_what_the_pairs_say() {
+        let compared = compared(12, -0.1, 0.01);
+        let look = |pairs, compared| Look {
+            pairs,
+            compared,
+            expected: Some(Duration::from_secs(4)),
+        };
+        let secs = Duration::from_secs;
+        let sixteen = rules(Repeat::Pairs(16), Duration::MAX);
+        let auto = rules(Repeat::Auto, secs(300));
+        let lines = [
+            words(&look(0, None), &sixteen, secs(1)),
+            words(&look(4, None), &sixteen, secs(20)),
+            words(&look(12, Some(&compared)), &auto, secs(60)),
+        ];
+        let lines = lines.map(|(share, text)| format!("{share:.2} {text}"));
+        insta::assert_snapshot!(lines.join("\n"), @"");
+    }
+}

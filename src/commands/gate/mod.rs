@@ -8,6 +8,8 @@ use crate::cli::GateArgs;
 use crate::error::{Error, Result};
 use crate::plan::{Against, DEFAULT_URL, Repeat, Scenario};
 
+/// Rounds of `--aa`, if nothing else is said.
+const ROUNDS: u32 = 20;
 /// Pairs of a round of `--aa`, if nothing else is said.
 const PAIRS: u32 = 8;
 
@@ -30,7 +32,16 @@ pub fn gate(args: GateArgs) -> Result<u8> {
         if typed.flags.repeat.is_none() && typed.environment.repeat.is_none() {
             typed.flags.repeat = Some(Repeat::Pairs(PAIRS));
         }
-        return aa::run(invocation(Scenario::gate()?, flags, None)?, rounds);
+        return aa::run(
+            invocation(Scenario::gate()?, flags, None)?,
+            rounds.unwrap_or(ROUNDS),
+        );
+    }
+    if rounds.is_some() {
+        return Err(Error::Usage {
+            message: "--rounds: only --aa has rounds".to_owned(),
+            hint: Some("say how many pairs a duet has with --repeat, or add --aa".to_owned()),
+        });
     }
     let invocation = invocation(Scenario::gate()?, flags, None)?;
     match invocation.plan.baseline.as_ref().map(|baseline| &baseline.against) {

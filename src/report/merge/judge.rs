@@ -133,3 +133,43 @@ pub(super) fn of(source: &Source, audited: &Audited) -> Audited {
     audited.why = audited.why.map(|why| format!("{}: {why}", source.name));
     audited
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn validity(checks: &[(&str, bool, &str)]) -> Validity {
+        let check = |&(name, passed, saw): &(&str, bool, &str)| Check {
+            name: name.to_owned(),
+            passed,
+            saw: saw.to_owned(),
+            wanted: "more".to_owned(),
+            hint: "try".to_owned(),
+        };
+        Validity {
+            void: checks.iter().any(|(_, passed, _)| !passed),
+            checks: checks.iter().map(check).collect(),
+        }
+    }
+
+    #[test]
+    fn one_part_that_proves_nothing_voids_the_whole_and_is_named() {
+        let good = validity(&[("clock", true, "1 ms"), ("samples", false, "10")]);
+        let bad = validity(&[("clock", false, "9 s"), ("samples", true, "900")]);
+        let whole = validity(&[("clock", true, "0 ms"), ("samples", true, "910")]);
+        let judged = parts_validity(&[("w1", &good), ("w2", &bad)], &whole, &["samples"]);
+        assert!(judged.void);
+        let rows = judged.checks.iter();
+        let rows: Vec<_> = rows
+            .map(|check| (check.name.as_str(), check.passed, check.saw.as_str()))
+            .collect();
+        let wanted = [("clock", false, "w2: 9 s"), ("samples", true, "910")];
+        assert_eq!(rows, wanted);
+        let judged = parts_validity(&[("w1", &good), ("w3", &good)], &whole, &["samples"]);
+        assert!(!judged.void, "the whole has enough samples");
+        let many = ["a", "b", "c", "d", "e"].map(|name| (name, &bad));
+        let judged = parts_validity(&many, &whole, &["samples"]);
+        let saw = "a: 9 s; b: 9 s; c: 9 s; and 2 more of 5";
+        assert_eq!(judged.checks[0].saw, saw);
+    }
+}

@@ -125,3 +125,87 @@ proptest! {
         prop_assert_eq!(twice.merged, merged.merged);
     }
 }
+
+/// The same run some time later.
+fn later(fixture: &mut Fixture, by: Duration, run: &str) -> Source {
+    fixture.measured.started_at += by;
+    source(&format!("{run}.json"), &named(run, fixture))
+}
+
+/// 100 requests in the first second of a run.
+fn second() -> Fixture {
+    let sample = |n: u64| (n * 9_000, 10, 1_000 + n * 10, true);
+    let samples: Vec<Sample> = (0..100).map(sample).collect();
+    measured(&samples)
+}
+
+fn pair(by: Duration) -> [Source; 2] {
+    [
+        later(&mut second(), Duration::ZERO, "a"),
+        later(&mut second(), by, "b"),
+    ]
+}
+
+#[test]
+fn seconds_are_put_together_by_the_wall_clock() {
+    let merged = merge(&pair(Duration::from_millis(2_400))).unwrap();
+    let acked: Vec<u64> = merged
+        .timeline
+        .iter()
+        .map(|row| row.records_acked)
+        .collect();
+    assert_eq!(acked, [1_000, 0, 1_000]);
+    // From the first start to the last end.
+    assert!((merged.summary.duration_secs - 14.745).abs() < 1e-9);
+    assert!((merged.summary.records_per_sec - 2_000.0 / 14.745).abs() < 1e-9);
+    assert!((merged.elapsed_secs - 22.4).abs() < 1e-9);
+    let rows = merged.merged.unwrap().sources;
+    assert!((rows[1].offset_secs - 2.4).abs() < 1e-9);
+    let apart = |warning: &String| warning.contains("at the same time");
+    assert!(!merged.warnings.iter().any(apart));
+}
+
+#[test]
+fn runs_one_after_the_other_are_merged_with_a_warning_and_hours_apart_not_at_all() {
+    let merged = merge(&pair(Duration::from_mins(1))).unwrap();
+    let first = &merged.warnings[0];
+    assert!(first.contains("(a.json, b.json)"), "{first}");
+    assert_eq!(merged.blocks.unwrap().rows, []);
+    let error = merge(&pair(Duration::from_secs(3_700))).unwrap_err();
+    insta::assert_snapshot!(error, @"");
+}
+
+#[test]
+fn reports_without_latencies_of_each_second_leave_only_those_unknown() {
+    let mut sources = pair(Duration::ZERO);
+    for source in &mut sources {
+        for row in &mut source.report.timeline {
+            row.latency_us.buckets.clear();
+        }
+    }
+    let merged = merge(&sources).unwrap();
+    let row = &merged.timeline[0];
+    assert_eq!(row.records_acked, 2_000);
+    assert_eq!((row.latency_us.p50, row.latency_us.p95), (None, None));
+    let max = sources[0].report.timeline[0].latency_us.max;
+    assert_eq!(row.latency_us.max, max);
+    let said = |warning: &String| warning.contains("each second");
+    assert!(merged.warnings.iter().any(said));
+    assert!(merged.summary.latency_us.p95.is_some());
+}
+
+#[test]
+fn thresholds_are_judged_on_the_whole_if_all_had_the_same() {
+    let with = |run: &str, expression: &str| {
+        let mut fixture = second();
+        fixture.plan.thresholds = vec![expression.parse().unwrap()];
+        later(&mut fixture, Duration::ZERO, run)
+    };
+    let merged = merge(&[with("a", "failed > 0"), with("b", "failed > 0")]).unwrap();
+    assert_eq!(merged.thresholds.len(), 1);
+    assert!(merged.thresholds[0].passed);
+    let merged = merge(&[with("a", "failed > 0"), with("b", "failed > 1")]).unwrap();
+    assert!(merged.thresholds.is_empty());
+    let said = |warning: &String| warning.contains("different thresholds");
+    assert!(merged.warnings.iter().any(said));
+}
