@@ -249,5 +249,26 @@ fn what_cannot_be_done_is_said() {
         said(path, &format!("report {nine}")),
         said(path, "report good.json -o no/where.html"),
     ];
-    insta::assert_snapshot!(all.join(""), @"");
+    insta::assert_snapshot!(all.join(""), @"
+    2 error: cannot read report none.json: No such file or directory (os error 2)
+    hint: give the JSON report of a load command (see --output)
+    2 error: no.json is no report of krush: no JSON: EOF while parsing an object at line 2 column 0
+    hint: give the JSON report of a load command (see --output)
+    2 error: good.json is one of the reports, and would be overwritten
+    hint: name another file with --output
+    2 error: --output -: nothing says in which format
+    hint: add a format, such as --markdown
+    2 error: --output: no format goes by the ending of `page.pdf`
+    hint: end the name in .json, .html, .md, .xml, .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json or .smaller.json
+    2 error: --output: one file for 2 formats
+    hint: leave out --output to write each beside the report, or name one format
+    2 error: .md holds at most 1 run, there are 2 reports
+    hint: leave out --output to write one beside each report
+    2 error: .html holds at most 8 runs, there are 9 reports
+    hint: name fewer reports
+    2 error: a table holds at most 8 runs, there are 9 reports
+    hint: name fewer reports, or make --csv
+    2 error: cannot write no/where.html: No such file or directory (os error 2)
+    hint: make the folder writable, or name another path with --output
+    ");
 }
