@@ -15,6 +15,7 @@ mod formats;
 #[cfg(feature = "kafka")]
 mod forward;
 mod history;
+mod html;
 mod instructions;
 #[cfg(feature = "kafka")]
 mod kafka;
