@@ -31,6 +31,10 @@ pub struct HistoryArgs {
     #[arg(long)]
     pub json: bool,
 
+    /// Write a page for people to this file: every trend with its chart, record, changes and runs
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub html: Option<PathBuf>,
+
     /// Add reports (JSON) that are not listed yet
     #[arg(long, value_name = "REPORT", num_args = 1..)]
     pub add: Vec<PathBuf>,

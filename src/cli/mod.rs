@@ -38,7 +38,7 @@ pub use report::ReportArgs;
 pub use selftest::SelftestArgs;
 pub use serve::{ServeArgs, ServedTopic};
 pub use target::{ControlArgs, TargetArgs};
-pub use tune::TuneArgs;
+pub use tune::{Budget, TuneArgs};
 pub use verify::VerifyArgs;
 
 use std::ffi::OsString;
@@ -167,6 +167,7 @@ impl Command {
             | Self::SixtyFourKb(args) => Some(args),
             Self::Run(args) => Some(&mut args.load),
             Self::E2e(args) => Some(&mut args.load),
+            Self::Gate(args) => Some(&mut args.load),
             Self::Verify(args) => Some(&mut args.control),
             Self::Topics(args) => Some(args.verb.layered()),
             Self::Status(args) => Some(&mut args.control),
@@ -174,13 +175,9 @@ impl Command {
             Self::Monitor(args) => Some(&mut args.control),
             Self::Consume(args) => Some(args.layered()),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
-            Self::Compare(_)
-            | Self::Gate(_)
-            | Self::History(_)
-            | Self::Report(_)
-            | Self::Merge(_)
-            | Self::Tune(_)
-            | Self::Capacity(_) => None,
+            Self::Compare(_) | Self::History(_) | Self::Report(_) | Self::Merge(_) => None,
+            Self::Tune(args) => Some(&mut args.load),
+            Self::Capacity(args) => Some(&mut args.load),
         }
     }
 }

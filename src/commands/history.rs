@@ -8,7 +8,7 @@ use super::keep::append;
 use crate::cli::HistoryArgs;
 use crate::error::{Error, Result, exit};
 use crate::history::{self, Entry, Lines, Shown, Trend};
-use crate::report::{Report, Style};
+use crate::report::Style;
 
 /// Runs of each trend that are listed if nothing is said.
 const LISTED: u32 = 20;
@@ -22,7 +22,8 @@ pub fn history(args: &HistoryArgs) -> Result<u8> {
         return add(args);
     }
     let lines = read(&args.file)?;
-    if let Some(words) = history::wrong_words(&lines.wrong) {
+    let wrong = history::wrong_words(&lines.wrong);
+    if let Some(words) = &wrong {
         // A warning that nobody can read is no reason to end.
         let _ = writeln!(
             std::io::stderr().lock(),
@@ -31,6 +32,11 @@ pub fn history(args: &HistoryArgs) -> Result<u8> {
         );
     }
     let trends = history::trends(chosen(lines.entries, args)?);
+    if let Some(path) = &args.html {
+        let notes: Vec<String> = wrong.into_iter().collect();
+        crate::report::write_text(&crate::report::history_html(&trends, &notes), path)?;
+        return super::load::written(super::say(&format!("{}\n", path.display())));
+    }
     let style = Style::new(super::in_color(!args.no_color && !super::no_color_asked()));
     let last = (!args.all).then(|| args.last.unwrap_or(LISTED) as usize);
     let text = if args.json {
@@ -106,7 +112,7 @@ fn add(args: &HistoryArgs) -> Result<u8> {
     let mut known: HashSet<(String, String, u64)> = listed.iter().map(identity).collect();
     let mut new = Vec::new();
     for path in &args.add {
-        let entry = Entry::of(&report(path)?, Some(path));
+        let entry = Entry::of(&crate::report::read(path)?, Some(path));
         if known.insert(identity(&entry)) {
             new.push(entry);
         }
@@ -134,15 +140,4 @@ fn identity(entry: &Entry) -> (String, String, u64) {
         entry.scenario.clone(),
         entry.records_per_sec.to_bits(),
     )
-}
-
-fn report(path: &Path) -> Result<Report> {
-    let wrong = |message: String| Error::Usage {
-        message,
-        hint: Some("name reports in JSON, as krush writes them into results/".to_owned()),
-    };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| wrong(format!("--add: cannot read {}: {error}", path.display())))?;
-    serde_json::from_str(&text)
-        .map_err(|error| wrong(format!("--add: {} is no report: {error}", path.display())))
 }

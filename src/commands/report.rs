@@ -1,12 +1,159 @@
-//! `krush report`.
+//! `krush report`: other formats from reports that are there.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use crate::cli::ReportArgs;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, exit};
+use crate::report::formats::{FORMATS, Format};
+use crate::report::{self, MOST_RUNS, Report, Style, table};
 
-/// Runs it and returns the exit code.
+use super::load::written;
+
+/// Stands for standard output.
+const STDOUT: &str = "-";
+
+/// Runs it and returns the exit code, which is that of the command, not of the runs.
 ///
 /// # Errors
-/// What kept it from coming to an end.
-pub fn report(_args: &ReportArgs) -> Result<u8> {
-    Err(Error::Internal("not there yet".to_owned()))
+/// A file that is no report, a format that cannot hold what was asked for, or a file that cannot be written.
+pub fn report(args: &ReportArgs) -> Result<u8> {
+    let reports: Vec<Report> = args
+        .files
+        .iter()
+        .map(|file| report::read(file))
+        .collect::<Result<_>>()?;
+    let reports: Vec<&Report> = reports.iter().collect();
+    let flags: Vec<&Format> = FORMATS
+        .iter()
+        .filter(|format| args.formats.0.contains(&format.ending))
+        .collect();
+    match (&flags[..], &args.output) {
+        ([], None) => print(&terminal(args, &reports)?),
+        (flags, None) => beside(args, flags, &reports),
+        (flags, Some(output)) => to(args, one_format(flags, output)?, output, &reports),
+    }
+}
+
+/// The format of a named output: the flag's, or that of the file's ending.
+fn one_format(flags: &[&'static Format], output: &Path) -> Result<&'static Format> {
+    match flags {
+        [format] => Ok(format),
+        [] if output == Path::new(STDOUT) => Err(Error::Usage {
+            message: "--output -: nothing says in which format".to_owned(),
+            hint: Some("add a format, such as --markdown".to_owned()),
+        }),
+        [] => Format::of(output),
+        several => Err(Error::Usage {
+            message: format!("--output: one file for {} formats", several.len()),
+            hint: Some(
+                "leave out --output to write each beside the report, or name one format".to_owned(),
+            ),
+        }),
+    }
+}
+
+fn to(args: &ReportArgs, format: &Format, output: &Path, reports: &[&Report]) -> Result<u8> {
+    holds(format, reports)?;
+    let text = format.text(reports);
+    if output == Path::new(STDOUT) {
+        return print(&text);
+    }
+    write(args, &text, output)?;
+    print(&format!("{}\n", output.display()))
+}
+
+/// Each format in a file beside the first report, or beside each if it holds one run only.
+fn beside(args: &ReportArgs, formats: &[&Format], reports: &[&Report]) -> Result<u8> {
+    let mut paths = Vec::new();
+    for format in formats {
+        if format.takes_several() {
+            holds(format, reports)?;
+            paths.push(write_beside(args, format, reports, &args.files[0])?);
+        } else {
+            for (report, file) in reports.iter().zip(&args.files) {
+                paths.push(write_beside(args, format, &[report], file)?);
+            }
+        }
+    }
+    let lines: String = paths
+        .iter()
+        .map(|path| format!("{}\n", path.display()))
+        .collect();
+    print(&lines)
+}
+
+fn write_beside(
+    args: &ReportArgs,
+    format: &Format,
+    reports: &[&Report],
+    file: &Path,
+) -> Result<PathBuf> {
+    let path = file.with_extension(format.ending.trim_start_matches('.'));
+    write(args, &format.text(reports), &path)?;
+    Ok(path)
+}
+
+/// A page has a line style for so many runs; other formats hold one run, or any number.
+fn holds(format: &Format, reports: &[&Report]) -> Result<()> {
+    let (most, hint) = match format.ending {
+        ".html" => (MOST_RUNS, "name fewer reports"),
+        _ if format.takes_several() => return Ok(()),
+        _ => (1, "leave out --output to write one beside each report"),
+    };
+    few_enough(format.ending, reports, most, hint)
+}
+
+fn few_enough(what: &str, reports: &[&Report], most: usize, hint: &str) -> Result<()> {
+    if reports.len() <= most {
+        return Ok(());
+    }
+    let runs = crate::units::counted(most as u64, "run", "runs");
+    Err(Error::Usage {
+        message: format!(
+            "{what} holds at most {runs}, there are {} reports",
+            reports.len()
+        ),
+        hint: Some(hint.to_owned()),
+    })
+}
+
+/// Never over a report that was read: it would be lost.
+fn write(args: &ReportArgs, text: &str, path: &Path) -> Result<()> {
+    let same = |file: &PathBuf| match (file.canonicalize(), path.canonicalize()) {
+        (Ok(file), Ok(path)) => file == path,
+        _ => file == path,
+    };
+    if args.files.iter().any(same) {
+        return Err(Error::Usage {
+            message: format!(
+                "{} is one of the reports, and would be overwritten",
+                path.display()
+            ),
+            hint: Some("name another file with --output".to_owned()),
+        });
+    }
+    report::write_text(text, path)
+}
+
+/// The table of one run, or several side by side.
+fn terminal(args: &ReportArgs, reports: &[&Report]) -> Result<String> {
+    let color = !args.no_color && !super::no_color_asked();
+    let style = Style::new(super::in_color(color));
+    if let [report] = reports {
+        return Ok(table::render(report, &[], style));
+    }
+    few_enough(
+        "a table",
+        reports,
+        MOST_RUNS,
+        "name fewer reports, or make --csv",
+    )?;
+    Ok(report::side_by_side(reports, style))
+}
+
+fn print(text: &str) -> Result<u8> {
+    let mut out = std::io::stdout().lock();
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
+    Ok(exit::PASS)
 }

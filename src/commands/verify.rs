@@ -69,25 +69,26 @@ pub fn verify(args: &VerifyArgs) -> Result<u8> {
     Ok(verdict.exit_code)
 }
 
+/// A report that says what it claims of each record.
 fn read(path: &Path) -> Result<Report> {
-    let wrong = |message: String| Error::Usage {
-        message,
-        hint: Some("give the JSON report of a load command (see --output)".to_owned()),
-    };
-    let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| wrong(format!("cannot read report {shown}: {error}")))?;
-    let report: Report = serde_json::from_str(&text).map_err(|error| {
-        wrong(match serde_json::from_str::<crate::report::consume::ConsumeReport>(&text) {
-            Ok(_) => format!("{shown} is a report of krush consume, which sends nothing that could be audited"),
-            Err(_) => format!("{shown} is no report of krush: {error}"),
-        })
-    })?;
+    let report = report::read(path)?;
+    if report.merged.is_some() {
+        return Err(Error::Usage {
+            message: format!(
+                "{} is merged from several runs, and says nothing of single records",
+                path.display()
+            ),
+            hint: Some("verify the reports of the workers one by one".to_owned()),
+        });
+    }
     if report.claims.is_none() {
-        let message = format!(
-            "{shown} is of a version of krush that did not say what it claims of each record"
-        );
-        return Err(wrong(message));
+        return Err(Error::Usage {
+            message: format!(
+                "{} is of a version of krush that did not say what it claims of each record",
+                path.display()
+            ),
+            hint: Some("give the JSON report of a load command (see --output)".to_owned()),
+        });
     }
     Ok(report)
 }

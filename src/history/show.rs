@@ -69,21 +69,30 @@ fn folded(line: &str) -> Vec<String> {
 }
 
 fn head(trend: &Trend, style: Style) -> Vec<String> {
+    let mut lines: Vec<String> = folded(&title(trend))
+        .iter()
+        .map(|line| style.strong(line))
+        .collect();
+    lines.push(machine(trend));
+    lines
+}
+
+/// `extreme on rest-proxy http://proxy:8082: 12 runs`.
+pub fn title(trend: &Trend) -> String {
     let urls = match &trend.urls[..] {
         [] => String::new(),
         urls => format!(" {}", urls.join(", ")),
     };
     let scenario = crate::report::clean_text(&trend.scenario);
+    let runs = counted(trend.runs.len() as u64, "run", "runs");
+    format!("{scenario} on {}{urls}: {runs}", trend.target_kind.name())
+}
+
+/// `from linux x86_64, 8 CPUs, Some CPU`.
+pub fn machine(trend: &Trend) -> String {
     let cpu = trend.cpu_model.as_ref();
     let cpu = cpu.map_or_else(String::new, |model| format!(", {model}"));
-    let runs = counted(trend.runs.len() as u64, "run", "runs");
-    let title = format!("{scenario} on {}{urls}: {runs}", trend.target_kind.name());
-    let mut lines: Vec<String> = folded(&title)
-        .iter()
-        .map(|line| style.strong(line))
-        .collect();
-    lines.push(format!("from {}{cpu}", trend.machine));
-    lines
+    format!("from {}{cpu}", trend.machine)
 }
 
 fn list(trend: &Trend, shown: Shown) -> Vec<String> {
@@ -151,7 +160,8 @@ fn minute(started_at: &str) -> String {
     started_at.get(..16).unwrap_or(started_at).replace('T', " ")
 }
 
-fn day(started_at: &str) -> &str {
+/// The day of a time of RFC 3339.
+pub fn day(started_at: &str) -> &str {
     started_at.get(..10).unwrap_or(started_at)
 }
 
@@ -160,7 +170,7 @@ fn shape(entry: &Entry) -> String {
 }
 
 /// `+3.1 %`, `−12 %`, `× 98`.
-fn change_words(from: f64, to: f64) -> String {
+pub fn change_words(from: f64, to: f64) -> String {
     let ratio = to / from;
     if ratio >= TIMES_FROM {
         return format!("× {}", rate_digits(ratio));
@@ -192,7 +202,7 @@ fn summary(trend: &Trend) -> Vec<String> {
         );
         lines.push(format!("         {span}, oldest run on the left"));
     }
-    lines.extend(evolution(trend));
+    lines.extend(evolution(trend).map(|words| format!("record   {words}")));
     if left_out > 0 {
         let runs = counted(left_out as u64, "run that proves", "runs that prove");
         lines.push(format!(
@@ -207,10 +217,10 @@ fn summary(trend: &Trend) -> Vec<String> {
 }
 
 /// `432 → 42,284 records/s, × 98, from 2026-11-01 to the record of 2026-11-20`.
-fn evolution(trend: &Trend) -> Option<String> {
+pub fn evolution(trend: &Trend) -> Option<String> {
     let (first, record) = (trend.first?, trend.record?);
     let (first, best) = (&trend.runs[first], &trend.runs[record]);
-    let from_to = if std::ptr::eq(first, best) {
+    Some(if std::ptr::eq(first, best) {
         format!(
             "{} records/s, the first run",
             rate_digits(best.records_per_sec)
@@ -224,12 +234,11 @@ fn evolution(trend: &Trend) -> Option<String> {
             day(&first.started_at),
             day(&best.started_at)
         )
-    };
-    Some(format!("record   {from_to}"))
+    })
 }
 
 /// `2026-11-20: −12 % from 41,900 to 36,800`.
-pub(super) fn words(change: &Change) -> String {
+pub fn words(change: &Change) -> String {
     let (before, after) = (change.before_records_per_sec, change.after_records_per_sec);
     let load = if change.load_changed {
         " (connections or batch size changed too)"

@@ -121,6 +121,13 @@ impl Latency {
         }
     }
 
+    /// From all latencies and the part of them that is lower bounds; `None` if it is no part of them.
+    pub fn from_parts(all: Histogram<u64>, bounds: &Histogram<u64>) -> Option<Self> {
+        let mut answered = all.clone();
+        answered.subtract(bounds).ok()?;
+        Some(Self { all, answered })
+    }
+
     /// Answered requests and lower bounds in one histogram.
     pub fn all(&self) -> &Histogram<u64> {
         &self.all
@@ -225,6 +232,11 @@ impl Summary {
 fn rank(samples: u64, percentile: f64) -> Option<u64> {
     let rank = (samples as f64 * percentile / 100.0).ceil() as u64;
     (samples > 0).then(|| rank.clamp(1, samples))
+}
+
+/// The percentile (0 to 100) of a histogram in µs, as every figure of a report is read; `None` without samples.
+pub fn percentile_of(histogram: &Histogram<u64>, percentile: f64) -> Option<u64> {
+    value_at_rank(histogram, rank(histogram.len(), percentile)?)
 }
 
 /// Upper edge of the bucket that holds the sample of this rank, as `value_at_quantile` gives it.

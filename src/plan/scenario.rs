@@ -53,6 +53,15 @@ impl Scenario {
         Self::parse(Path::new("scenarios/e2e.toml"), text)
     }
 
+    /// The scenario of `krush gate`.
+    ///
+    /// # Errors
+    /// None, as long as a test reads it.
+    pub fn gate() -> Result<Self> {
+        let text = include_str!("../../scenarios/gate.toml");
+        Self::parse(Path::new("scenarios/gate.toml"), text)
+    }
+
     /// One that says nothing.
     pub(crate) fn silent() -> Self {
         Self {
@@ -237,6 +246,7 @@ mod tests {
             "load.lag_group" => "\"g\"",
             "target.headers" => "[\"A: b\"]",
             "target.faults" => "[\"stall=1s@4s\"]",
+            "target.model" => "\"default\"",
             "target.dialect" => "\"auto\"",
             "payload.format" => "\"binary\"",
             "payload.content" => "\"base64\"",

@@ -14,7 +14,7 @@ use super::words::{
     server_words, stand_in_words, topic_words,
 };
 use crate::audit::{self, Audited};
-use crate::gate::{Check, Outcome, ThresholdResult};
+use crate::gate::{Check, MetricCompared, MetricVerdict, Outcome, ThresholdResult};
 use crate::measure::End;
 use crate::units::{self, counted};
 
@@ -42,6 +42,14 @@ pub fn junit(report: &Report) -> String {
         let status = threshold_status(report, threshold);
         case(&threshold.expression, &group, status)
     }));
+    if let Some(compared) = &report.comparison {
+        let group = format!("{name}.baseline");
+        let judged = compared.metrics.iter().filter(|row| row.judged);
+        suite.add_test_cases(judged.map(|row| {
+            let name = format!("no regression of {}", row.metric);
+            case(&name, &group, compared_status(report, row))
+        }));
+    }
     let group = format!("{name}.validity");
     let checks = report.validity.checks.iter();
     suite.add_test_cases(checks.map(|check| case(&check.name, &group, check_status(check))));
@@ -119,13 +127,50 @@ fn threshold_status(report: &Report, threshold: &ThresholdResult) -> TestCaseSta
         return TestCaseStatus::success();
     }
     let mut text = vec![format!("the run fails if {expression}: saw {saw}")];
+    text.extend(
+        threshold
+            .bound
+            .iter()
+            .map(|bound| format!("95 % bound: {bound}")),
+    );
     text.extend(threshold.reason.clone());
-    bad(
-        NonSuccessKind::Failure,
-        "threshold",
-        &format!("saw {saw}"),
-        &text,
-    )
+    let (kind, of) = if threshold.inconclusive {
+        (NonSuccessKind::Error, "inconclusive")
+    } else {
+        (NonSuccessKind::Failure, "threshold")
+    };
+    bad(kind, of, &format!("saw {saw}"), &text)
+}
+
+/// Green only if it is no regression; what cannot be told is an error.
+fn compared_status(report: &Report, row: &MetricCompared) -> TestCaseStatus {
+    if let Some(why) = not_judged(report) {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(clean(&format!("not judged: {why}")));
+        return status;
+    }
+    let kind = match row.verdict {
+        MetricVerdict::NoRegression | MetricVerdict::Improvement => {
+            return TestCaseStatus::success();
+        }
+        MetricVerdict::Regression => NonSuccessKind::Failure,
+        MetricVerdict::Inconclusive => NonSuccessKind::Error,
+    };
+    let message = format!(
+        "{} ({} to {})",
+        units::percent_of_change(row.change),
+        units::percent_of_change(row.low),
+        units::percent_of_change(row.high)
+    );
+    let text = [
+        format!(
+            "baseline {:.1} {}, run {:.1} {}, p {:.4}",
+            row.baseline, row.unit, row.saw, row.unit, row.p
+        ),
+        format!("worse by at most {:.1} % (95 %)", row.worst * 100.0),
+        format!("what would show: {:.1} %", row.minimum_detectable * 100.0),
+    ];
+    bad(kind, "baseline", &message, &text)
 }
 
 /// Why a run with this outcome has no thresholds that were met.

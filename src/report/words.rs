@@ -4,7 +4,15 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{FailureRow, LoadSection, PlanSection, Report, Summary, TargetKind, TargetSection};
+use crate::gate::ThresholdResult;
 use crate::units::{self, ByteSize, counted, grouped, rate_digits};
+
+/// A sentence's first letter.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).collect()
+}
 
 /// `≥` before what is only a lower bound.
 pub(super) fn bounded(text: String, lower_bound: bool) -> String {
@@ -109,7 +117,11 @@ pub(super) fn topic_words(target: &TargetSection) -> String {
 
 /// What must be said of a target that is no REST Proxy.
 pub(super) fn stand_in_words(target: &TargetSection) -> Option<String> {
-    kind_words(target.kind, target.embedded)
+    let words = kind_words(target.kind, target.embedded)?;
+    Some(match &target.model {
+        None => words,
+        Some(_) => words.replace("about this machine,", "those of its capacity model,"),
+    })
 }
 
 /// The same by its kind.
@@ -160,7 +172,8 @@ pub(super) fn requests_ledger(report: &Report) -> [String; 2] {
     ]
 }
 
-fn scheduled(scheduled: u64, sent: u64, unsent: u64) -> String {
+/// The first half of a ledger's identity.
+pub(super) fn scheduled(scheduled: u64, sent: u64, unsent: u64) -> String {
     format!(
         "scheduled {} = sent {} + unsent {}",
         grouped(scheduled),
@@ -261,7 +274,7 @@ pub(super) fn failures_by_weight(report: &Report) -> Vec<&FailureRow> {
 }
 
 /// A ratio with two decimals, or with two digits that say something: never `0.00 ×`.
-fn ratio_words(ratio: f64) -> String {
+pub(super) fn ratio_words(ratio: f64) -> String {
     let decimals = match ratio {
         ratio if ratio >= 0.01 => 2,
         ratio if ratio > 0.0 => (1.0 - ratio.log10().floor()).min(9.0) as usize,
@@ -314,6 +327,23 @@ pub(super) fn comparison(report: &Report) -> Vec<[String; 5]> {
         String::new(),
     ];
     vec![throughput, latency, success]
+}
+
+/// What a threshold saw, its bound, how far that is within the limit, and what it comes to.
+pub(super) fn threshold_cells(threshold: &ThresholdResult, not_judged: bool) -> [String; 4] {
+    let word = match (not_judged, threshold.passed, threshold.inconclusive) {
+        (true, ..) => "not judged",
+        (false, true, _) => "met",
+        (false, false, true) => "inconclusive",
+        (false, false, false) => "missed",
+    };
+    let margin = threshold.margin.map(units::percent_of_change);
+    [
+        threshold.saw.clone(),
+        threshold.bound.clone().unwrap_or_else(|| "-".to_owned()),
+        margin.unwrap_or_else(|| "-".to_owned()),
+        word.to_owned(),
+    ]
 }
 
 #[cfg(test)]

@@ -191,8 +191,8 @@ fn reports_are_added_once() {
     hint: every load run adds a line to results/history.jsonl; --file names another file, --add REPORT.json makes one of reports
     0 1 report added to h.jsonl
     0 1 report added to h.jsonl; listed already: 2
-    2 error: --add: no.json is no report: missing field `schema_version` at line 1 column 2
-    hint: name reports in JSON, as krush writes them into results/
+    2 error: no.json is no report of krush: JSON without a schema_version
+    hint: give the JSON report of a load command (see --output)
     2 error: no run in h.jsonl fits
     hint: leave out --scenario and --target; its scenarios are basic
     2 error: no run in h.jsonl fits

@@ -384,7 +384,7 @@ fn what_cannot_be_audited_is_refused_with_a_reason() {
     insta::assert_snapshot!(said.join(""), @r"
     error: cannot read report missing.json: No such file or directory (os error 2)
     hint: give the JSON report of a load command (see --output)
-    error: no.json is no report of krush: missing field `schema_version` at line 1 column 7
+    error: no.json is no report of krush: JSON without a schema_version
     hint: give the JSON report of a load command (see --output)
     error: old.json is of a version of krush that did not say what it claims of each record
     hint: give the JSON report of a load command (see --output)

@@ -19,7 +19,7 @@ use hdrhistogram::serialization::Deserializer;
 pub use exposition::{Exposition, Kind};
 pub use prometheus::{prometheus, run_labels};
 
-use super::{Report, json, junit, markdown};
+use super::{Report, html, json, junit, markdown};
 use crate::error::{Error, Result};
 use crate::measure::End;
 use crate::plan::{output_ending, output_endings_words};
@@ -48,6 +48,7 @@ enum Render {
 /// Every format, in the order of [`crate::plan::OUTPUT_ENDINGS`].
 pub const FORMATS: &[Format] = &[
     one(".json", "json", "everything", json),
+    several(".html", "html", "one page for people", html),
     one(".md", "markdown", "Markdown", markdown),
     one(".xml", "junit", "JUnit, for CI servers", junit),
     several(".csv", "csv", "a row a run", csv_summary::csv_summary),

@@ -1,0 +1,304 @@
+//! A chart of lines as inline SVG. Only the drawing is stretched to the page's width; labels are text beside it, so that they
+//! keep their size on a phone and on paper.
+
+use std::fmt::Write as _;
+
+use maud::{Markup, html};
+
+use super::scale::{Scale, Tick};
+
+/// Size of the drawing in its own units; the page stretches it.
+const WIDTH: f64 = 1000.0;
+const HEIGHT: f64 = 400.0;
+/// Labels below the drawing from which every second is left out on a phone.
+const MANY_LABELS: usize = 5;
+
+/// A chart, its words, and what shows on hover.
+pub(super) struct Chart {
+    /// Unique in the page.
+    pub(super) id: String,
+    /// What is drawn, with its unit.
+    pub(super) caption: String,
+    /// What a point stands for.
+    pub(super) note: Option<String>,
+    /// What it shows, in sentences: its text alternative.
+    pub(super) findings: Vec<String>,
+    pub(super) x: Axis,
+    pub(super) y: Axis,
+    pub(super) lines: Vec<Line>,
+    pub(super) marks: Vec<Mark>,
+    /// Parts of the width with what to say of them on hover.
+    pub(super) slots: Vec<Slot>,
+    /// Its numbers.
+    pub(super) numbers: Markup,
+}
+
+/// An axis with its labels.
+pub(super) struct Axis {
+    pub(super) scale: Scale,
+    pub(super) ticks: Vec<Tick>,
+    /// Name and unit.
+    pub(super) title: String,
+}
+
+/// A line; its style goes by `style`, colour and dashes.
+pub(super) struct Line {
+    pub(super) name: String,
+    pub(super) style: usize,
+    /// In order of x; `None` interrupts it.
+    pub(super) points: Vec<Option<(f64, f64)>>,
+    /// Points that are only lower bounds.
+    pub(super) bounds: Vec<(f64, f64)>,
+    /// A part of the line that is only a lower bound.
+    pub(super) bound_line: Vec<(f64, f64)>,
+    /// Every point is marked.
+    pub(super) dotted: bool,
+}
+
+impl Line {
+    /// A line through points.
+    pub(super) fn through(name: &str, style: usize, points: Vec<Option<(f64, f64)>>) -> Self {
+        Self {
+            name: name.to_owned(),
+            style,
+            points,
+            bounds: Vec::new(),
+            bound_line: Vec::new(),
+            dotted: false,
+        }
+    }
+}
+
+/// What is not a line.
+pub(super) enum Mark {
+    /// From and to: something failed.
+    Failed(f64, f64),
+    /// At a value of y, across: what it is.
+    Level(f64, String),
+    /// At a value of x, from top to bottom: what changed.
+    Moment(f64, String),
+}
+
+/// From, to, and what to say.
+pub(super) struct Slot {
+    pub(super) from: f64,
+    pub(super) to: f64,
+    pub(super) title: String,
+}
+
+impl Chart {
+    /// The figure, its numbers below.
+    pub(super) fn markup(&self) -> Markup {
+        let (title, text) = (format!("{}-t", self.id), format!("{}-d", self.id));
+        let widest = self
+            .y
+            .ticks
+            .iter()
+            .map(|(_, label)| label.chars().count())
+            .max();
+        let margin = format!("--y:{:.1}rem", widest.unwrap_or(1) as f64 * 0.43 + 0.8);
+        html! {
+            figure style=(margin) {
+                figcaption { (self.caption) @if let Some(note) = &self.note { small { (note) } } }
+                (self.legend())
+                div.plot {
+                    svg role="img" aria-labelledby={ (title) " " (text) } viewBox={ "0 0 " (WIDTH) " " (HEIGHT) }
+                        preserveAspectRatio="none" {
+                        title id=(title) { (self.caption) }
+                        desc id=(text) { (self.findings.join(" ")) }
+                        (self.drawing())
+                    }
+                    div.ys aria-hidden="true" {
+                        @for (value, label) in &self.y.ticks {
+                            span style={ "bottom:" (percent(self.y.scale.at(*value))) } { (label) }
+                        }
+                    }
+                    div.xs aria-hidden="true" {
+                        @for (index, (value, label)) in self.x.ticks.iter().enumerate() {
+                            span.(self.label_class(index, *value)) style={ "left:" (percent(self.x.scale.at(*value))) } { (label) }
+                        }
+                    }
+                }
+                p.axis aria-hidden="true" { (self.x.title) }
+                ul.findings.note { @for finding in &self.findings { li { (finding) } } }
+                (self.numbers)
+            }
+        }
+    }
+
+    fn label_class(&self, index: usize, value: f64) -> &'static str {
+        let at = self.x.scale.at(value);
+        match index {
+            _ if at < 0.03 => "first",
+            _ if at > 0.97 => "last",
+            index if self.x.ticks.len() > MANY_LABELS && index % 2 == 1 => "minor",
+            _ => "label",
+        }
+    }
+
+    fn drawing(&self) -> Markup {
+        html! {
+            path.grid d=(self.grid()) {}
+            path.base d={ "M0 " (HEIGHT) "H" (WIDTH) } {}
+            @for mark in &self.marks { (self.mark(mark)) }
+            @for line in &self.lines { (self.line(line)) }
+            g.slots {
+                @for slot in &self.slots {
+                    @let (from, to) = (self.left(slot.from), self.left(slot.to));
+                    rect x=(number(from)) width=(number((to - from).max(1.0))) height=(HEIGHT) { title { (slot.title) } }
+                }
+            }
+        }
+    }
+
+    fn grid(&self) -> String {
+        let lines = self
+            .y
+            .ticks
+            .iter()
+            .map(|(value, _)| format!("M0 {}H{WIDTH}", number(self.top(*value))));
+        lines.collect()
+    }
+
+    fn mark(&self, mark: &Mark) -> Markup {
+        html! {
+            @match mark {
+                Mark::Failed(from, to) => {
+                    @let (from, to) = (self.left(*from), self.left(*to));
+                    rect.failed x=(number(from)) width=(number((to - from).max(1.0))) height=(HEIGHT) {}
+                    path.tick d={ "M" (number(f64::midpoint(from, to))) " " (HEIGHT) "v-22" } {}
+                }
+                Mark::Level(y, what) => {
+                    path.rule d={ "M0 " (number(self.top(*y))) "H" (WIDTH) } { title { (what) } }
+                }
+                Mark::Moment(x, what) => {
+                    path.rule d={ "M" (number(self.left(*x))) " 0V" (HEIGHT) } { title { (what) } }
+                }
+            }
+        }
+    }
+
+    fn line(&self, line: &Line) -> Markup {
+        let class = format!("s{}", line.style % 8);
+        let alone = alone(&line.points);
+        let all: Vec<(f64, f64)> = line.points.iter().flatten().copied().collect();
+        let dots = if line.dotted { &all } else { &alone };
+        html! {
+            path.s.(class) d=(self.path(&line.points)) {}
+            @if !line.bound_line.is_empty() {
+                @let points: Vec<_> = line.bound_line.iter().copied().map(Some).collect();
+                path.(class).bound d=(self.path(&points)) {}
+            }
+            @if !dots.is_empty() { path.(class).dots d=(self.dots(dots)) {} }
+            @if !line.bounds.is_empty() {
+                path.(class).dots d=(self.dots(&line.bounds)) {}
+                path.hole d=(self.dots(&line.bounds)) {}
+            }
+        }
+    }
+
+    fn path(&self, points: &[Option<(f64, f64)>]) -> String {
+        let mut out = String::new();
+        let mut pen_up = true;
+        for point in points {
+            let Some((x, y)) = point else {
+                pen_up = true;
+                continue;
+            };
+            let step = if pen_up { 'M' } else { 'L' };
+            // Writing to a String cannot fail.
+            let _ = write!(
+                out,
+                "{step}{} {}",
+                number(self.left(*x)),
+                number(self.top(*y))
+            );
+            pen_up = false;
+        }
+        out
+    }
+
+    /// Strokes of no length: with round ends they stay round however the drawing is stretched.
+    fn dots(&self, points: &[(f64, f64)]) -> String {
+        let dot =
+            |(x, y): &(f64, f64)| format!("M{} {}h0", number(self.left(*x)), number(self.top(*y)));
+        points.iter().map(dot).collect()
+    }
+
+    fn legend(&self) -> Markup {
+        let failed = self
+            .marks
+            .iter()
+            .any(|mark| matches!(mark, Mark::Failed(..)));
+        let bounds = self.lines.iter().any(|line| !line.bounds.is_empty());
+        let bound_line = self.lines.iter().any(|line| !line.bound_line.is_empty());
+        let rules: Vec<&String> = (self.marks.iter())
+            .filter_map(|mark| match mark {
+                Mark::Level(_, what) => Some(what),
+                _ => None,
+            })
+            .collect();
+        let moments = self
+            .marks
+            .iter()
+            .any(|mark| matches!(mark, Mark::Moment(..)));
+        if self.lines.len() < 2 && !moments && !failed && !bounds && !bound_line && rules.is_empty()
+        {
+            return html! {};
+        }
+        html! {
+            ul.legend {
+                @for line in &self.lines { li { (sample(&format!("s s{}", line.style % 8), "M0 5H40")) (line.name) } }
+                @if bounds { li { (ring()) "only a lower bound (≥)" } }
+                @if bound_line { li { (sample("base bound", "M0 5H40")) "wide and pale: only a lower bound (≥)" } }
+                @if failed { li { (sample("tick", "M20 0V10")) "failed requests" } }
+                @if moments { li { (sample("rule", "M20 0V10")) "a change that lasted" } }
+                @for what in rules { li { (sample("rule", "M0 5H40")) (what) } }
+            }
+        }
+    }
+
+    fn left(&self, x: f64) -> f64 {
+        self.x.scale.at(x) * WIDTH
+    }
+
+    fn top(&self, y: f64) -> f64 {
+        (1.0 - self.y.scale.at(y)) * HEIGHT
+    }
+}
+
+/// Points without a neighbour: a line through one point would not be seen.
+fn alone(points: &[Option<(f64, f64)>]) -> Vec<(f64, f64)> {
+    let there = |index: Option<usize>| {
+        index
+            .and_then(|index| points.get(index))
+            .is_some_and(Option::is_some)
+    };
+    let lonely = |index: usize| !there(index.checked_sub(1)) && !there(Some(index + 1));
+    let points = points.iter().enumerate();
+    points
+        .filter(|(index, _)| lonely(*index))
+        .filter_map(|(_, point)| *point)
+        .collect()
+}
+
+fn sample(class: &str, path: &str) -> Markup {
+    html! { svg viewBox="0 0 40 10" aria-hidden="true" { path class=(class) d=(path) {} } }
+}
+
+fn ring() -> Markup {
+    html! {
+        svg viewBox="0 0 40 10" aria-hidden="true" { path.base.dots d="M20 5h0" {} path.hole d="M20 5h0" {} }
+    }
+}
+
+/// One decimal is a fraction of a pixel.
+pub(super) fn number(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0")
+        .map_or_else(|| text.clone(), str::to_owned)
+}
+
+fn percent(share: f64) -> String {
+    format!("{}%", number(share * 100.0))
+}

@@ -1,0 +1,38 @@
+//! The report as one HTML file for people: on a screen, on a phone, on paper. No script, nothing from the network; every text
+//! that is not krush's own is escaped by construction (maud).
+
+mod chart;
+mod facts;
+mod figures;
+mod flow;
+mod history;
+mod over_time;
+mod page;
+mod parts;
+mod percentiles;
+mod run;
+mod scale;
+mod several;
+mod table;
+mod verdict;
+
+pub use history::history_html;
+
+pub(super) use facts::difference_lines;
+pub(super) use several::{figures_of, names, ratio};
+
+use super::Report;
+
+/// Runs that fit side by side: there is a line style for each.
+pub const MOST_RUNS: usize = 8;
+
+/// One page about one run, or about up to [`MOST_RUNS`] side by side; more are left out.
+pub fn html(reports: &[&Report]) -> String {
+    match reports {
+        [report] => run::run(report),
+        reports => several::several(&reports[..reports.len().min(MOST_RUNS)]),
+    }
+}
+
+#[cfg(test)]
+mod tests;

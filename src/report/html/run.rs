@@ -1,0 +1,53 @@
+//! The page of one run, the verdict first.
+
+use maud::{Markup, html};
+
+use super::page::{page, section};
+use super::{facts, figures, flow, over_time, parts, percentiles, verdict};
+use crate::report::Report;
+
+/// One document about one run.
+pub(super) fn run(report: &Report) -> String {
+    let title = format!(
+        "krush: {}: {}",
+        report.plan.scenario, report.verdict.headline
+    );
+    page(
+        &title,
+        &verdict::head(report),
+        &content(report),
+        &foot(report),
+    )
+}
+
+fn content(report: &Report) -> Markup {
+    let (group, runs) = over_time::runs(vec![("this run".to_owned(), report)]);
+    let compared = report
+        .comparison
+        .as_ref()
+        .map_or_else(|| html! {}, parts::comparison);
+    html! {
+        (section("figures", "Key figures", &figures::cards(report)))
+        (section("reference", "Beside reference and goal", &figures::reference(report)))
+        (section("time", "Over time", &over_time::section(group, &runs)))
+        (section("latency", "Latency", &html! { (figures::latencies(report)) (percentiles::section(&percentiles::of_run(report))) }))
+        (section("ledger", "Ledger", &html! { (flow::flow(&report.ledger.records)) (parts::accounts(report)) }))
+        (section("targets", "By target", &parts::targets(report)))
+        (section("failures", "Failures", &parts::failures(report)))
+        (section("comparison", "Against the baseline", &compared))
+        (section("blocks", "Blocks", &parts::blocks(report)))
+        (section("thresholds", "Thresholds", &parts::thresholds(report)))
+        (section("validity", "Validity", &parts::checks(report)))
+        (section("audit", "Audit", &parts::audited(report)))
+        (section("arrivals", "To the consumer", &parts::arrivals(report)))
+        (section("configuration", "Configuration", &facts::configuration(report)))
+    }
+}
+
+fn foot(report: &Report) -> String {
+    format!(
+        "Made by krush {} from a report of schema version {}. Everything shown is in this file.",
+        env!("CARGO_PKG_VERSION"),
+        report.schema_version
+    )
+}

@@ -1,0 +1,210 @@
+//! Several runs side by side: what differs, every figure beside the first run's, and the charts in one frame.
+
+use maud::{Markup, html};
+
+use super::figures::latency_of;
+use super::page::{page, section};
+use super::percentiles::{self, Curve};
+use super::table::{Column, table, text_table};
+use super::{facts, over_time, parts, verdict};
+use crate::report::Report;
+use crate::report::words::{bounded, load_words, ratio_words, server_words};
+use crate::units::{self, counted, grouped, rate_digits};
+
+/// One document about several runs.
+pub(super) fn several(reports: &[&Report]) -> String {
+    let names = names(reports);
+    let title = format!(
+        "krush: {} side by side",
+        counted(reports.len() as u64, "run", "runs")
+    );
+    let head = html! {
+        p.kicker { "krush" }
+        h1 { (counted(reports.len() as u64, "run", "runs")) " side by side" }
+        (verdicts(&names, reports))
+        @for (words, whose) in notices(&names, reports) { p.notice { (whose.join(", ")) ": " (words) } }
+    };
+    let foot = format!(
+        "Made by krush {} from {} reports.",
+        env!("CARGO_PKG_VERSION"),
+        reports.len()
+    );
+    page(&title, &head, &content(&names, reports), &foot)
+}
+
+/// `A extreme`, `B optimized`
+pub(in crate::report) fn names(reports: &[&Report]) -> Vec<String> {
+    let letters = ('A'..='Z').map(String::from);
+    letters
+        .zip(reports)
+        .map(|(letter, report)| format!("{letter} {}", report.plan.scenario))
+        .collect()
+}
+
+/// Each notice once, with the runs that it is about.
+fn notices<'a>(names: &'a [String], reports: &[&Report]) -> Vec<(String, Vec<&'a str>)> {
+    let mut notices: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, report) in names.iter().zip(reports) {
+        for words in verdict::notices(report) {
+            match notices.iter_mut().find(|(known, _)| *known == words) {
+                Some((_, whose)) => whose.push(name),
+                None => notices.push((words, vec![name])),
+            }
+        }
+    }
+    notices
+}
+
+fn content(names: &[String], reports: &[&Report]) -> Markup {
+    let named = names.iter().cloned().zip(reports.iter().copied()).collect();
+    let (group, runs) = over_time::runs(named);
+    let curves = names
+        .iter()
+        .zip(reports)
+        .filter_map(|(name, report)| Curve::of_latency(name, report));
+    let curves: Vec<Curve> = curves.collect();
+    html! {
+        (section("differs", "What differs", &facts::what_differs(names, reports)))
+        (section("figures", "Figures", &figures(names, reports)))
+        (section("time", "Over time", &over_time::section(group, &runs)))
+        (section("latency", "Latency", &percentiles::section(&curves)))
+        (section("ledger", "Ledger of records", &ledgers(names, reports)))
+        @for (index, (name, report)) in names.iter().zip(reports).enumerate() {
+            (section(&format!("run-{}", index + 1), name, &one(report)))
+        }
+    }
+}
+
+fn verdicts(names: &[String], reports: &[&Report]) -> Markup {
+    let row = |(name, report): (&String, &&Report)| {
+        let (class, sign) = verdict::manner(report.verdict.outcome);
+        vec![
+            html! { (name) },
+            html! { span.tag.(class) { span aria-hidden="true" { (sign) " " } (report.verdict.headline) } },
+            html! { (report.verdict.exit_code) },
+            html! { (verdict::started(report)) },
+            html! { (server_words(&report.target)) },
+        ]
+    };
+    let rows: Vec<Vec<Markup>> = names.iter().zip(reports).map(row).collect();
+    let head = [
+        ("run", Column::Text),
+        ("verdict", Column::Text),
+        ("exit code", Column::Number),
+        ("started", Column::Text),
+        ("target", Column::Text),
+    ];
+    table("Verdicts", &head, &rows)
+}
+
+/// A figure of a run: its text, and its value to hold against the first run's.
+pub(in crate::report) struct Figure {
+    pub(in crate::report) name: &'static str,
+    pub(in crate::report) text: String,
+    value: Option<f64>,
+    lower_bound: bool,
+}
+
+/// The figures of a run that are shown beside those of others.
+pub(in crate::report) fn figures_of(report: &Report) -> Vec<Figure> {
+    let summary = &report.summary;
+    let latency = &summary.latency_us;
+    let exact = |name, text, value| Figure {
+        name,
+        text,
+        value,
+        lower_bound: false,
+    };
+    let us = |name, key, us: Option<u64>| Figure {
+        name,
+        text: latency_of(summary, key, us),
+        value: us.map(|us| us as f64),
+        lower_bound: summary.is_lower_bound(key),
+    };
+    let rate = summary.records_per_sec;
+    vec![
+        exact("rec/s", rate_digits(rate), Some(rate)),
+        us("P50", "p50", latency.p50),
+        us("P95", "p95", latency.p95),
+        us("P99", "p99", latency.p99),
+        us("max", "max", latency.max),
+        exact("success", units::percent(summary.success_ratio), None),
+        exact("acked", grouped(report.ledger.records.acked), None),
+    ]
+}
+
+/// `1.32 ×`, `≥ 1.32 ×`, `≤ 1.32 ×`; nothing if there is nothing to hold it against, or nothing to say of two lower bounds.
+pub(in crate::report) fn ratio(figure: &Figure, first: &Figure) -> Option<String> {
+    let (this, other) = (figure.value?, first.value.filter(|value| *value > 0.0)?);
+    let words = ratio_words(this / other);
+    match (figure.lower_bound, first.lower_bound) {
+        (true, true) => None,
+        (false, true) => Some(format!("≤ {words}")),
+        (bound, false) => Some(bounded(words, bound)),
+    }
+}
+
+fn figures(names: &[String], reports: &[&Report]) -> Markup {
+    let all: Vec<Vec<Figure>> = reports.iter().map(|report| figures_of(report)).collect();
+    let Some(first) = all.first() else {
+        return html! {};
+    };
+    let mut head = vec![("run", Column::Text)];
+    head.extend(first.iter().map(|figure| (figure.name, Column::Number)));
+    let row = |(index, (name, figures)): (usize, (&String, &Vec<Figure>))| {
+        let mut cells = vec![html! { (name) }];
+        cells.extend(figures.iter().zip(first).map(|(figure, first)| {
+            let beside = if index == 0 {
+                None
+            } else {
+                ratio(figure, first)
+            };
+            html! { (figure.text) @if let Some(ratio) = beside { br; span.soft { (ratio) } } }
+        }));
+        cells
+    };
+    let rows: Vec<Vec<Markup>> = names.iter().zip(&all).enumerate().map(row).collect();
+    html! {
+        (table("Figures", &head, &rows))
+        p.note { "Ratios are to the first run. Whether a difference is more than noise says krush compare." }
+    }
+}
+
+fn ledgers(names: &[String], reports: &[&Report]) -> Markup {
+    let head = [
+        ("run", Column::Text),
+        ("scheduled", Column::Number),
+        ("sent", Column::Number),
+        ("unsent", Column::Number),
+        ("acked", Column::Number),
+        ("rejected", Column::Number),
+        ("unknown", Column::Number),
+    ];
+    let rows = names.iter().zip(reports).map(|(name, report)| {
+        let r = &report.ledger.records;
+        let counts = [
+            r.scheduled,
+            r.sent,
+            r.unsent,
+            r.acked,
+            r.rejected,
+            r.unknown,
+        ]
+        .map(grouped);
+        [vec![name.clone()], counts.to_vec()].concat()
+    });
+    text_table("Ledger of records", &head, rows)
+}
+
+/// What is said of each run alone.
+fn one(report: &Report) -> Markup {
+    let failed = report.validity.checks.iter().filter(|check| !check.passed);
+    html! {
+        p.soft { (report.target.urls.join(", ")) "; " (load_words(&report.plan).join(", ")) }
+        (verdict::reasons(&report.verdict))
+        (verdict::warnings(&report.warnings))
+        @for check in failed { p { "Check failed: " (check.name) ": saw " (check.saw) ", wanted " (check.wanted) ". " (check.hint) } }
+        (parts::thresholds(report))
+        @if !report.failures.is_empty() { h3 { "Failures" } (parts::failures(report)) }
+    }
+}

@@ -1,0 +1,915 @@
+//! The pages as text: what is in them, what never is, and how large they get.
+
+use super::super::samples::{self, failing, gone, good, interrupted, several, void};
+use super::*;
+use crate::gate::{BaselineRow, Compared, Method, MetricCompared, MetricVerdict, Outcome};
+use crate::history::{Entry, trends};
+use crate::report::{SecondLatency, SecondRow};
+
+/// What a page may weigh.
+const MOST_BYTES: usize = 300_000;
+const HOSTILE: &str = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>";
+
+fn page(report: &Report) -> String {
+    html(&[report])
+}
+
+/// Texts in the order of the page, without tags, styles and what only shows on hover.
+fn text(page: &str) -> String {
+    let body = page.split("</style>").nth(1).expect("a page has a style");
+    let mut out = String::new();
+    for part in body.split('<').skip(1) {
+        let (tag, text) = part.split_once('>').expect("a tag ends");
+        if !text.trim().is_empty() && !tag.starts_with("title") && !tag.starts_with("desc") {
+            out.push_str(text.trim());
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// Seconds of a run that has its ups and downs.
+fn stretched(mut report: Report, seconds: u64) -> Report {
+    report.elapsed_secs = seconds as f64;
+    report.timeline = (0..seconds)
+        .map(|second| {
+            let wave = second * 7_919 % 1_013;
+            SecondRow {
+                second,
+                records_due: 123_456 + wave,
+                records_sent: 123_400 + wave,
+                records_acked: 123_000 + wave * 10,
+                requests_due: 1_234,
+                requests_sent: 1_234,
+                requests: 1_200 + wave,
+                failures: wave % 3,
+                latency_us: SecondLatency {
+                    p50: Some(123_456 + wave * 100),
+                    p95: Some(1_234_567 + wave * 1_000),
+                    max: Some(12_345_678 + wave * 10_000),
+                    lower_bounds: if wave % 2 == 0 {
+                        vec!["max".to_owned()]
+                    } else {
+                        Vec::new()
+                    },
+                    buckets: String::new(),
+                    bound_buckets: String::new(),
+                },
+            }
+        })
+        .collect();
+    report
+}
+
+fn compared() -> Compared {
+    let metric = |metric: &str, unit: &str, verdict| MetricCompared {
+        metric: metric.to_owned(),
+        unit: unit.to_owned(),
+        higher_is_better: metric == "throughput",
+        judged: metric != "p50",
+        baseline: 40_000.0,
+        saw: 36_000.0,
+        baseline_replicates: 20,
+        replicates: 20,
+        change: -0.1,
+        low: -0.13,
+        high: -0.07,
+        confidence: 0.95,
+        p: 0.0004,
+        verdict,
+        worst: 0.13,
+        minimum_detectable: 0.031,
+        more_replicates: None,
+        runs_needed: None,
+    };
+    Compared {
+        method: Method::Blocks,
+        baseline: BaselineRow {
+            source: HOSTILE.to_owned(),
+            started_at: "2026-11-20T10:15:02.000Z".to_owned(),
+            scenario: "extreme".to_owned(),
+        },
+        margin: 0.05,
+        metrics: vec![
+            metric("throughput", "records/s", MetricVerdict::Regression),
+            metric("p95", "us", MetricVerdict::NoRegression),
+            metric("p50", "us", MetricVerdict::Inconclusive),
+        ],
+        forced: vec!["machine".to_owned()],
+        outcome: Outcome::Regression,
+        reasons: vec!["throughput is 10 % lower".to_owned()],
+    }
+}
+
+/// Every text that is not krush's own says something bad.
+fn hostile() -> Report {
+    let mut report = samples::report(&failing());
+    report.plan.scenario = HOSTILE.to_owned();
+    report
+        .plan
+        .headers
+        .insert(HOSTILE.to_owned(), HOSTILE.to_owned());
+    report.plan.topic.name = HOSTILE.to_owned();
+    report.target.topic = HOSTILE.to_owned();
+    report.target.server = HOSTILE.to_owned();
+    report.target.urls = vec![HOSTILE.to_owned()];
+    report.target.faults = vec![HOSTILE.to_owned()];
+    report.machine.cpu_model = Some(HOSTILE.to_owned());
+    report.started_at = HOSTILE.to_owned();
+    report.warnings.push(HOSTILE.to_owned());
+    report.verdict.reasons.push(HOSTILE.to_owned());
+    for failure in &mut report.failures {
+        failure.sample = HOSTILE.to_owned();
+    }
+    for threshold in &mut report.thresholds {
+        threshold.expression = HOSTILE.to_owned();
+    }
+    report.comparison = Some(compared());
+    report
+}
+
+fn entries(rates: &[f64]) -> Vec<Entry> {
+    let entry = |(index, rate): (usize, &f64)| Entry {
+        started_at: format!("2026-11-{:02}T10:15:02.000Z", index % 28 + 1),
+        records_per_sec: *rate,
+        ..Entry::of(&hostile(), Some(HOSTILE.as_ref()))
+    };
+    let mut entries: Vec<Entry> = rates.iter().enumerate().map(entry).collect();
+    for entry in &mut entries {
+        entry.outcome = Outcome::Pass;
+    }
+    entries
+}
+
+#[test]
+fn no_text_of_others_becomes_markup() {
+    let report = hostile();
+    let entries = entries(&[432.0, 3_833.0, 32_071.0, 42_284.0]);
+    for page in [
+        page(&report),
+        html(&[&report, &report]),
+        history_html(&trends(entries), &[HOSTILE.to_owned()]),
+    ] {
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;"));
+        for tag in ["<script", "<img", "onerror=alert(2)>"] {
+            assert!(!page.contains(tag), "{tag}");
+        }
+    }
+}
+
+#[test]
+fn a_page_asks_nobody_for_anything() {
+    let page = page(&samples::report(&good()));
+    let page = page.replace("http://127.0.0.1:40123", "");
+    for sign in ["http:", "https:", "src=", "url(", "@import", "<script"] {
+        assert!(!page.contains(sign), "{sign}");
+    }
+    assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">"));
+}
+
+#[test]
+fn long_runs_and_many_runs_stay_small() {
+    for seconds in [3_600, 36_000] {
+        let report = stretched(samples::report(&failing()), seconds);
+        for most in [1, 2, 4, MOST_RUNS] {
+            let reports = vec![&report; most];
+            let page = html(&reports);
+            assert!(
+                page.len() < MOST_BYTES,
+                "{most} runs of {seconds} s: {} bytes",
+                page.len()
+            );
+            assert!(
+                page.contains(" seconds: the largest of them."),
+                "it says what a point is"
+            );
+        }
+    }
+    let entries = entries(&[41_234.5; 10_000]);
+    let page = history_html(&trends(entries), &[]);
+    assert!(page.len() < MOST_BYTES, "{} bytes", page.len());
+}
+
+#[test]
+fn a_point_of_many_seconds_has_the_mean_rate_and_the_largest_latency() {
+    let report = stretched(samples::report(&good()), 600);
+    let (group, runs) = over_time::runs(vec![("x".to_owned(), &report)]);
+    assert_eq!(group, 2);
+    let markup = over_time::section(group, &runs).into_string();
+    let [first, second] = [&report.timeline[0], &report.timeline[1]];
+    let mean = (first.records_acked + second.records_acked) as f64 / 2.0;
+    let worst = first
+        .latency_us
+        .max
+        .max(second.latency_us.max)
+        .expect("both have one");
+    let row = markup
+        .split("0 - 2</th>")
+        .nth(1)
+        .and_then(|rest| rest.split("</tr>").next());
+    let row = row.expect("a row of the first two seconds");
+    assert!(row.contains(&crate::units::rate_digits(mean)), "{row}");
+    assert!(row.contains(&crate::units::latency(worst)), "{row}");
+}
+
+#[test]
+fn every_sample_has_a_page_whose_parts_have_names() {
+    for fixture in [good(), failing(), void(), interrupted(), several(), gone()] {
+        let page = page(&samples::report(&fixture));
+        assert!(
+            !page.contains("NaN") && !page.contains("inf\""),
+            "a number that is none"
+        );
+        for svg in page.split("<svg ").skip(1) {
+            let tag = svg.split('>').next().unwrap_or_default();
+            let named = tag.contains("role=\"img\"") && tag.contains("aria-label");
+            assert!(named || tag.contains("aria-hidden=\"true\""), "{tag}");
+        }
+    }
+}
+
+#[test]
+fn a_line_style_is_there_for_every_run() {
+    let style = include_str!("page.css");
+    for run in 0..MOST_RUNS {
+        assert!(
+            style.contains(&format!(".s{run}{{stroke:var(--s{run})")),
+            "{run}"
+        );
+    }
+}
+
+#[test]
+fn the_page_of_a_run_with_failures_reads_in_order() {
+    let mut report = samples::report(&failing());
+    report.comparison = Some(Compared {
+        baseline: BaselineRow {
+            source: "base.json".to_owned(),
+            ..compared().baseline
+        },
+        ..compared()
+    });
+    insta::assert_snapshot!(text(&page(&report)), @"
+    krush · extreme · 2026-11-21 10:15:02 UTC
+    ✗
+    FAIL
+    exit code 10
+    p95 &gt; 15s: saw ≥ 10.0 s; it is at least 10.0 s: requests without an answer may have taken longer
+    success &lt; 99.9%: saw 91.9 %
+    http://localhost:8082 (REST Proxy, v2 + v3), topic performance-test, 48 partitions
+    100,000 records in 100 batches of 1,000, 500 connections, 279 B a record, open loop at 40,000 rec/s
+    Warning:
+    8,060 of 100,000 records were not acknowledged (60 rejected, 7,000 unknown, 1,000 never sent): success is 91.9 %.
+    Warning:
+    5,000 of 7,060 failed records have one cause (timeout): no answer within 10 s
+    Warning:
+    2 answers were empty, cut, not JSON or had rubbish behind: Confluent REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on kept-alive connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). Unknown because of it: 2,000 records; on those versions the records of such answers are mostly stored. Update the proxy; if it is newer, look at what stands between.
+    Warning:
+    5 requests got no answer within 10s. A REST Proxy by default waits 60 s for metadata and 120 s for delivery before it answers with the reason; try --timeout 130s to see it.
+    Warning:
+    3 of 99 requests waited for a free connection (500 in all), up to 2.40 ms: the latency includes it. The connections would do for 99 of 100: for a while answers came late, or connections were lost.
+    Warning:
+    5s of warm-up and 2.05 s of measuring say little about a JVM: a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.
+    Warning:
+    100 requests: P99.9 is simply the slowest one (P99.9 needs 1,000 requests). Raise --messages or --duration, or lower --batch-size.
+    Warning:
+    connections were opened again 7 times: the latency contains that. Possible causes: krush itself closes after a time-out or an answer that it cannot trust, a server or what stands before it may answer with Connection: close, and Confluent closes after 30 s without a request.
+    Key figures
+    throughput, rec/s
+    37,073
+    10 MB/s payload
+    P50 latency
+    150 ms
+    P95 latency
+    ≥ 10.0 s
+    P99 latency
+    ≥ 10.0 s
+    success
+    91.9 %
+    acked of scheduled
+    records acked
+    91,940
+    of 100,000
+    Over 2.48 s: 10 MB/s payload, 11.6 MB/s wire, 37.1 answers/s.
+    Beside reference and goal
+    Throughput, more is better
+    this run
+    37,073 rec/s
+    0.88 × the reference
+    reference
+    42,284 rec/s
+    goal
+    50,000 rec/s
+    74 % of it reached
+    P95 latency, less is better
+    this run
+    ≥ 10.0 s
+    ≥ 4.63 × the reference
+    reference
+    2.16 s
+    this run
+    reference
+    ratio
+    goal
+    throughput
+    37,073 rec/s
+    42,284
+    0.88 ×
+    50,000 (74 %)
+    P95
+    ≥ 10.0 s
+    2.16 s
+    ≥ 4.63 ×
+    success
+    91.9 %
+    100 %
+    Reference: proof of concept, one broker, about 8 cores
+    Over time
+    The run is too short for a line over time: it ended within two seconds.
+    Numbers over time
+    s
+    due rec/s
+    acked rec/s
+    answers
+    failed req.
+    P50
+    P95
+    max
+    Latency
+    latency
+    P50
+    P90
+    P95
+    P99
+    P99.9
+    max
+    corrected
+    150 ms
+    190 ms
+    ≥ 10.0 s
+    ≥ 10.0 s
+    ≥ 10.0 s
+    ≥ 10.0 s
+    uncorrected
+    146 ms
+    183 ms
+    188 ms
+    191 ms
+    191 ms
+    191 ms
+    of it send delay
+    50 µs
+    50 µs
+    50 µs
+    50 µs
+    50 µs
+    50 µs
+    Open loop: corrected latency counts from when the request was due, for all of 100 requests; uncorrected from its first byte sent, only for the 92 answered.
+    The corrected P99 is ≥ 52.4 times the uncorrected one, which leaves out those never sent or not answered.
+    ≥: 8 of 100 requests were never sent or not answered; they count with the time they waited.
+    Latency by percentile, both scales logarithmic
+    To the right ever fewer, ever slower requests: each step is a tenth of what was left.
+    latency
+    service time
+    send delay
+    wide and pale: only a lower bound (≥)
+    100 µs
+    1 ms
+    10 ms
+    100 ms
+    1 s
+    10 s
+    0 %
+    90 %
+    99 %
+    percentile of the requests
+    latency: P50 150 ms, P95 ≥ 10.0 s, P99 ≥ 10.0 s, largest ≥ 10.0 s, of 100 samples.
+    service time: P50 146 ms, P95 188 ms, P99 191 ms, largest 191 ms, of 92 samples.
+    send delay: P50 50 µs, P95 50 µs, P99 50 µs, largest 50 µs, of 99 samples.
+    Numbers by percentile
+    percentile
+    latency
+    service time
+    send delay
+    P50
+    150 ms
+    146 ms
+    50 µs
+    P75
+    175 ms
+    169 ms
+    50 µs
+    P90
+    190 ms
+    183 ms
+    50 µs
+    P95
+    ≥ 10.0 s
+    188 ms
+    50 µs
+    P99
+    ≥ 10.0 s
+    191 ms
+    50 µs
+    max
+    ≥ 10.0 s
+    191 ms
+    50 µs
+    samples
+    100
+    92
+    99
+    Ledger
+    Where the records went
+    scheduled
+    100,000
+    sent
+    99,000
+    acked
+    91,940
+    91.9 %
+    rejected
+    60
+    0.06 %
+    unknown
+    7,000
+    7 %
+    unsent
+    1,000
+    1 %
+    scheduled 100,000 = sent 99,000 + unsent 1,000; sent = acked 91,940 + rejected 60 + unknown 7,000.
+    requests
+    scheduled 100 = sent 99 + unsent 1; sent = complete 90 + partial 2 + rejected 0 + unknown 7
+    generator
+    0.59 of 2 threads busy, 12.1 ms CPU a request, 40.7 in flight
+    generator
+    own lateness P99 50 µs, 3 waited for a connection, backlog 0.98
+    warm-up
+    2,000 records acked, 0 rejected, 0 unknown in 5s; in no figure above
+    Failures
+    kind
+    status
+    code
+    requests
+    records
+    text of the first
+    timeout
+    -
+    -
+    5
+    5,000
+    no answer within 10 s
+    empty_answer
+    200
+    -
+    2
+    2,000
+    record_rejected
+    200
+    50002
+    2
+    60
+    The message is 1200000 bytes when serialized which is larger than 1048576, which is the value of the max.request.size configuration.
+    Against the baseline
+    ✗
+    REGRESSION
+    , margin 5 %, against base.json (extreme, 2026-11-20 10:15:02 UTC)
+    throughput is 10 % lower
+    metric
+    baseline
+    this run
+    change
+    interval, band: the margin
+    p
+    verdict
+    least change that would show
+    throughput
+    40,000
+    36,000
+    -10.0 %
+    -13.0 % to -7.0 %
+    &lt; 0.001
+    ✗
+    regression
+    3.1 %
+    p95
+    40.0 ms
+    36.0 ms
+    -10.0 %
+    -13.0 % to -7.0 %
+    &lt; 0.001
+    ✓
+    no regression
+    3.1 %
+    p50 (not judged)
+    40.0 ms
+    36.0 ms
+    -10.0 %
+    -13.0 % to -7.0 %
+    &lt; 0.001
+    ?
+    inconclusive
+    3.1 %
+    Compared all the same (--force): machine
+    Thresholds
+    the run fails if
+    saw
+    result
+    p95 &gt; 15s
+    ≥ 10.0 s
+    ✗
+    missed
+    it is at least 10.0 s: requests without an answer may have taken longer
+    success &lt; 99.9%
+    91.9 %
+    ✗
+    missed
+    Validity
+    check
+    saw
+    wanted
+    ledger balances
+    ✓
+    held
+    balanced
+    scheduled = sent + unsent, and every request and record sent ends in exactly one place
+    Little's law holds
+    ✓
+    held
+    40.72 requests in flight on average, 40.72 by requests per second × time in flight
+    the same to 2 % and 0.05 requests
+    something was sent
+    ✓
+    held
+    99 requests
+    at least 1 request
+    offered rate reached
+    ✓
+    held
+    99 % of 100,000 records sent in time
+    at least 99 %
+    generator was not the bottleneck
+    ✓
+    held
+    busiest engine thread 31 % of a CPU, waiting for one 2 % of the time
+    every engine thread below 95 % of a CPU
+    generator sent on time
+    ✓
+    held
+    own lateness P50 50 µs, P95 50 µs; busiest engine thread 31 % of a CPU, waiting for one 2 % of the time
+    own lateness of at most 14.6 ms at P50 and 2.50 s at P95
+    enough samples for P95
+    ✓
+    held
+    100 requests
+    at least 40 requests, so that 2 lie beyond it
+    clock did not jump
+    ✓
+    held
+    wall clock and monotonic clock 12 µs apart
+    at most 500 ms
+    Configuration
+    krush
+    0.1.0
+    generator's machine
+    linux x86_64, 8 CPUs (Some CPU)
+    target
+    REST Proxy
+    topic
+    performance-test
+    Every setting of the run
+    plan.auth
+    -
+    plan.load.arrivals
+    uniform
+    plan.load.batch_size
+    1000
+    plan.load.concurrency
+    500
+    plan.load.drain_secs
+    30.0
+    plan.load.duration_secs
+    -
+    plan.load.messages
+    100000
+    plan.load.rate_records_per_sec
+    40000.0
+    plan.load.spike
+    -
+    plan.load.stages
+    -
+    plan.load.threads
+    2
+    plan.load.timeout_secs
+    10.0
+    plan.load.warmup_secs
+    5.0
+    plan.payload.content
+    text
+    plan.payload.format
+    json
+    plan.payload.key.hot_ratio
+    -
+    plan.payload.key.keys
+    -
+    plan.payload.key.mode
+    none
+    plan.payload.message_size_bytes
+    200
+    plan.payload.seed
+    1
+    plan.payload.value_bytes
+    279
+    plan.reference.goal_records_per_sec
+    50000.0
+    plan.reference.p95_us
+    2160000
+    plan.reference.records_per_sec
+    42284.0
+    plan.reference.source
+    proof of concept, one broker, about 8 cores
+    plan.reference.success_ratio
+    1.0
+    plan.scenario
+    extreme
+    plan.target_named
+    false
+    plan.tls.client_certificate
+    false
+    plan.tls.custom_ca
+    false
+    plan.tls.insecure
+    false
+    plan.topic.create
+    true
+    plan.topic.name
+    performance-test
+    plan.topic.partitions
+    48
+    plan.topic.replication_factor
+    -
+    target.apis
+    v2, v3
+    target.dialect
+    confluent
+    target.embedded
+    false
+    target.faults
+    -
+    target.kind
+    rest-proxy
+    target.partitions
+    48
+    target.server
+    REST Proxy
+    target.topic
+    performance-test
+    target.topic_created
+    false
+    target.urls
+    http://localhost:8082
+    machine.arch
+    x86_64
+    machine.cpu_model
+    Some CPU
+    machine.cpus
+    8
+    machine.kernel
+    6.8.0
+    machine.os
+    linux
+    tool.commit
+    -
+    tool.debug_build
+    false
+    tool.name
+    krush
+    tool.version
+    0.1.0
+    Made by krush 0.1.0 from a report of schema version 1. Everything shown is in this file.
+    ");
+}
+
+#[test]
+fn the_page_of_two_runs_begins_with_what_differs() {
+    let (a, b) = (samples::report(&good()), samples::report(&gone()));
+    let text = text(&html(&[&a, &b]));
+    let until = text.find("Over time").expect("charts come later");
+    insta::assert_snapshot!(&text[..until], @"
+    krush
+    2 runs side by side
+    run
+    verdict
+    exit code
+    started
+    target
+    A extreme
+    ✓
+    PASS
+    0
+    2026-11-21 10:15:02 UTC
+    krush 0.1.0 stand-in, v2 + v3
+    B extreme
+    ✗
+    FAIL (target)
+    15
+    2026-11-21 10:15:02 UTC
+    REST Proxy, v2 + v3
+    A extreme: Stand-in inside this process: figures are about this machine, not a REST Proxy.
+    What differs
+    setting
+    A extreme
+    B extreme
+    plan.load.concurrency
+    500
+    1
+    plan.load.duration_secs
+    -
+    30.0
+    plan.load.messages
+    100000
+    -
+    plan.payload.content
+    text
+    base64
+    plan.payload.key.keys
+    -
+    100
+    plan.payload.key.mode
+    none
+    random
+    plan.payload.message_size_bytes
+    200
+    65536
+    plan.payload.value_bytes
+    279
+    87463
+    plan.reference.goal_records_per_sec
+    50000.0
+    -
+    plan.reference.p95_us
+    2160000
+    -
+    plan.reference.records_per_sec
+    42284.0
+    -
+    plan.reference.source
+    proof of concept, one broker, about 8 cores
+    -
+    plan.reference.success_ratio
+    1.0
+    -
+    target.embedded
+    true
+    false
+    target.kind
+    stand-in
+    rest-proxy
+    target.partitions
+    48
+    -
+    target.server
+    krush 0.1.0 stand-in
+    REST Proxy
+    target.topic_created
+    true
+    false
+    target.urls
+    http://127.0.0.1:40123
+    http://localhost:8082
+    Figures
+    run
+    rec/s
+    P50
+    P95
+    P99
+    max
+    success
+    acked
+    A extreme
+    50,000
+    150 ms
+    195 ms
+    199 ms
+    200 ms
+    100 %
+    100,000
+    B extreme
+    0
+    0 ×
+    -
+    -
+    -
+    -
+    0 %
+    0
+    Ratios are to the first run. Whether a difference is more than noise says krush compare.
+    ");
+}
+
+#[test]
+fn the_page_of_a_history_shows_the_road_to_the_record() {
+    let rates = [432.0, 3_833.0, 3_900.0, 3_850.0, 0.0, 3_870.0, 3_820.0];
+    let after = [42_284.0, 41_900.0, 42_000.0, 42_100.0, 41_950.0];
+    let mut entries = entries(&[rates.as_slice(), &after].concat());
+    entries[4].outcome = Outcome::Void;
+    for entry in &mut entries {
+        entry.scenario = "extreme".to_owned();
+        entry.urls = vec!["http://proxy:8082".to_owned()];
+    }
+    let notes = ["2 lines could not be read: 7, 9".to_owned()];
+    let trends = trends(entries);
+    let page = history_html(&trends, &notes);
+    assert_eq!(trends[0].changes.len(), 1);
+    assert!(page.contains("<path class=\"rule\""), "a change is a line");
+    insta::assert_snapshot!(text(&page), @"
+    krush
+    History of 5 runs
+    2 lines could not be read: 7, 9
+    extreme
+    Throughput of each run, records per second
+    records per second
+    the record
+    0
+    10,000
+    20,000
+    30,000
+    40,000
+    2026-11-01
+    2026-11-02
+    2026-11-03
+    2026-11-04
+    2026-11-05
+    runs, oldest first
+    From the first run to the record: 432 → 42,284 rec/s, 97.9 times as much, on 2026-11-05.
+    Changes that lasted
+    2026-11-20: -12 % &lt;script&gt;alert(1)&lt;/script&gt;&quot;'&amp;&lt;img src=x onerror=alert(2)&gt;
+    started
+    rec/s
+    to the first
+    to the one before
+    P50
+    P95
+    success
+    batch × connections
+    verdict
+    krush
+    2026-11-05 10:15:02 UTC
+    42,284
+    record
+    +9688.0 %
+    +31.8 %
+    150 ms
+    10.0 s
+    91.9 %
+    1,000 × 500
+    ✓
+    PASS
+    0.1.0
+    2026-11-04 10:15:02 UTC
+    0
+    -
+    -
+    150 ms
+    10.0 s
+    91.9 %
+    1,000 × 500
+    ?
+    VOID
+    0.1.0
+    2026-11-03 10:15:02 UTC
+    32,071
+    +7323.8 %
+    +736.7 %
+    150 ms
+    10.0 s
+    91.9 %
+    1,000 × 500
+    ✓
+    PASS
+    0.1.0
+    2026-11-02 10:15:02 UTC
+    3,833
+    +787.3 %
+    +787.3 %
+    150 ms
+    10.0 s
+    91.9 %
+    1,000 × 500
+    ✓
+    PASS
+    0.1.0
+    2026-11-01 10:15:02 UTC
+    432
+    -
+    -
+    150 ms
+    10.0 s
+    91.9 %
+    1,000 × 500
+    ✓
+    PASS
+    0.1.0
+    Made by krush 0.1.0. Everything shown is in this file.
+    ");
+}

@@ -1,0 +1,175 @@
+//! Several runs for a terminal: what differs, and every figure beside the first run's.
+
+use super::html::{difference_lines, figures_of, names, ratio};
+use super::table::{columns, headline, warning_lines};
+use super::text::{clean, shorten, wrap};
+use super::words::{fault_words, stand_in_words};
+use super::{Report, Style};
+
+/// Characters of a run's name shown.
+const NAME: usize = 24;
+
+/// The runs as rows, their figures as columns; the first run is what the ratios are to.
+pub fn side_by_side(reports: &[&Report], style: Style) -> String {
+    let names: Vec<String> = names(reports)
+        .iter()
+        .map(|name| shorten(&clean(name), NAME))
+        .collect();
+    let mut lines = differences(reports);
+    lines.push(String::new());
+    lines.extend(columns(rows(&names, reports), true));
+    lines.push(String::new());
+    for (name, report) in names.iter().zip(reports) {
+        lines.push(format!("{name}: {}", headline(&report.verdict, style)));
+        for text in [stand_in_words(&report.target), fault_words(&report.target)] {
+            lines.extend(text.map_or_else(Vec::new, |text| wrap("  ", 4, &text)));
+        }
+        for reason in &report.verdict.reasons {
+            lines.extend(wrap("  ", 4, &clean(reason)));
+        }
+        let warnings = warning_lines(&report.warnings, style);
+        lines.extend(warnings.into_iter().filter(|line| !line.is_empty()));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn differences(reports: &[&Report]) -> Vec<String> {
+    let differences = difference_lines(reports);
+    if differences.is_empty() {
+        return vec!["plan, target, machine and version are the same".to_owned()];
+    }
+    let mut lines = vec!["what differs".to_owned()];
+    lines.extend(
+        differences
+            .iter()
+            .flat_map(|line| wrap("  ", 4, &clean(line))),
+    );
+    lines
+}
+
+/// A row of figures a run, and below each but the first a row of ratios.
+fn rows(names: &[String], reports: &[&Report]) -> Vec<Vec<String>> {
+    let all: Vec<_> = reports.iter().map(|report| figures_of(report)).collect();
+    let Some(first) = all.first() else {
+        return Vec::new();
+    };
+    let head = first.iter().map(|figure| figure.name.to_owned());
+    let mut rows = vec![
+        std::iter::once("run".to_owned())
+            .chain(head)
+            .collect::<Vec<_>>(),
+    ];
+    for (index, (name, figures)) in names.iter().zip(&all).enumerate() {
+        let texts = figures.iter().map(|figure| figure.text.clone());
+        rows.push(std::iter::once(name.clone()).chain(texts).collect());
+        if index > 0 {
+            let ratios = figures
+                .iter()
+                .zip(first)
+                .map(|(figure, first)| ratio(figure, first).unwrap_or_default());
+            rows.push(
+                std::iter::once("  to the first".to_owned())
+                    .chain(ratios)
+                    .collect(),
+            );
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn runs_side_by_side_on_a_terminal() {
+        let reports = [
+            samples::report(&samples::good()),
+            samples::report(&samples::failing()),
+            samples::report(&samples::gone()),
+        ];
+        let reports: Vec<&Report> = reports.iter().collect();
+        let text = side_by_side(&reports, Style::plain());
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+        insta::assert_snapshot!(text, @"
+        what differs
+          plan.load.arrivals: - | uniform | -
+          plan.load.concurrency: 500 | 500 | 1
+          plan.load.duration_secs: - | - | 30.0
+          plan.load.messages: 100000 | 100000 | -
+          plan.load.rate_records_per_sec: - | 40000.0 | -
+          plan.load.timeout_secs: 60.0 | 10.0 | 60.0
+          plan.load.warmup_secs: 0.0 | 5.0 | 0.0
+          plan.payload.content: text | text | base64
+          plan.payload.key.keys: - | - | 100
+          plan.payload.key.mode: none | none | random
+          plan.payload.message_size_bytes: 200 | 200 | 65536
+          plan.payload.value_bytes: 279 | 279 | 87463
+          plan.reference.goal_records_per_sec: 50000.0 | 50000.0 | -
+          plan.reference.p95_us: 2160000 | 2160000 | -
+          plan.reference.records_per_sec: 42284.0 | 42284.0 | -
+          plan.reference.source: proof of concept, one broker, about 8 cores | proof of
+            concept, one broker, about 8 cores | -
+          plan.reference.success_ratio: 1.0 | 1.0 | -
+          target.embedded: true | false | false
+          target.kind: stand-in | rest-proxy | rest-proxy
+          target.partitions: 48 | 48 | -
+          target.server: krush 0.1.0 stand-in | REST Proxy | REST Proxy
+          target.topic_created: true | false | false
+          target.urls: http://127.0.0.1:40123 | http://localhost:8082 |
+            http://localhost:8082
+
+        run             rec/s    P50       P95       P99       max success   acked
+        A extreme      50,000 150 ms    195 ms    199 ms    200 ms   100 % 100,000
+        B extreme      37,073 150 ms  ≥ 10.0 s  ≥ 10.0 s  ≥ 10.0 s  91.9 %  91,940
+          to the first 0.74 × 1.00 × ≥ 51.28 × ≥ 50.25 × ≥ 50.00 ×
+        C extreme           0      -         -         -         -     0 %       0
+          to the first    0 ×
+
+        A extreme: PASS
+          stand-in inside this process: figures are about this machine, not a REST Proxy
+        warning: the target is krush's built-in stand-in, in this process: figures are
+          about this machine, not about a REST Proxy. Name a REST Proxy with --url.
+        warning: 100 batches over 500 connections: a burst, not sustained load; 400
+          connections sent nothing. Try --duration 30s.
+        warning: 100 requests: P99.9 is simply the slowest one (P99.9 needs 1,000
+          requests). Raise --messages or --duration, or lower --batch-size.
+        B extreme: FAIL  (exit 10)
+          p95 > 15s: saw ≥ 10.0 s; it is at least 10.0 s: requests without an answer may
+            have taken longer
+          success < 99.9%: saw 91.9 %
+        warning: 8,060 of 100,000 records were not acknowledged (60 rejected, 7,000
+          unknown, 1,000 never sent): success is 91.9 %.
+        warning: 5,000 of 7,060 failed records have one cause (timeout): no answer
+          within 10 s
+        warning: 2 answers were empty, cut, not JSON or had rubbish behind: Confluent
+          REST Proxy 8.0.0 to 8.0.2 and 8.1.0 answer good requests on kept-alive
+          connections like that (fixed in 8.0.3, 8.1.1, 8.2.0). Unknown because of it:
+          2,000 records; on those versions the records of such answers are mostly
+          stored. Update the proxy; if it is newer, look at what stands between.
+        warning: 5 requests got no answer within 10s. A REST Proxy by default waits 60 s
+          for metadata and 120 s for delivery before it answers with the reason; try
+          --timeout 130s to see it.
+        warning: 3 of 99 requests waited for a free connection (500 in all), up to 2.40
+          ms: the latency includes it. The connections would do for 99 of 100: for a
+          while answers came late, or connections were lost.
+        warning: 5s of warm-up and 2.05 s of measuring say little about a JVM: a cold
+          proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.
+        warning: 100 requests: P99.9 is simply the slowest one (P99.9 needs 1,000
+          requests). Raise --messages or --duration, or lower --batch-size.
+        warning: connections were opened again 7 times: the latency contains that.
+          Possible causes: krush itself closes after a time-out or an answer that it
+          cannot trust, a server or what stands before it may answer with Connection:
+          close, and Confluent closes after 30 s without a request.
+        C extreme: FAIL (target)  (exit 15)
+          the target answered nothing any more when the load ended
+        warning: 12 attempts to connect failed: look at the target's log and at its
+          limit of connections, or try fewer with --concurrency.
+        ");
+    }
+}
