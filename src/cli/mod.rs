@@ -50,8 +50,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 12 inconclusive,
-13 void run, 14 data integrity, 15 target unreachable, 130 interrupted; 11 is reserved.";
+Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression,
+12 inconclusive, 13 void run, 14 data integrity, 15 target unreachable, 130 interrupted.";
 
 const LOAD_AFTER_HELP: &str = "\
 Defaults are those of a scenario that says nothing. This command's scenario comes before them,
