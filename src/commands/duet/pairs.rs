@@ -282,6 +282,10 @@ mod tests {
             words(&look(12, Some(&compared)), &auto, secs(60)),
         ];
         let lines = lines.map(|(share, text)| format!("{share:.2} {text}"));
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        0.00 pair 1 of 16  1m 3s left at most
+        0.25 pair 5 of 16  1m left at most
+        0.20 pair 13, at least 8  4m left at most  throughput -10.0 % (-11.0 to -9.1), p95 +11.1 % (+10.0 to +12.3)
+        "#);
     }
 }

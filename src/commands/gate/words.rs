@@ -146,10 +146,7 @@ pub(super) fn summary(rounds: &[Round], margin: f64, interrupted: bool) -> Strin
         let half = quantile(halves.map(|(_, half, _)| *half).collect(), 0.5);
         line(
             &format!("interval, {name}"),
-            &format!(
-                "± {} in the middle of all rounds",
-                percent(half.unwrap_or(0.0))
-            ),
+            &format!("± {} in the median round", percent(half.unwrap_or(0.0))),
         );
     }
     let held = quantile(
@@ -232,9 +229,25 @@ mod tests {
             round(Outcome::Inconclusive, true, 0.09),
         ]);
         rounds.push(round(Outcome::Pass, false, 0.5));
-        insta::assert_snapshot!(summary(&rounds, 0.05, false), @"");
-        insta::assert_snapshot!(summary(&rounds[..17], 0.05, true), @"");
+        insta::assert_snapshot!(summary(&rounds, 0.05, false), @r#"
+        void                  1 of 20 rounds prove nothing: this machine has too little left for krush, or its clock jumps
+        false alarms          0 of 19 rounds: a rate of at most 15 % (95 %)
+        passed                17 of 19 at a margin of 5.0 %; 2 inconclusive
+        interval, throughput  ± 1.0 % in the median round
+        interval, p95         ± 2.0 % in the median round
+        margin held           9.0 % by 19 of 20 rounds of 8 pairs (10s each)
+        to hold the margin    about 26 pairs for 5.0 %: --repeat 26 --max-time 32s
+        "#);
+        insta::assert_snapshot!(summary(&rounds[..17], 0.05, true), @r#"
+        interrupted           after 17 whole rounds
+        false alarms          0 of 17 rounds: a rate of at most 16 % (95 %)
+        passed                17 of 17 at a margin of 5.0 %; 0 inconclusive
+        interval, throughput  ± 1.0 % in the median round
+        interval, p95         ± 2.0 % in the median round
+        margin held           2.0 % by 19 of 20 rounds of 8 pairs (10s each)
+        to hold the margin    a duet of 8 pairs is long enough here for 5.0 %
+        "#);
         let void = vec![round(Outcome::Pass, false, 0.5)];
-        insta::assert_snapshot!(summary(&void, 0.05, false), @"");
+        insta::assert_snapshot!(summary(&void, 0.05, false), @"void                  1 of 1 rounds prove nothing: this machine has too little left for krush, or its clock jumps");
     }
 }
