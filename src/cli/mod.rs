@@ -12,6 +12,7 @@ mod merge;
 mod monitor;
 mod pages;
 mod report;
+mod search;
 mod selftest;
 mod serve;
 mod target;
@@ -35,6 +36,7 @@ pub use merge::MergeArgs;
 pub use monitor::MonitorArgs;
 pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
 pub use report::ReportArgs;
+pub use search::{NO_PLACE_IN_SEARCH, NO_PLACE_IN_TUNE};
 pub use selftest::SelftestArgs;
 pub use serve::{ServeArgs, ServedTopic};
 pub use target::{ControlArgs, TargetArgs};
@@ -127,10 +129,10 @@ pub enum Command {
     /// Put the reports of several workers into one, losslessly
     Merge(MergeArgs),
     /// Find the batch size and the connections with the most records per second under a latency limit
-    #[command(after_help = TUNE_AFTER_HELP)]
+    #[command(after_help = TUNE_AFTER_HELP, mut_args = search::tune_flags)]
     Tune(TuneArgs),
     /// Find the highest rate that holds a latency limit, then overload it and see it recover
-    #[command(after_help = CAPACITY_AFTER_HELP)]
+    #[command(after_help = CAPACITY_AFTER_HELP, mut_args = search::capacity_flags)]
     Capacity(CapacityArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),

@@ -11,7 +11,7 @@ use super::interrupt::Interrupts;
 use super::limits::{self, Ends};
 use super::load;
 use super::prepare::{Prepared, prepare};
-use crate::cli::Typed;
+use crate::cli::{NO_PLACE_IN_SEARCH, Typed};
 use crate::engine::{Control, Progress};
 use crate::error::{Error, Result};
 use crate::gate::Outcome;
@@ -21,42 +21,6 @@ use crate::report::{Report, TargetKind};
 use crate::rest::{Client, Patience};
 use crate::standin::Embedded;
 use crate::units::duration;
-
-/// Settings that have no place in a search, and why.
-const NO_PLACE: [(&str, &str); 20] = [
-    ("load.rate", HOW_FAST),
-    ("load.stage", HOW_FAST),
-    ("load.spike", HOW_FAST),
-    ("load.messages", HOW_MUCH),
-    ("load.duration", HOW_MUCH),
-    (
-        "load.verify",
-        "it audits nothing; audit a run with what it finds",
-    ),
-    (
-        "load.max_lag",
-        "a load that is held back measures the consumers",
-    ),
-    (
-        "load.lag_group",
-        "a load that is held back measures the consumers",
-    ),
-    ("thresholds.gate", "it knows no reference figures"),
-    ("thresholds.min_throughput", "it looks for the most"),
-    ("thresholds.fail_on", "it has a limit of its own"),
-    ("comparison.baseline", NOTHING),
-    ("comparison.baseline_url", NOTHING),
-    ("comparison.margin", NOTHING),
-    ("comparison.force", NOTHING),
-    ("comparison.repeat", NOTHING),
-    ("comparison.max_time", NOTHING),
-    ("push_gateway", "its trials are no runs"),
-    ("prometheus_port", "its trials are no runs"),
-    ("history", "its trials are no runs"),
-];
-const HOW_FAST: &str = "it chooses itself how fast to send";
-const HOW_MUCH: &str = "it chooses itself how much to send";
-const NOTHING: &str = "it compares with nothing";
 
 /// What a trial came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -138,7 +102,7 @@ pub(super) fn layers(
     if super::no_color_asked() {
         layers.environment.no_color.get_or_insert(true);
     }
-    for (key, why) in NO_PLACE.iter().chain(more) {
+    for (key, why) in NO_PLACE_IN_SEARCH.iter().chain(more) {
         let flag = plan::setting(key).and_then(|setting| setting.flag);
         if let Some(flag) = flag.filter(|_| layers.flags.has(key)) {
             return Err(Error::Usage {

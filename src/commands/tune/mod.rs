@@ -12,7 +12,7 @@ use self::search::{Amount, Ask, Limit, Shape, Stage, Tried, search};
 use self::show::Tuned;
 use super::progress::Line;
 use super::trials::{self, Bench, Look};
-use crate::cli::TuneArgs;
+use crate::cli::{NO_PLACE_IN_TUNE, TuneArgs};
 use crate::error::{Error, Result, exit};
 use crate::plan::{Layers, Overrides, describe};
 use crate::report;
@@ -27,26 +27,18 @@ const WARMUP: Duration = Duration::from_secs(5);
 /// How long the run lasts that a scenario of the result describes.
 const RUN: Duration = Duration::from_secs(30);
 
-/// Settings that have no place here beside those of every search.
-const NO_PLACE: [(&str, &str); 3] = [
-    (
-        "load.batch_size",
-        "it tries several; name them with --batch-sizes",
-    ),
-    (
-        "load.concurrency",
-        "it tries several; name them with --connections",
-    ),
-    ("load.arrivals", "its load is a closed loop"),
-];
-
 /// Runs it and returns the exit code.
 ///
 /// # Errors
 /// What kept it from coming to an end.
 pub fn tune(args: &TuneArgs) -> Result<u8> {
     let files = outputs(&args.load.output)?;
-    let layers = trials::layers("tune", &NO_PLACE, args.file.as_deref(), &args.load.typed)?;
+    let layers = trials::layers(
+        "tune",
+        &NO_PLACE_IN_TUNE,
+        args.file.as_deref(),
+        &args.load.typed,
+    )?;
     let limit = limit(&layers)?;
     let shapes = shapes(args, &layers);
     for shape in &shapes {
