@@ -269,7 +269,7 @@ pub fn compare_pairs(
 }
 
 /// Compares the runs of two sides, each as its blocks.
-pub(super) fn compare_runs(
+pub fn compare_runs(
     baseline: &[Vec<BlockFigures>],
     run: &[Vec<BlockFigures>],
     row: BaselineRow,
