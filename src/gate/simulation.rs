@@ -7,9 +7,9 @@ mod noise;
 use std::fmt::Write as _;
 
 use self::noise::{Load, loads};
-use super::compare::compare_runs;
 use super::{
     BaselineRow, BlockFigures, Compared, How, MetricVerdict, Outcome, Pair, compare_pairs,
+    compare_runs,
 };
 use crate::stats::Random;
 
@@ -173,7 +173,7 @@ fn compared(
             );
             let pair = |index: usize| {
                 let (first, second) = (2 * index, 2 * index + 1);
-                let (baseline, run) = if index % 2 == 0 {
+                let (baseline, run) = if index.is_multiple_of(2) {
                     (first, second)
                 } else {
                     (second, first)

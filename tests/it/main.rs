@@ -4,6 +4,7 @@
 mod back_pressure;
 mod ci;
 mod cli;
+mod compare;
 mod completions;
 mod consume;
 mod consumers;
