@@ -354,7 +354,7 @@ pub struct LoadArgs {
     #[arg(help_heading = "Comparison", value_parser = value::<Duration>)]
     pub max_time: Option<Duration>,
 
-    /// Result file, .json, .md or .xml (JUnit); repeatable [default: results/TIME-SCENARIO.json]
+    /// Result file, the format by its ending: .json, .md, .xml (JUnit), .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json, .smaller.json; repeatable [default: results/TIME-SCENARIO.json]
     #[arg(
         long,
         short,
@@ -376,7 +376,7 @@ pub struct LoadArgs {
     #[arg(help_heading = "Output", value_parser = value::<PathBuf>)]
     pub history: Option<PathBuf>,
 
-    /// Prometheus Pushgateway that is told the result
+    /// Prometheus Pushgateway that is told the result; one that is gone is a warning
     #[arg(
         long,
         env = "KRUSH_PUSH_GATEWAY",
@@ -386,7 +386,7 @@ pub struct LoadArgs {
     #[arg(help_heading = "Output", value_parser = value::<String>)]
     pub push_gateway: Option<String>,
 
-    /// Port where Prometheus reads figures during the run
+    /// Port of 127.0.0.1 where Prometheus reads figures during the run, under /metrics; 0: any that is free
     #[arg(
         long,
         env = "KRUSH_PROMETHEUS_PORT",

@@ -19,12 +19,12 @@ pub struct TuneArgs {
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 
-    /// Records in a request that are tried
+    /// Records in a request that are tried, separated by commas
     #[arg(
         long,
         env = "KRUSH_TUNE_BATCH_SIZES",
         hide_env_values = true,
-        value_name = "N,…"
+        value_name = "LIST"
     )]
     #[arg(
         help_heading = "Search",
@@ -34,12 +34,12 @@ pub struct TuneArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub batch_sizes: Vec<u32>,
 
-    /// Connections that are tried
+    /// Connections that are tried, separated by commas
     #[arg(
         long,
         env = "KRUSH_TUNE_CONNECTIONS",
         hide_env_values = true,
-        value_name = "N,…"
+        value_name = "LIST"
     )]
     #[arg(
         help_heading = "Search",
@@ -49,12 +49,12 @@ pub struct TuneArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub connections: Vec<u32>,
 
-    /// Formats that are tried: json, binary [default: as --format]
+    /// Formats that are tried: json or binary, or both separated by a comma [default: as --format]
     #[arg(
         long,
         env = "KRUSH_TUNE_FORMATS",
         hide_env_values = true,
-        value_name = "NAME,…"
+        value_name = "LIST"
     )]
     #[arg(help_heading = "Search", value_delimiter = ',', value_parser = value::<Format>)]
     pub formats: Vec<Format>,

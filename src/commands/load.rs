@@ -178,7 +178,7 @@ fn no_arrivals(plan: &Plan) -> Result<()> {
 }
 
 /// The port for Prometheus, if the plan has one; where it is goes to standard error.
-fn exporter(plan: &Plan) -> Result<Option<Exporter>> {
+pub(super) fn exporter(plan: &Plan) -> Result<Option<Exporter>> {
     let Some(port) = plan.output.prometheus_port else {
         return Ok(None);
     };

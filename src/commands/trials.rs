@@ -11,7 +11,7 @@ use super::interrupt::Interrupts;
 use super::limits::{self, Ends};
 use super::load;
 use super::prepare::{Prepared, prepare};
-use crate::cli::Typed;
+use crate::cli::{NO_PLACE_IN_SEARCH, Typed};
 use crate::engine::{Control, Progress};
 use crate::error::{Error, Result};
 use crate::gate::Outcome;
@@ -21,34 +21,6 @@ use crate::report::{Report, TargetKind};
 use crate::rest::{Client, Patience};
 use crate::standin::Embedded;
 use crate::units::duration;
-
-/// Settings that a search takes into its own hands, and why they are of no use there.
-const OWN: [(&str, &str); 15] = [
-    ("load.rate", "it chooses how fast to send itself"),
-    ("load.stage", "it chooses how fast to send itself"),
-    ("load.spike", "it chooses how fast to send itself"),
-    ("load.messages", "it chooses how much to send itself"),
-    ("load.duration", "it chooses how much to send itself"),
-    (
-        "load.verify",
-        "it audits nothing; verify a run with what it finds",
-    ),
-    (
-        "load.max_lag",
-        "a load that is held back measures the consumers",
-    ),
-    (
-        "load.lag_group",
-        "a load that is held back measures the consumers",
-    ),
-    ("thresholds.gate", "it knows no reference figures"),
-    ("thresholds.min_throughput", "it looks for the most"),
-    ("comparison.baseline", "it compares with nothing"),
-    ("comparison.baseline_url", "it compares with nothing"),
-    ("push_gateway", "its trials are no runs"),
-    ("prometheus_port", "its trials are no runs"),
-    ("history", "its trials are not listed"),
-];
 
 /// What a trial came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -106,11 +78,16 @@ pub(super) struct Bench {
     patience: Patience,
 }
 
-/// The layers of a search, from what was typed: a scenario, or none.
+/// The layers of a search, from what was typed: a scenario, or none. `more` has no place in this one.
 ///
 /// # Errors
 /// A scenario that cannot be read, or a flag that has no place in a search.
-pub(super) fn layers(verb: &str, file: Option<&Path>, typed: &Typed) -> Result<Layers> {
+pub(super) fn layers(
+    verb: &str,
+    more: &[(&str, &str)],
+    file: Option<&Path>,
+    typed: &Typed,
+) -> Result<Layers> {
     let mut layers = Layers {
         scenario: match file {
             Some(file) => super::read_scenario(file)?,
@@ -125,7 +102,7 @@ pub(super) fn layers(verb: &str, file: Option<&Path>, typed: &Typed) -> Result<L
     if super::no_color_asked() {
         layers.environment.no_color.get_or_insert(true);
     }
-    for (key, why) in OWN {
+    for (key, why) in NO_PLACE_IN_SEARCH.iter().chain(more) {
         let flag = plan::setting(key).and_then(|setting| setting.flag);
         if let Some(flag) = flag.filter(|_| layers.flags.has(key)) {
             return Err(Error::Usage {
@@ -133,31 +110,21 @@ pub(super) fn layers(verb: &str, file: Option<&Path>, typed: &Typed) -> Result<L
                 hint: Some(format!("leave out {flag}")),
             });
         }
-        for layer in [
-            &mut layers.scenario.overrides,
-            &mut layers.environment,
-            &mut layers.flags,
-        ] {
-            layer.clear(key);
-        }
+        clear(&mut layers, key);
     }
-    for key in [
-        "output",
-        "load.arrivals",
-        "comparison.margin",
-        "comparison.force",
-        "comparison.repeat",
-        "comparison.max_time",
-    ] {
-        for layer in [
-            &mut layers.scenario.overrides,
-            &mut layers.environment,
-            &mut layers.flags,
-        ] {
-            layer.clear(key);
-        }
-    }
+    // Its result files have formats of their own.
+    clear(&mut layers, "output");
     Ok(layers)
+}
+
+fn clear(layers: &mut Layers, key: &str) {
+    for layer in [
+        &mut layers.scenario.overrides,
+        &mut layers.environment,
+        &mut layers.flags,
+    ] {
+        layer.clear(key);
+    }
 }
 
 /// A setting, from the layer that wins.

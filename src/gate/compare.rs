@@ -269,7 +269,8 @@ pub fn compare_pairs(
 }
 
 /// Compares the runs of two sides, each as its blocks.
-pub fn compare_runs(
+#[cfg(test)]
+pub(super) fn compare_runs(
     baseline: &[Vec<BlockFigures>],
     run: &[Vec<BlockFigures>],
     row: BaselineRow,

@@ -117,3 +117,33 @@ fn the_default_model_has_the_shape_that_was_measured() {
         "past a few connections a closed loop only queues"
     );
 }
+
+#[test]
+fn the_page_shows_the_model_beside_what_was_measured() {
+    let page = include_str!("../../docs/serve.md");
+    let mut rows: std::collections::BTreeMap<u64, Vec<String>> = std::collections::BTreeMap::new();
+    for (batch, connections, rate, p95_ms) in measured() {
+        let seen = closed_loop(
+            Model::default(),
+            batch,
+            connections,
+            6 * connections.max(50),
+        );
+        let cell = format!(
+            "{}; {:.2}, {:.2}",
+            crate::units::rate_digits(seen.records_per_sec),
+            seen.records_per_sec / rate,
+            seen.p95_ns as f64 / 1e6 / p95_ms
+        );
+        rows.entry(batch).or_default().push(cell);
+    }
+    for (batch, mut cells) in rows {
+        cells.resize(5, "–".to_owned());
+        let row = format!(
+            "| {} | {} |",
+            crate::units::grouped(batch),
+            cells.join(" | ")
+        );
+        assert!(page.contains(&row), "docs/serve.md lacks {row}");
+    }
+}

@@ -13,7 +13,7 @@ use crate::error::Result;
 /// Change that matters, if nothing else is said.
 const MARGIN: f64 = 0.05;
 /// Longest that a duet goes on, if nothing else is said.
-const MAX_TIME: Duration = Duration::from_secs(300);
+const MAX_TIME: Duration = Duration::from_mins(5);
 
 /// What a margin may be.
 pub const MARGIN_HINT: &str = "from 0.1% to 90%, such as 5%";

@@ -15,8 +15,11 @@ const COMPARISONS: [(&str, Comparison); 4] = [
     (">", Comparison::Greater),
 ];
 
+/// From a percentile to a metric.
+type Percentile = fn(f64) -> Metric;
+
 /// What stands before the percentile of a metric, and whose percentile it then is.
-const PERCENTILES: [(&str, fn(f64) -> Metric); 4] = [
+const PERCENTILES: [(&str, Percentile); 4] = [
     ("", Metric::Latency),
     ("service.", Metric::ServiceTime),
     ("send_delay.", Metric::SendDelay),
@@ -63,7 +66,7 @@ impl Metric {
             "throughput" => Some(Self::Throughput),
             "failed" => Some(Self::FailedRecords),
             percentiles => {
-                let (prefix, percentile) = percentiles.rsplit_once("p").unwrap_or_default();
+                let (prefix, percentile) = percentiles.rsplit_once('p').unwrap_or_default();
                 let of = PERCENTILES.iter().find(|(name, _)| *name == prefix)?.1;
                 units::parse_percentile(&format!("p{percentile}")).map(of)
             }

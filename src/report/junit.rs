@@ -242,6 +242,9 @@ fn properties(report: &Report) -> Vec<Property> {
         ("p95", percentile("p95", summary.latency_us.p95)),
         ("p99", percentile("p99", summary.latency_us.p99)),
         ("success", units::percent(summary.success_ratio)),
+    ]);
+    properties.extend(reference(report));
+    properties.extend([
         ("records", records_ledger(report).join("; ")),
         ("requests", requests_ledger(report).join("; ")),
         ("krush_version", report.tool.version.clone()),
@@ -250,6 +253,32 @@ fn properties(report: &Report) -> Vec<Property> {
         .into_iter()
         .map(|(name, value)| Property::new(name, clean(&value)))
         .collect()
+}
+
+/// What the scenario compares with, where it does.
+fn reference(report: &Report) -> Vec<(&'static str, String)> {
+    let Some(reference) = &report.plan.reference else {
+        return Vec::new();
+    };
+    let rate = |rate: f64| format!("{rate:.1}");
+    [
+        (
+            "reference_records_per_sec",
+            reference.records_per_sec.map(rate),
+        ),
+        ("reference_p95", reference.p95_us.map(units::latency)),
+        (
+            "reference_success",
+            reference.success_ratio.map(units::percent),
+        ),
+        (
+            "goal_records_per_sec",
+            reference.goal_records_per_sec.map(rate),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
 }
 
 /// What a reader of the figures must know, a line each: no REST Proxy, warnings, failures.

@@ -7,12 +7,12 @@ use statrs::distribution::{ContinuousCDF, DiscreteCDF, Hypergeometric, Normal};
 const EXACT_UP_TO: usize = 50;
 
 /// Two-sided p of Mann & Whitney's U (1947): whether values of one sample tend to be larger than those of the other. 1 if one is empty.
-pub fn mann_whitney(a: &[f64], b: &[f64]) -> f64 {
-    let (n, m) = (a.len(), b.len());
+pub fn mann_whitney(one: &[f64], other: &[f64]) -> f64 {
+    let (n, m) = (one.len(), other.len());
     if n == 0 || m == 0 {
         return 1.0;
     }
-    let all: Vec<f64> = a.iter().chain(b).copied().collect();
+    let all: Vec<f64> = one.iter().chain(other).copied().collect();
     let (ranks, ties) = ranks(&all);
     let u = ranks[..n].iter().sum::<f64>() - (n * (n + 1)) as f64 / 2.0;
     if ties.is_empty() && n <= EXACT_UP_TO && m <= EXACT_UP_TO {
@@ -20,8 +20,8 @@ pub fn mann_whitney(a: &[f64], b: &[f64]) -> f64 {
         return two_sided(&subset_sums(n, n + m), u as usize);
     }
     let total = (n + m) as f64;
-    let tied: f64 = ties.iter().map(|t| t.powi(3) - t).sum();
-    let variance = (n * m) as f64 / 12.0 * (total + 1.0 - tied / (total * (total - 1.0)).max(1.0));
+    let equal: f64 = ties.iter().map(|t| t.powi(3) - t).sum();
+    let variance = (n * m) as f64 / 12.0 * (total + 1.0 - equal / (total * (total - 1.0)).max(1.0));
     normal_p(u - (n * m) as f64 / 2.0, variance)
 }
 
@@ -42,8 +42,8 @@ pub fn signed_rank(differences: &[f64]) -> f64 {
         return two_sided(&signed_sums(n), w as usize);
     }
     let count = n as f64;
-    let tied: f64 = ties.iter().map(|t| t.powi(3) - t).sum();
-    let variance = count * (count + 1.0) * (2.0 * count + 1.0) / 24.0 - tied / 48.0;
+    let equal: f64 = ties.iter().map(|t| t.powi(3) - t).sum();
+    let variance = count * (count + 1.0) * (2.0 * count + 1.0) / 24.0 - equal / 48.0;
     normal_p(w - count * (count + 1.0) / 4.0, variance)
 }
 

@@ -31,7 +31,7 @@ pub fn effective(series: &[f64]) -> f64 {
     let rho = unbiased.clamp(0.0, MOST_CORRELATION);
     let lags = 1..series.len();
     let tail: f64 = lags
-        .map(|lag| (1.0 - lag as f64 / n) * rho.powi(lag as i32))
+        .map(|lag| (1.0 - lag as f64 / n) * rho.powf(lag as f64))
         .sum();
     (n / (1.0 + 2.0 * tail)).clamp(FEWEST.min(n), n)
 }

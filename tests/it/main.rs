@@ -4,6 +4,7 @@
 mod back_pressure;
 mod ci;
 mod cli;
+mod compare;
 mod completions;
 mod consume;
 mod consumers;
@@ -15,6 +16,7 @@ mod formats;
 #[cfg(feature = "kafka")]
 mod forward;
 mod history;
+mod html;
 mod instructions;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -31,6 +33,7 @@ mod served;
 mod stack;
 mod standin;
 mod topics;
+mod tune;
 mod verify;
 
 use served::krush;

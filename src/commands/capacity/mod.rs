@@ -60,7 +60,7 @@ pub(super) struct Slo {
 /// What kept it from coming to an end.
 pub fn capacity(args: &CapacityArgs) -> Result<u8> {
     let files = outputs(&args.load.output)?;
-    let layers = trials::layers("capacity", args.file.as_deref(), &args.load.typed)?;
+    let layers = trials::layers("capacity", &[], args.file.as_deref(), &args.load.typed)?;
     let slo = slo(args, &layers)?;
     check(args)?;
     let first = step(&layers, args, slo, args.start.0);
@@ -107,7 +107,7 @@ pub fn capacity(args: &CapacityArgs) -> Result<u8> {
     }
     line.end();
     bench.end()?;
-    let sized = Sized::new(steps, ended, over, slo, bench.target());
+    let sized = Sized::new(steps, &ended, over, slo, bench.target());
     for file in &files {
         report::write_text(&sized.json(), file)?;
     }
@@ -313,8 +313,13 @@ fn held(report: &Report, slo: Slo) -> Held {
     };
     let bound = summary.is_lower_bound(name);
     if value > slo.limit_us || bound {
-        let least = if bound { "at least " } else { "" };
-        return Held::No(format!("P{} {least}{}", slo.percentile, latency(value)));
+        let p = slo.percentile;
+        return Held::No(if bound {
+            let acked = percent(summary.success_ratio);
+            format!("P{p} at least {}, with {acked} acked", latency(value))
+        } else {
+            format!("P{p} {}", latency(value))
+        });
     }
     if summary.success_ratio < slo.min_success {
         return Held::No(format!("success {}", percent(summary.success_ratio)));

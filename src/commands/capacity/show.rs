@@ -55,15 +55,15 @@ pub(super) fn planned(args: &CapacityArgs, slo: Slo) -> String {
 impl Sized {
     pub(super) fn new(
         steps: Vec<Step>,
-        ended: Ended,
+        ended: &Ended,
         overload: Option<Overload>,
         slo: Slo,
         target: Target,
     ) -> Self {
-        let verdict = verdict(&steps, &ended, slo);
+        let verdict = verdict(&steps, ended, slo);
         let capacity = match ended {
-            Ended::Found(rate) | Ended::AtMost(rate) => Some(rate),
-            Ended::Void { held, .. } | Ended::Interrupted(held) => held,
+            Ended::Found(rate) | Ended::AtMost(rate) => Some(*rate),
+            Ended::Void { held, .. } | Ended::Interrupted(held) => *held,
             Ended::Nothing => None,
         };
         Self {
@@ -169,14 +169,19 @@ pub(super) fn overload_words(overload: &Overload, rate: f64) -> String {
         percent(overload.goodput_ratio.min(9.99)),
         rate_digits(overload.before_records_per_sec)
     );
-    text.push_str(&if overload.collapsed {
-        format!(
-            "goodput COLLAPSED (below {}: more than the noise of equal runs). Limit what comes in before the target does.",
-            percent(COLLAPSE)
+    let least = percent(COLLAPSE);
+    // Writing to a String cannot fail.
+    let _ = if overload.collapsed {
+        write!(
+            text,
+            "goodput COLLAPSED (below {least}: more than the noise of equal runs). Limit what comes in before the target does."
         )
     } else {
-        format!("goodput did not collapse (a collapse is less than {}).", percent(COLLAPSE))
-    });
+        write!(
+            text,
+            "goodput did not collapse (a collapse is less than {least})."
+        )
+    };
     let back = rate_digits(rate * AFTER);
     let queue = overload.queue_secs.map_or_else(
         || "a queue alone would never empty at what was acked under overload".to_owned(),
@@ -187,7 +192,6 @@ pub(super) fn overload_words(overload: &Overload, rate: f64) -> String {
             )
         },
     );
-    // Writing to a String cannot fail.
     let _ = match overload.recovery_secs {
         Some(0) => write!(text, " Back at {back} rec/s everything held at once."),
         Some(secs) => write!(

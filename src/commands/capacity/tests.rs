@@ -4,7 +4,7 @@ use super::overload::read;
 use super::search::*;
 use super::show::{Sized, overload_words};
 use super::*;
-use crate::commands::trials::Target;
+use crate::commands::trials::{Target, Verdict};
 use crate::gate::Outcome;
 use crate::report::{SecondLatency, SecondRow};
 
@@ -59,7 +59,7 @@ fn searched(range: Range, offer: &mut Offer<'_>) -> (Vec<Step>, Ended) {
 }
 
 fn sized((steps, ended): (Vec<Step>, Ended)) -> Sized {
-    Sized::new(steps, ended, None, SLO, Target::example())
+    Sized::new(steps, &ended, None, SLO, Target::example())
 }
 
 #[test]
@@ -150,13 +150,32 @@ fn every_end_has_its_exit_code_and_its_words() {
             Outcome::Interrupted
         ]
     );
-    let text: String = verdicts.iter().map(|verdict| verdict.text()).collect();
-    insta::assert_snapshot!(text, @"");
+    let text: String = verdicts.iter().map(Verdict::text).collect();
+    insta::assert_snapshot!(text, @"
+    PASS  capacity 12,338 records/s (P95 up to 500 ms, success at least 99.9 %), confirmed twice; 12,884 records/s missed
+    PASS  3,000 records/s hold (P95 up to 500 ms, success at least 99.9 %), confirmed twice, and are the most that may be tried: capacity is at least that
+    FAIL  even the lowest rate missed (P95 up to 500 ms, success at least 99.9 %): 15.6 records/s had P95 1.20 s
+    VOID  the generator, not the target, is the limit at 4,000 records/s (generator was not the bottleneck: 1.9 of 2 threads busy); 2,000 records/s held
+    INTERRUPTED  interrupted; 2,000 records/s held, not confirmed
+    ");
 }
 
 #[test]
 fn steps_are_a_table_and_busy_connections_are_named() {
-    insta::assert_snapshot!(sized(searched(range(), &mut target(3_000.0))).text(&[]), @"");
+    insta::assert_snapshot!(sized(searched(range(), &mut target(3_000.0))).text(&[]), @"
+    step           offered/s  acked/s      P95  success  in flight
+       1  bracket      1,000    1,000  40.0 ms    100 %          4  holds
+       2  bracket      2,000    2,000  40.0 ms    100 %          4  holds
+       3  bracket      4,000    3,200   1.20 s    100 %         50  misses: P95 1.20 s
+       4  nearer       2,828    2,828  40.0 ms    100 %          4  holds
+       5  nearer       3,364    2,691   1.20 s    100 %         50  misses: P95 1.20 s
+       6  nearer       3,084    2,468   1.20 s    100 %         50  misses: P95 1.20 s
+       7  nearer       2,954    2,954  40.0 ms    100 %          4  holds
+       8  confirm      2,954    2,954  40.0 ms    100 %          4  holds
+       9  confirm      2,954    2,954  40.0 ms    100 %          4  holds
+
+    PASS  capacity 2,954 records/s (P95 up to 500 ms, success at least 99.9 %), confirmed twice; 3,084 records/s missed
+    ");
     let (mut steps, ended) = searched(range(), &mut target(3_000.0));
     for step in &mut steps {
         step.look.mean_us = 20_000.0;
@@ -227,7 +246,11 @@ fn collapse_and_recovery_are_read_from_the_timeline() {
     }
     let said = [(1_000, 5), (100, 8), (2_000, 0)];
     let said = said.map(|(goodput, sick)| overload_words(&overload(goodput, sick), 1_000.0));
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @"
+    Overload: 2,000 rec/s offered, 1,000 acked, 100 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held again after 5 s (a queue alone takes 8 s to empty at what was acked under overload).
+    Overload: 2,000 rec/s offered, 100 acked, 10 % of the 1,000 before it: goodput COLLAPSED (below 80 %: more than the noise of equal runs). Limit what comes in before the target does. Back at 500 rec/s it did NOT recover within 8 s (a queue alone would never empty at what was acked under overload).
+    Overload: 2,000 rec/s offered, 2,000 acked, 100 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held at once.
+    ");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::interrupt::Interrupts;
 use super::keep;
 use super::limits::{self, Ends};
-use super::load::{Invocation, print_plan, print_result, summarise, written};
+use super::load::{Invocation, exporter, print_plan, print_result, summarise, written};
 use super::progress::Line;
 use crate::engine::Control;
 use crate::error::{Error, Result, exit};
@@ -119,6 +119,7 @@ pub(super) fn run(invocation: Invocation, slices_by_scenario: bool) -> Result<u8
     };
     limits::descriptors(plan.load.concurrency, Ends::One)?;
     report::check_outputs(&plan.output.files)?;
+    let exporter = exporter(&plan)?;
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(Arc::clone(&control))?;
     let Some(sides) = sides(&plan, &interrupts)? else {
@@ -136,13 +137,23 @@ pub(super) fn run(invocation: Invocation, slices_by_scenario: bool) -> Result<u8
         // So many were asked for: they are made, however long it takes.
         rules.max_time = Duration::MAX;
     }
+    if let Some(exporter) = &exporter {
+        exporter.prepared(&plan, new.kind());
+    }
     let mut line = Line::new(plan.output.quiet);
     let began = Instant::now();
     let played = play(&mut old, &mut new, &rules, &control, &mut |look| {
+        if let Some(exporter) = &exporter {
+            exporter.observe(look.progress);
+        }
         let (share, words) = pairs::words(look, &rules, began.elapsed());
         line.show(share, words);
     });
     line.end();
+    if let Some(exporter) = &exporter {
+        // The counts go on over all slices of both targets; a report has those of one.
+        exporter.finished(None);
+    }
     new.end()?;
     let played = played?;
     let interrupted = control.interrupts() > 0;
@@ -167,6 +178,8 @@ pub(super) fn run(invocation: Invocation, slices_by_scenario: bool) -> Result<u8
     keep::keep(&plan, &report, kept, &interrupts, &mut std::io::stderr());
     // A result that cannot be kept is at least shown.
     print_result(&plan, &report, files.as_deref().unwrap_or_default())?;
+    let kept = files.as_deref().unwrap_or_default();
+    keep::keep(&plan, &report, kept, &interrupts, &mut std::io::stderr());
     files?;
     Ok(report.verdict.exit_code)
 }

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::side::{Side, expected};
-use crate::engine::Control;
+use crate::engine::{Control, Progress};
 use crate::error::Result;
 use crate::gate::{BaselineRow, Compared, How, Outcome, Pair, compare_pairs};
 use crate::plan::{Baseline, Plan, Repeat};
@@ -60,6 +60,8 @@ pub(in super::super) struct Look<'a> {
     pub(in super::super) compared: Option<&'a Compared>,
     /// Longest that it goes on.
     expected: Option<Duration>,
+    /// What the slice that goes on has come to.
+    pub(super) progress: Progress,
 }
 
 /// What was played.
@@ -90,11 +92,12 @@ pub(in super::super) fn play(
     let expected = expected(&new.plan).map(|slice| slice * 2);
     loop {
         let done = played.pairs.len() as u32;
-        let mut look = || {
+        let mut look = |progress| {
             observe(&Look {
                 pairs: done,
                 compared: seen.as_ref(),
                 expected,
+                progress,
             });
         };
         // Old, new, new, old: what changes steadily weighs on both alike.

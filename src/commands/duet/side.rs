@@ -107,6 +107,11 @@ impl Side {
         self.validities.clear();
     }
 
+    /// What kind of server it is.
+    pub(super) fn kind(&self) -> &'static str {
+        self.prepared.facts.kind.name()
+    }
+
     /// Whether no slice so far was void.
     pub(in super::super) fn is_valid(&self) -> bool {
         self.validity(None).is_none_or(|validity| !validity.void)
@@ -120,7 +125,7 @@ impl Side {
     pub(super) fn slice(
         &mut self,
         control: &Control,
-        observe: &mut dyn FnMut(),
+        observe: &mut dyn FnMut(engine::Progress),
     ) -> Result<Option<BlockFigures>> {
         if control.interrupts() > 0 {
             return Ok(None);
@@ -138,7 +143,7 @@ impl Side {
             {
                 standin.begin();
             }
-            observe();
+            observe(progress);
         };
         let measured = match engine::run(&self.setup, &own, &mut observe) {
             Ok(measured) => measured,

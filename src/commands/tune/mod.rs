@@ -12,7 +12,7 @@ use self::search::{Amount, Ask, Limit, Shape, Stage, Tried, search};
 use self::show::Tuned;
 use super::progress::Line;
 use super::trials::{self, Bench, Look};
-use crate::cli::TuneArgs;
+use crate::cli::{NO_PLACE_IN_TUNE, TuneArgs};
 use crate::error::{Error, Result, exit};
 use crate::plan::{Layers, Overrides, describe};
 use crate::report;
@@ -33,7 +33,12 @@ const RUN: Duration = Duration::from_secs(30);
 /// What kept it from coming to an end.
 pub fn tune(args: &TuneArgs) -> Result<u8> {
     let files = outputs(&args.load.output)?;
-    let layers = trials::layers("tune", args.file.as_deref(), &args.load.typed)?;
+    let layers = trials::layers(
+        "tune",
+        &NO_PLACE_IN_TUNE,
+        args.file.as_deref(),
+        &args.load.typed,
+    )?;
     let limit = limit(&layers)?;
     let shapes = shapes(args, &layers);
     for shape in &shapes {

@@ -139,58 +139,13 @@ fn what_is_wrong_with_the_presets_shape_is_said() {
     1,000 x 500 reached 104,730 records/s at P95 5.30 s: 1.9 times fewer than 1,000 x 8, at 134.2 times its P95.
     Its requests in flight, 361 on average, are 105 answers/s x 3.45 s each (Little's law). 1,000 x 8 reached 202,467 records/s at P95 39.5 ms with 7.99 in flight: past a few connections a closed loop adds only queueing, and each more makes all wait longer.
     ");
-    insta::assert_snapshot!(tuned(found, 100).text(&[]), @"
-        records x connections  records/s      P95  success  requests
-    *   1 x 1                        191  5.24 ms    100 %       100  less than half of the best
-        1 x 8                      1,463  5.48 ms    100 %       100  less than half of the best
-        1 x 50                     5,862  10.5 ms    100 %       100  less than half of the best
-        1 x 200                    7,427  27.1 ms    100 %       400  less than half of the best
-        1 x 500                    7,754  62.5 ms    100 %     1,000  less than half of the best
-    *   10 x 1                     1,882  5.31 ms    100 %       100  less than half of the best
-    *   10 x 8                    14,404  5.63 ms    100 %       100  less than half of the best
-        10 x 50                   47,275  12.4 ms    100 %       100  less than half of the best
-        10 x 200                  55,416  35.0 ms    100 %       400  less than half of the best
-        10 x 500                  55,418  89.7 ms    100 %     1,000  less than half of the best
-    *   100 x 1                   16,521  6.05 ms    100 %       100  less than half of the best
-    *   100 x 8                  128,509  6.12 ms    100 %       300  others stored more
-    *   100 x 50                 162,597  29.8 ms    100 %       300  no more records than with fewer connections
-        100 x 200                149,091   136 ms    100 %     1,200  P95 136 ms is over the limit
-        100 x 500                      -        -        -         0  not tried: 200 connections only queued already
-        1,000 x 1                 72,401  13.8 ms    100 %       100  less than half of the best
-    =>  1,000 x 8                202,467  39.5 ms    100 %     3,500  best
-        1,000 x 50               169,534   309 ms    100 %       100  P95 309 ms is over the limit
-        1,000 x 200                    -        -        -         0  not tried: P95 was 309 ms with 50 connections already
-        1,000 x 500              104,730   5.30 s    100 %     1,000  P95 5.30 s is over the limit
-        5,000 x 1                 96,916  51.6 ms    100 %       100  less than half of the best
-        5,000 x 8                172,450   233 ms    100 %       100  P95 233 ms is over the limit
-        5,000 x 50                     -        -        -         0  not tried: P95 was 233 ms with 8 connections already
-        5,000 x 200                    -        -        -         0  not tried: P95 was 233 ms with 8 connections already
-        5,000 x 500                    -        -        -         0  not tried: P95 was 233 ms with 8 connections already
-
-    202,467 |                 #       |
-            |                         |
-            |               *         |      o  o
-            |                         |  o
-            | *                       |
-            |                         |                                 o
-            |                    o    |
-            |        o                |
-            |       o        o       o|
-            |                         |
-            | *                       |
-          0 |*     o       o      o   |
-             5.24 ms                                               5.30 s
-    records/s against P95 (log): # best, * nothing beats it in both, o others, | the limit of 100 ms
-
-    1,000 x 500 reached 104,730 records/s at P95 5.30 s: 1.9 times fewer than 1,000 x 8, at 134.2 times its P95.
-
-    Its requests in flight, 361 on average, are 105 answers/s x 3.45 s each (Little's law). 1,000 x 8 reached 202,467 records/s at P95 39.5 ms with 7.99 in flight: past a few connections a closed loop adds only queueing, and each more makes all wait longer.
-
-    search: 10,200 requests, 5.5 % of what a confirmation of every shape takes (184,716)
-    use:    --batch-size 1000 --concurrency 8
-    such as krush extreme --duration 30s --batch-size 1000 --concurrency 8
-    PASS  best: 1,000 x 8, 202,467 records/s at P95 39.5 ms (P95 up to 100 ms), confirmed over 3,200 requests
-    ");
+    // What the page on tuning shows is what is printed.
+    let page = include_str!("../../../docs/tune.md");
+    let text = tuned(found, 100).text(&[]);
+    assert!(
+        page.contains(text.trim_end()),
+        "docs/tune.md does not show:\n{text}"
+    );
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub(super) const SIGNIFICANT: f64 = 0.99;
 const EQUIVALENT: f64 = 0.95;
 /// Degrees of freedom from which on the spread of a side's own runs is trusted alone.
 const OWN_SPREAD_DF: f64 = 3.0;
+/// Variance of a median of pairs over that of a mean, of normal samples: 3/π of its efficiency.
+const PSEUDO_MEDIAN: f64 = std::f64::consts::PI / 3.0;
 /// What a replicate without an ack counts as, as a share of the median: a stall has no logarithm.
 const STALLED: f64 = 0.01;
 
@@ -133,56 +135,56 @@ impl Metric {
                 });
             }
         }
-        let between = self.between(&[baseline, run], within);
-        parts.push(Estimate {
-            variance: between.variance * (1.0 / few + 1.0 / many),
-            ..between
-        });
         let (all_before, all_after) = (baseline.concat(), run.concat());
-        let change = Estimate::from_parts(hodges_lehmann(&all_before, &all_after), &parts);
-        let fixed = parts.last().map_or(0.0, |part| part.variance);
+        let own = Levels::of(baseline, run);
+        let each_side = 1.0 / few + 1.0 / many;
+        let (change, within) = if self.trusts(&own) {
+            // The run is the replicate: what its blocks vary by is in its level.
+            let variance = own.variance.max(within) * each_side * PSEUDO_MEDIAN;
+            let change = Estimate {
+                value: own.shift(),
+                variance,
+                df: own.df,
+            };
+            (change, within * each_side)
+        } else {
+            let blocks: f64 = parts.iter().map(|part| part.variance).sum();
+            parts.push(self.usual(&own, within, each_side));
+            let value = hodges_lehmann(&all_before, &all_after);
+            (Estimate::from_parts(value, &parts), blocks)
+        };
+        let fixed = if change.variance > 0.0 {
+            (1.0 - within / change.variance).max(0.0)
+        } else {
+            0.0
+        };
         Shift {
             p: mann_whitney(&all_before, &all_after),
             replicates: (all_before.len(), all_after.len()),
             runs: Some(baseline.len().min(run.len())),
-            fixed: if change.variance > 0.0 {
-                fixed / change.variance
-            } else {
-                0.0
-            },
+            fixed,
             change,
         }
     }
 
-    /// The variance from run to run, beyond what blocks show: that of the sides' own runs where there are enough, what machines
-    /// usually have where there are not, and the larger of the two in between.
-    fn between(&self, sides: &[&[Vec<f64>]; 2], within: f64) -> Estimate {
-        let (noise, noise_df) = self.run_noise;
-        let usual = Estimate {
-            value: 0.0,
-            variance: noise.powi(2),
-            df: noise_df,
+    /// Whether there are runs enough to say how far they lie apart, and nobody has said it already.
+    fn trusts(&self, own: &Levels) -> bool {
+        own.df >= OWN_SPREAD_DF && self.run_noise.1.is_finite()
+    }
+
+    /// What two sides differ by from run to run: what machines usually have, or what these runs show if that is more.
+    fn usual(&self, own: &Levels, within: f64, each_side: f64) -> Estimate {
+        let (noise, df) = self.run_noise;
+        let beyond_blocks = own.variance - within;
+        let told = df.is_infinite() || own.df < 1.0 || beyond_blocks <= noise.powi(2);
+        let (variance, df) = if told {
+            (noise.powi(2), df)
+        } else {
+            (beyond_blocks, own.df)
         };
-        let (mut squares, mut df) = (0.0, 0.0);
-        for side in sides {
-            let levels: Vec<f64> = side.iter().map(|series| pseudo_median(series)).collect();
-            let mean = levels.iter().sum::<f64>() / levels.len() as f64;
-            squares += levels
-                .iter()
-                .map(|level| (level - mean).powi(2))
-                .sum::<f64>();
-            df += levels.len() as f64 - 1.0;
-        }
-        if df < 1.0 || noise_df.is_infinite() {
-            return usual;
-        }
-        let variance = (squares / df - within).max(0.0);
-        if df < OWN_SPREAD_DF && variance < usual.variance {
-            return usual;
-        }
         Estimate {
             value: 0.0,
-            variance,
+            variance: variance * each_side,
             df,
         }
     }
@@ -197,17 +199,17 @@ impl Metric {
     ) -> MetricCompared {
         let harm = Harm::of(shift, self, margin);
         let (low, high) = shift.change.interval(SIGNIFICANT);
-        let verdict = match (harm.verdict(shift.p, self.only_fall), lower_bounds) {
-            // A latency that is only a lower bound may be anything above it.
-            (MetricVerdict::Regression, (true, _)) if !self.higher_is_better => {
-                MetricVerdict::Inconclusive
-            }
-            (MetricVerdict::NoRegression | MetricVerdict::Improvement, (_, true))
-                if !self.higher_is_better =>
-            {
-                MetricVerdict::Inconclusive
-            }
-            (verdict, _) => verdict,
+        let said = harm.verdict(shift.p, self.only_fall);
+        // A latency that is only a lower bound may be anything above it.
+        let open = match said {
+            MetricVerdict::Regression => lower_bounds.0,
+            MetricVerdict::NoRegression | MetricVerdict::Improvement => lower_bounds.1,
+            MetricVerdict::Inconclusive => false,
+        };
+        let verdict = if open && !self.higher_is_better {
+            MetricVerdict::Inconclusive
+        } else {
+            said
         };
         let level = |logs: &[f64]| median(&mut logs.to_vec()).exp();
         let (more_replicates, runs_needed) = match verdict {
@@ -236,6 +238,40 @@ impl Metric {
             more_replicates,
             runs_needed,
         }
+    }
+}
+
+/// Where the runs of both sides lie.
+struct Levels {
+    baseline: Vec<f64>,
+    run: Vec<f64>,
+    /// Of the runs of a side, pooled; with these degrees of freedom.
+    variance: f64,
+    df: f64,
+}
+
+impl Levels {
+    fn of(baseline: &[Vec<f64>], run: &[Vec<f64>]) -> Self {
+        let levels = |side: &[Vec<f64>]| -> Vec<f64> {
+            side.iter().map(|series| pseudo_median(series)).collect()
+        };
+        let (baseline, run) = (levels(baseline), levels(run));
+        let squares = |levels: &[f64]| {
+            let mean = levels.iter().sum::<f64>() / levels.len() as f64;
+            let squares = levels.iter().map(|level| (level - mean).powi(2));
+            squares.sum::<f64>()
+        };
+        let df = (baseline.len() + run.len()) as f64 - 2.0;
+        Self {
+            variance: (squares(&baseline) + squares(&run)) / df.max(1.0),
+            df,
+            baseline,
+            run,
+        }
+    }
+
+    fn shift(&self) -> f64 {
+        hodges_lehmann(&self.baseline, &self.run)
     }
 }
 

@@ -10,8 +10,11 @@ use super::scale::{Scale, Tick};
 /// Size of the drawing in its own units; the page stretches it.
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 400.0;
-/// Labels below the drawing from which every second is left out on a phone.
-const MANY_LABELS: usize = 5;
+/// What a phone has for the labels below a drawing, what a letter of them takes and what is left between two, in pixels; where
+/// they do not fit, every second one is left out there.
+const PHONE: f64 = 260.0;
+const LETTER: f64 = 6.5;
+const GAP: f64 = 8.0;
 
 /// A chart, its words, and what shows on hover.
 pub(super) struct Chart {
@@ -131,9 +134,14 @@ impl Chart {
         match index {
             _ if at < 0.03 => "first",
             _ if at > 0.97 => "last",
-            index if self.x.ticks.len() > MANY_LABELS && index % 2 == 1 => "minor",
+            index if index % 2 == 1 && self.is_crowded() => "minor",
             _ => "label",
         }
+    }
+
+    fn is_crowded(&self) -> bool {
+        let width = |(_, label): &Tick| label.chars().count() as f64 * LETTER + GAP;
+        self.x.ticks.iter().map(width).sum::<f64>() > PHONE
     }
 
     fn drawing(&self) -> Markup {

@@ -17,7 +17,7 @@ const LISTED: usize = 400;
 /// Trends of one page; of more, those with the latest runs.
 const TRENDS: usize = 12;
 /// Labels below the chart.
-const DATES: usize = 4;
+const DATES: usize = 6;
 /// Runs that each get a dot.
 const DOTTED: usize = 60;
 
@@ -77,10 +77,14 @@ fn chart(index: usize, trend: &Trend, most: usize) -> Chart {
     let skipped = trend.runs.len().saturating_sub(most);
     let drawn = &trend.runs[skipped..];
     let at = |index: usize| index as f64 + 0.5;
-    let rate = |(index, entry): (usize, &Entry)| {
-        is_evidence(entry).then(|| (at(index), entry.records_per_sec))
-    };
-    let points: Vec<Option<(f64, f64)>> = drawn.iter().enumerate().map(rate).collect();
+    // What proves nothing is no part of the line, which goes on behind it.
+    let evidence = drawn
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| is_evidence(entry));
+    let points: Vec<Option<(f64, f64)>> = evidence
+        .map(|(index, entry)| Some((at(index), entry.records_per_sec)))
+        .collect();
     let highest = points
         .iter()
         .flatten()
@@ -157,7 +161,7 @@ fn slot_words(entry: &Entry) -> String {
 /// Every run beside the first one and the one before it.
 fn evolution(trend: &Trend, most: usize) -> Markup {
     let head = [
-        ("started", Column::Text),
+        ("started", Column::Line),
         ("rec/s", Column::Number),
         ("to the first", Column::Number),
         ("to the one before", Column::Number),
@@ -194,14 +198,14 @@ fn row(trend: &Trend, index: usize) -> Vec<Markup> {
     let record = trend.record == Some(index);
     vec![
         html! { (time_words(&entry.started_at)) },
-        html! { (rate_digits(entry.records_per_sec)) @if record { " " span.tag.good { "record" } } },
+        html! { (rate_digits(entry.records_per_sec)) },
         html! { (beside(trend.first)) },
         html! { (beside(trend.previous(index))) },
         html! { (us(entry.p50_us)) },
         html! { (us(entry.p95_us)) },
         html! { (units::percent(entry.success_ratio)) },
         html! { (grouped(u64::from(entry.batch_size))) " × " (entry.concurrency) },
-        html! { span.tag.(class) { span aria-hidden="true" { (sign) " " } (entry.outcome.headline()) } },
+        html! { span.tag.(class) { span aria-hidden="true" { (sign) " " } (entry.outcome.headline()) @if record { ", the record" } } },
         html! { (entry.krush) },
     ]
 }

@@ -1,5 +1,7 @@
 //! Throughput and latency over time, of one run or of several in the same frame.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use super::chart::{Axis, Chart, Line, Mark, Slot};
@@ -370,6 +372,11 @@ fn sentences(runs: &[Run], words: fn(&Run) -> String) -> Vec<String> {
     runs.iter().map(sentence).collect()
 }
 
+/// `42m 48s`
+fn at_words(second: u64) -> String {
+    units::seconds_word(Duration::from_secs(second))
+}
+
 fn throughput_words(run: &Run) -> String {
     let mut rates: Vec<(f64, u64)> = (run.points.iter())
         .filter(|point| point.counts())
@@ -383,9 +390,11 @@ fn throughput_words(run: &Run) -> String {
     };
     match (rates.first(), rates.last()) {
         (Some((low, low_at)), Some((high, high_at))) if rates.len() > 1 => format!(
-            "between {} rec/s at {low_at} s and {} rec/s at {high_at} s, the middle {}; {failed}.",
+            "between {} rec/s at {} and {} rec/s at {}, the middle {}; {failed}.",
             rate_digits(*low),
+            at_words(*low_at),
             rate_digits(*high),
+            at_words(*high_at),
             rate_digits(rates[rates.len() / 2].0)
         ),
         _ => format!("too short for a line; {failed}."),
@@ -401,11 +410,11 @@ fn latency_finding(run: &Run) -> String {
             format!("P95 {}.", reading_words(high.p95))
         }
         (Some(low), Some(high)) => format!(
-            "P95 between {} at {} s and {} at {} s.",
+            "P95 between {} at {} and {} at {}.",
             reading_words(low.p95),
-            low.from,
+            at_words(low.from),
             reading_words(high.p95),
-            high.from
+            at_words(high.from)
         ),
         _ => "no request was due.".to_owned(),
     }

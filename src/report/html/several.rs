@@ -56,8 +56,8 @@ fn notices<'a>(names: &'a [String], reports: &[&Report]) -> Vec<(String, Vec<&'a
 }
 
 fn content(names: &[String], reports: &[&Report]) -> Markup {
-    let named = names.iter().cloned().zip(reports.iter().copied()).collect();
-    let (group, runs) = over_time::runs(named);
+    let pairs = names.iter().cloned().zip(reports.iter().copied());
+    let (group, runs) = over_time::runs(pairs.collect());
     let curves = names
         .iter()
         .zip(reports)

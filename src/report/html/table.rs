@@ -7,13 +7,15 @@ use maud::{Markup, html};
 pub(super) enum Column {
     /// Words.
     Text,
+    /// Words on one line.
+    Line,
     /// To the right, on one line.
     Number,
     /// Words of any length.
     Wide,
 }
 
-use Column::{Number, Text, Wide};
+use Column::{Line, Number, Text, Wide};
 
 /// A table; the first cell of each row names it.
 pub(super) fn table(label: &str, head: &[(&str, Column)], rows: &[Vec<Markup>]) -> Markup {
@@ -68,6 +70,7 @@ pub(super) fn folded(summary: &str, content: &Markup) -> Markup {
 fn class(column: Column) -> &'static str {
     match column {
         Text => "t",
+        Line => "l",
         Number => "n",
         Wide => "w",
     }

@@ -1,0 +1,276 @@
+//! `krush report`, end to end, and the pages that tests/html/check.sh opens in a browser.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::OnceLock;
+
+use krush::history::{Entry, trends};
+use krush::report::{self, Report, SecondLatency, SecondRow};
+use serde_json::Value;
+
+use crate::krush;
+
+/// What a page may weigh.
+const MOST_BYTES: u64 = 300_000;
+const HOSTILE: &str = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>a-word-that-has-no-end-and-is-wider-than-any-phone-that-there-is";
+
+fn in_folder(folder: &Path, line: &str) -> Output {
+    let mut command = krush();
+    command
+        .args(line.split(' '))
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+/// Exit code and everything said.
+fn said(folder: &Path, line: &str) -> String {
+    let ran = in_folder(folder, line);
+    let text = [&ran.stdout[..], &ran.stderr[..]].concat();
+    format!(
+        "{} {}",
+        ran.status.code().unwrap(),
+        String::from_utf8_lossy(&text)
+    )
+}
+
+/// A folder with the reports of a good run, of one in which much went wrong, and of a void one.
+fn runs() -> &'static Path {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let load = "run small.toml --embedded --quiet --history off --message-size 100";
+        std::fs::write(folder.path().join("small.toml"), "").unwrap();
+        for (file, more, code) in [
+            ("good.json", "--duration 2s --rate 20k/s --batch-size 50 -c 4", None),
+            (
+                "bad.json",
+                "--duration 3s --rate 20k/s --batch-size 50 -c 8 --timeout 300ms --drain 300ms --fault hang@1.2s-1.5s --fault status=503@2s-2.1s --fail-on p95>200ms",
+                None,
+            ),
+            ("void.json", "--messages 20 --batch-size 1 -c 1 --fail-on p99.9>10s", Some(13)),
+        ] {
+            let ran = in_folder(folder.path(), &format!("{load} {more} -o {file}"));
+            let words = String::from_utf8_lossy(&ran.stderr).into_owned();
+            assert!(code.is_none() || ran.status.code() == code, "{file}: {words}");
+            assert!(folder.path().join(file).exists(), "{file}: {words}");
+        }
+        folder
+    });
+    folder.path()
+}
+
+fn copied(files: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in files {
+        std::fs::copy(runs().join(file), folder.path().join(file)).unwrap();
+    }
+    folder
+}
+
+fn read(file: &str) -> Report {
+    report::read(&runs().join(file)).unwrap()
+}
+
+/// A run of hours with ups and downs.
+fn stretched(mut report: Report, seconds: u64) -> Report {
+    report.elapsed_secs = seconds as f64;
+    let row = |second: u64| {
+        let wave = second * 7_919 % 1_013;
+        let lost = second / 600 % 3 == 1;
+        SecondRow {
+            second,
+            records_due: 20_000,
+            records_sent: 20_000,
+            records_acked: if lost { 12_000 + wave } else { 19_500 + wave },
+            requests_due: 400,
+            requests_sent: 400,
+            requests: 400,
+            failures: u64::from(lost) * (wave % 7),
+            latency_us: SecondLatency {
+                p50: Some(12_000 + wave * 10),
+                p95: Some(60_000 + wave * 100 * (1 + u64::from(lost))),
+                max: Some(300_000 + wave * 4_000),
+                lower_bounds: if lost {
+                    vec!["max".to_owned()]
+                } else {
+                    Vec::new()
+                },
+                buckets: String::new(),
+                bound_buckets: String::new(),
+            },
+        }
+    };
+    report.timeline = (0..seconds).map(row).collect();
+    report
+}
+
+fn hostile(mut report: Report) -> Report {
+    report.plan.scenario = HOSTILE.to_owned();
+    report.target.topic = HOSTILE.to_owned();
+    report.target.server = HOSTILE.to_owned();
+    report.target.urls = vec![HOSTILE.to_owned()];
+    report.warnings.push(HOSTILE.to_owned());
+    report.verdict.reasons.push(HOSTILE.to_owned());
+    for failure in &mut report.failures {
+        failure.sample = HOSTILE.to_owned();
+    }
+    report
+}
+
+fn history(report: &Report) -> Vec<Entry> {
+    let rate = |run: usize| match run {
+        0 => 432.0,
+        1 => 3_833.0,
+        2..15 => 32_071.0 + (run * 37 % 11) as f64 * 90.0,
+        _ => 42_000.0 + (run * 53 % 13) as f64 * 70.0,
+    };
+    let entry = |run: usize| {
+        let mut entry = Entry::of(report, None);
+        entry.started_at = format!("2026-11-{:02}T{:02}:00:00.000Z", run / 2 + 1, run % 2 * 9);
+        entry.records_per_sec = rate(run);
+        entry.outcome = if run % 9 == 7 {
+            krush::gate::Outcome::Void
+        } else {
+            krush::gate::Outcome::Pass
+        };
+        entry
+    };
+    (0..40).map(entry).collect()
+}
+
+#[test]
+fn pages_for_a_browser_are_written_and_small() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("html");
+    std::fs::create_dir_all(&folder).unwrap();
+    let [good, bad, void] = ["good.json", "bad.json", "void.json"].map(read);
+    let long = stretched(bad.clone(), 3_600);
+    let day = stretched(bad.clone(), 36_000);
+    let evil = hostile(bad.clone());
+    let trends = trends(history(&good));
+    assert!(
+        !trends[0].changes.is_empty(),
+        "the page must have a change to show"
+    );
+    let pages = [
+        ("good", report::html(&[&good])),
+        ("bad", report::html(&[&bad])),
+        ("void", report::html(&[&void])),
+        ("several", report::html(&[&good, &bad, &void, &day])),
+        ("long", report::html(&[&long])),
+        ("hostile", report::html(&[&evil])),
+        (
+            "history",
+            report::history_html(&trends, &["1 line could not be read: 7".to_owned()]),
+        ),
+        ("four-long", report::html(&[&day, &long, &day, &long])),
+    ];
+    for (name, page) in pages {
+        let path = folder.join(format!("{name}.html"));
+        std::fs::write(&path, page).unwrap();
+        let bytes = path.metadata().unwrap().len();
+        assert!(bytes < MOST_BYTES, "{name}: {bytes} bytes");
+    }
+}
+
+#[test]
+fn a_page_is_written_beside_the_report_and_its_path_printed() {
+    let folder = copied(&["good.json", "void.json"]);
+    let path = folder.path();
+    assert_eq!(said(path, "report good.json --html"), "0 good.html\n");
+    let page = std::fs::read_to_string(path.join("good.html")).unwrap();
+    assert!(
+        page.starts_with("<!DOCTYPE html>") && page.contains("exit code"),
+        "{page}"
+    );
+    let acked = read("good.json").ledger.records.acked;
+    assert!(page.contains(&krush::units::grouped(acked)), "{acked}");
+    assert_eq!(
+        said(path, "report good.json void.json --html -o both.html"),
+        "0 both.html\n"
+    );
+    let both = std::fs::read_to_string(path.join("both.html")).unwrap();
+    assert!(both.contains("2 runs side by side") && both.contains("What differs"));
+    assert_eq!(
+        said(path, "report good.json void.json --markdown --csv"),
+        "0 good.md\nvoid.md\ngood.csv\n"
+    );
+    let out = in_folder(path, "report good.json --json -o -");
+    let json: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(json["ledger"]["records"]["acked"], acked);
+    assert_eq!(said(path, "report good.json -o x.xml"), "0 x.xml\n");
+    assert!(
+        std::fs::read_to_string(path.join("x.xml"))
+            .unwrap()
+            .contains("<testsuite")
+    );
+}
+
+#[test]
+fn a_load_command_writes_the_page_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = in_folder(
+        folder.path(),
+        "basic --embedded --messages 200 --history off -q -o r.html",
+    );
+    let page = std::fs::read_to_string(folder.path().join("r.html")).unwrap();
+    assert!(page.contains("Stand-in inside this process"), "{ran:?}");
+}
+
+#[test]
+fn without_a_format_the_terminal_gets_the_table_of_one_run_or_the_runs_side_by_side() {
+    let folder = copied(&["good.json", "void.json"]);
+    let one = said(folder.path(), "report good.json");
+    assert!(
+        one.starts_with("0 krush ") && one.contains("records           scheduled"),
+        "{one}"
+    );
+    let two = said(folder.path(), "report good.json void.json --no-color");
+    assert!(
+        two.starts_with("0 what differs\n") && two.contains("to the first"),
+        "{two}"
+    );
+    assert!(two.lines().all(|line| line.chars().count() <= 80), "{two}");
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let folder = copied(&["good.json"]);
+    let path = folder.path();
+    std::fs::write(path.join("no.json"), "{\n").unwrap();
+    let nine = ["good.json"; 9].join(" ");
+    let all = [
+        said(path, "report none.json"),
+        said(path, "report no.json"),
+        said(path, "report good.json --json"),
+        said(path, "report good.json -o -"),
+        said(path, "report good.json -o page.pdf"),
+        said(path, "report good.json --html --csv -o x"),
+        said(path, "report good.json good.json --markdown -o x.md"),
+        said(path, &format!("report {nine} --html")),
+        said(path, &format!("report {nine}")),
+        said(path, "report good.json -o no/where.html"),
+    ];
+    insta::assert_snapshot!(all.join(""), @"
+    2 error: cannot read report none.json: No such file or directory (os error 2)
+    hint: give the JSON report of a load command (see --output)
+    2 error: no.json is no report of krush: no JSON: EOF while parsing an object at line 2 column 0
+    hint: give the JSON report of a load command (see --output)
+    2 error: good.json is one of the reports, and would be overwritten
+    hint: name another file with --output
+    2 error: --output -: nothing says in which format
+    hint: add a format, such as --markdown
+    2 error: --output: no format goes by the ending of `page.pdf`
+    hint: end the name in .json, .html, .md, .xml, .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json or .smaller.json
+    2 error: --output: one file for 2 formats
+    hint: leave out --output to write each beside the report, or name one format
+    2 error: .md holds at most 1 run, there are 2 reports
+    hint: leave out --output to write one beside each report
+    2 error: .html holds at most 8 runs, there are 9 reports
+    hint: name fewer reports
+    2 error: a table holds at most 8 runs, there are 9 reports
+    hint: name fewer reports, or make --csv
+    2 error: cannot write no/where.html: No such file or directory (os error 2)
+    hint: make the folder writable, or name another path with --output
+    ");
+}
