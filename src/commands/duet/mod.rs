@@ -66,11 +66,6 @@ pub(super) fn sliced(mut plan: Plan, origins: &Origins, slices_by_scenario: bool
         let what = "a consumer group that holds one target back says nothing of the other";
         return refuse("load.max_lag", what, "leave it out");
     }
-    if plan.output.prometheus_port.is_some() {
-        let what = "slices of two targets in turn are no run whose figures could be read";
-        let hint = "leave it out; --push-gateway and --output r.prom tell the result";
-        return refuse("output.prometheus_port", what, hint);
-    }
     if !said("load.duration") && !said("load.messages") {
         plan.load.stop = Stop::Duration(SLICE);
     }
@@ -174,8 +169,6 @@ pub(super) fn run(invocation: Invocation, slices_by_scenario: bool) -> Result<u8
     if let Some(path) = &github_summary {
         summarise(&report, path, &mut std::io::stderr());
     }
-    let kept = files.as_deref().unwrap_or_default();
-    keep::keep(&plan, &report, kept, &interrupts, &mut std::io::stderr());
     // A result that cannot be kept is at least shown.
     print_result(&plan, &report, files.as_deref().unwrap_or_default())?;
     let kept = files.as_deref().unwrap_or_default();

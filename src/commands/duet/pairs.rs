@@ -272,6 +272,7 @@ mod tests {
     fn progress_says_how_far_it_is_and_what_the_pairs_say() {
         let compared = compared(12, -0.1, 0.01);
         let look = |pairs, compared| Look {
+            progress: Progress::Starting,
             pairs,
             compared,
             expected: Some(Duration::from_secs(4)),
