@@ -275,6 +275,7 @@ mod tests {
             progress: Progress::Starting,
             pairs,
             compared,
+            progress: Progress::Starting,
             expected: Some(Duration::from_secs(4)),
         };
         let secs = Duration::from_secs;
