@@ -193,15 +193,16 @@ pub(super) fn words(look: &Look, rules: &Rules, elapsed: Duration) -> (f64, Stri
             )
         })
         .collect();
-    let mut text = format!("pair {number}{of}");
-    if most < Duration::MAX {
+    let left = (most < Duration::MAX).then(|| {
         let left = Duration::from_secs(most.saturating_sub(elapsed).as_secs());
-        text.push_str(&format!("  {} left at most", duration(left)));
-    }
-    if !intervals.is_empty() {
-        text.push_str("  ");
-        text.push_str(&intervals.join(", "));
-    }
+        format!("  {} left at most", duration(left))
+    });
+    let said = (!intervals.is_empty()).then(|| format!("  {}", intervals.join(", ")));
+    let text = format!(
+        "pair {number}{of}{}{}",
+        left.unwrap_or_default(),
+        said.unwrap_or_default()
+    );
     (share.min(1.0), text)
 }
 
@@ -272,7 +273,6 @@ mod tests {
     fn progress_says_how_far_it_is_and_what_the_pairs_say() {
         let compared = compared(12, -0.1, 0.01);
         let look = |pairs, compared| Look {
-            progress: Progress::Starting,
             pairs,
             compared,
             progress: Progress::Starting,
