@@ -269,8 +269,7 @@ pub fn compare_pairs(
 }
 
 /// Compares the runs of two sides, each as its blocks.
-#[cfg(test)]
-pub(super) fn compare_runs(
+pub fn compare_runs(
     baseline: &[Vec<BlockFigures>],
     run: &[Vec<BlockFigures>],
     row: BaselineRow,

@@ -274,6 +274,7 @@ mod tests {
         let look = |pairs, compared| Look {
             pairs,
             compared,
+            progress: Progress::Starting,
             expected: Some(Duration::from_secs(4)),
         };
         let secs = Duration::from_secs;
