@@ -268,10 +268,6 @@ fn a_run_whose_target_was_gone() {
                 <property name="p95" value="-"/>
                 <property name="p99" value="-"/>
                 <property name="success" value="0 %"/>
-                <property name="reference_records_per_sec" value="42284.0"/>
-                <property name="reference_p95" value="2.16 s"/>
-                <property name="reference_success" value="100 %"/>
-                <property name="goal_records_per_sec" value="50000.0"/>
                 <property name="records" value="scheduled 0 = sent 0 + unsent 0; sent = acked 0 + rejected 0 + unknown 0"/>
                 <property name="requests" value="scheduled 0 = sent 0 + unsent 0; sent = complete 0 + partial 0 + rejected 0 + unknown 0"/>
                 <property name="krush_version" value="0.1.0"/>
