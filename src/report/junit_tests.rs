@@ -108,6 +108,10 @@ fn a_good_run_on_the_stand_in() {
                 <property name="p95" value="195 ms"/>
                 <property name="p99" value="199 ms"/>
                 <property name="success" value="100 %"/>
+                <property name="reference_records_per_sec" value="42284.0"/>
+                <property name="reference_p95" value="2.16 s"/>
+                <property name="reference_success" value="100 %"/>
+                <property name="goal_records_per_sec" value="50000.0"/>
                 <property name="records" value="scheduled 100,000 = sent 100,000 + unsent 0; sent = acked 100,000 + rejected 0 + unknown 0"/>
                 <property name="requests" value="scheduled 100 = sent 100 + unsent 0; sent = complete 100 + partial 0 + rejected 0 + unknown 0"/>
                 <property name="krush_version" value="0.1.0"/>
@@ -146,6 +150,10 @@ fn a_run_with_failures_and_missed_thresholds() {
                 <property name="p95" value="≥ 10.0 s"/>
                 <property name="p99" value="≥ 10.0 s"/>
                 <property name="success" value="91.9 %"/>
+                <property name="reference_records_per_sec" value="42284.0"/>
+                <property name="reference_p95" value="2.16 s"/>
+                <property name="reference_success" value="100 %"/>
+                <property name="goal_records_per_sec" value="50000.0"/>
                 <property name="records" value="scheduled 100,000 = sent 99,000 + unsent 1,000; sent = acked 91,940 + rejected 60 + unknown 7,000"/>
                 <property name="requests" value="scheduled 100 = sent 99 + unsent 1; sent = complete 90 + partial 2 + rejected 0 + unknown 7"/>
                 <property name="krush_version" value="0.1.0"/>
@@ -204,6 +212,10 @@ fn a_void_run() {
                 <property name="p95" value="195 ms"/>
                 <property name="p99" value="199 ms"/>
                 <property name="success" value="100 %"/>
+                <property name="reference_records_per_sec" value="42284.0"/>
+                <property name="reference_p95" value="2.16 s"/>
+                <property name="reference_success" value="100 %"/>
+                <property name="goal_records_per_sec" value="50000.0"/>
                 <property name="records" value="scheduled 100,000 = sent 100,000 + unsent 0; sent = acked 100,000 + rejected 0 + unknown 0"/>
                 <property name="requests" value="scheduled 100 = sent 100 + unsent 0; sent = complete 100 + partial 0 + rejected 0 + unknown 0"/>
                 <property name="krush_version" value="0.1.0"/>
@@ -298,6 +310,10 @@ fn an_interrupted_run() {
                 <property name="p95" value="≥ 2.00 s"/>
                 <property name="p99" value="≥ 2.00 s"/>
                 <property name="success" value="60 %"/>
+                <property name="reference_records_per_sec" value="42284.0"/>
+                <property name="reference_p95" value="2.16 s"/>
+                <property name="reference_success" value="100 %"/>
+                <property name="goal_records_per_sec" value="50000.0"/>
                 <property name="records" value="scheduled 100,000 = sent 60,000 + unsent 40,000; sent = acked 60,000 + rejected 0 + unknown 0"/>
                 <property name="requests" value="scheduled 100 = sent 60 + unsent 40; sent = complete 60 + partial 0 + rejected 0 + unknown 0"/>
                 <property name="krush_version" value="0.1.0"/>
