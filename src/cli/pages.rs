@@ -113,7 +113,8 @@ mod tests {
             for section in [".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH OPTIONS"] {
                 assert!(plain.lines().any(|line| line == section), "{section}");
             }
-            for argument in about.get_arguments() {
+            let shown = (about.get_arguments()).filter(|argument| !argument.is_hide_set());
+            for argument in shown {
                 if let Some(long) = argument.get_long() {
                     let flag = format!("--{long}");
                     // Once in the synopsis, once where it is explained.
