@@ -8,8 +8,8 @@
 //!                                   └──► audit ──┘
 //!                                        held against what is stored
 //!           commands wires it and alone talks to rest (control plane)
-//!           standin is a proxy of our own; it shares only wire and fault with the client
-//!           units and error are leaves; fault is what a stand-in's script says
+//!           standin is a proxy of our own; it shares only wire, fault and model with the client
+//!           units and error are leaves; fault and model are what a stand-in is told
 //! ```
 //!
 //! `tests/it/layers.rs` reads this tree and fails on an edge against that flow.
@@ -24,6 +24,7 @@ pub mod gate;
 pub mod health;
 pub mod history;
 pub mod measure;
+pub mod model;
 pub mod payload;
 pub mod plan;
 pub mod report;

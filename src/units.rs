@@ -288,6 +288,23 @@ pub fn bytes_per_sec(bytes_per_sec: f64) -> String {
     format!("{} {name}", rate_digits(bytes_per_sec / unit))
 }
 
+/// A relative change with its sign, 0.05 as `+5.0 %`; one too large to mean anything as a factor.
+pub fn percent_of_change(change: f64) -> String {
+    if change >= 10.0 {
+        return if change < 1e4 {
+            format!("× {:.0}", change + 1.0)
+        } else {
+            "× 10,000 or more".to_owned()
+        };
+    }
+    let tenths = (change * 1_000.0).round() / 10.0;
+    if tenths == 0.0 {
+        "0.0 %".to_owned()
+    } else {
+        format!("{tenths:+.1} %")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ use clap::builder::BoolishValueParser;
 use super::layered::{Layered, Typed, value};
 use super::target::TargetArgs;
 use crate::fault::Fault;
+use crate::model::Model;
 use crate::plan::{Arrivals, KeyKind, Overrides, Repeat, Share, Spike, StageSetting, Threshold};
 use crate::units::{ByteSize, Rate};
 use crate::wire::Format;
@@ -41,6 +42,19 @@ pub struct LoadArgs {
     )]
     #[arg(help_heading = "Target", value_parser = value::<Fault>)]
     pub fault: Vec<Fault>,
+
+    /// Give the built-in stand-in the capacity of a model, such as workers=2,request=230us,record=8us,latency=5ms,scale=0.5,
+    /// or `default`, which is fitted to a Confluent REST Proxy; see docs/serve.md
+    #[arg(
+        long,
+        env = "KRUSH_MODEL",
+        hide_env_values = true,
+        value_name = "MODEL",
+        num_args = 0..=1,
+        default_missing_value = "default"
+    )]
+    #[arg(help_heading = "Target", value_parser = value::<Model>)]
+    pub model: Option<Model>,
 
     /// Topic to produce to [default: performance-test]
     #[arg(long, env = "KRUSH_TOPIC", hide_env_values = true, value_name = "NAME")]
@@ -272,7 +286,7 @@ pub struct LoadArgs {
     #[arg(value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
     pub gate: bool,
 
-    /// Report to compare the run with: a regression ends with exit code 11, one that cannot be told
+    /// Report to compare the run with, or several runs of it with commas between: a regression ends with exit code 11, one that cannot be told
     /// from noise with 12
     #[arg(
         long,
@@ -303,6 +317,17 @@ pub struct LoadArgs {
     #[arg(help_heading = "Comparison", value_parser = value::<Share>)]
     pub margin: Option<Share>,
 
+    /// How much runs differ that only time separates (standard deviation), for every metric
+    /// [default: that of shared machines, see docs/gate.md]
+    #[arg(
+        long,
+        env = "KRUSH_RUN_NOISE",
+        hide_env_values = true,
+        value_name = "SHARE"
+    )]
+    #[arg(help_heading = "Comparison", value_parser = value::<Share>)]
+    pub run_noise: Option<Share>,
+
     /// Compare although plans, kinds of target or machines differ
     #[arg(
         long,
@@ -329,7 +354,7 @@ pub struct LoadArgs {
     #[arg(help_heading = "Comparison", value_parser = value::<Duration>)]
     pub max_time: Option<Duration>,
 
-    /// Result file, .json, .md or .xml (JUnit); repeatable [default: results/TIME-SCENARIO.json]
+    /// Result file, the format by its ending: .json, .md, .xml (JUnit), .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json, .smaller.json; repeatable [default: results/TIME-SCENARIO.json]
     #[arg(
         long,
         short,
@@ -351,7 +376,7 @@ pub struct LoadArgs {
     #[arg(help_heading = "Output", value_parser = value::<PathBuf>)]
     pub history: Option<PathBuf>,
 
-    /// Prometheus Pushgateway that is told the result
+    /// Prometheus Pushgateway that is told the result; one that is gone is a warning
     #[arg(
         long,
         env = "KRUSH_PUSH_GATEWAY",
@@ -361,7 +386,7 @@ pub struct LoadArgs {
     #[arg(help_heading = "Output", value_parser = value::<String>)]
     pub push_gateway: Option<String>,
 
-    /// Port where Prometheus reads figures during the run
+    /// Port of 127.0.0.1 where Prometheus reads figures during the run, under /metrics; 0: any that is free
     #[arg(
         long,
         env = "KRUSH_PROMETHEUS_PORT",
@@ -416,6 +441,7 @@ impl Layered for LoadArgs {
             urls: Some(target.url.clone()),
             embedded: Some(self.embedded),
             faults: Some(self.fault.clone()),
+            model: self.model,
             dialect: target.dialect,
             headers: Some(target.header.clone()),
             user: target.user.clone(),
@@ -457,6 +483,7 @@ impl Layered for LoadArgs {
             baseline: self.baseline.clone(),
             baseline_url: self.baseline_url.clone(),
             margin: self.margin,
+            run_noise: self.run_noise,
             force: Some(self.force),
             repeat: self.repeat,
             max_time: self.max_time,

@@ -12,6 +12,7 @@ mod merge;
 mod monitor;
 mod pages;
 mod report;
+mod search;
 mod selftest;
 mod serve;
 mod target;
@@ -35,10 +36,11 @@ pub use merge::MergeArgs;
 pub use monitor::MonitorArgs;
 pub use pages::{CompletionsArgs, ManArgs, ManPage, completions, man_pages};
 pub use report::ReportArgs;
+pub use search::{NO_PLACE_IN_SEARCH, NO_PLACE_IN_TUNE};
 pub use selftest::SelftestArgs;
 pub use serve::{ServeArgs, ServedTopic};
 pub use target::{ControlArgs, TargetArgs};
-pub use tune::TuneArgs;
+pub use tune::{Budget, TuneArgs};
 pub use verify::VerifyArgs;
 
 use std::ffi::OsString;
@@ -50,8 +52,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 12 inconclusive,
-13 void run, 14 data integrity, 15 target unreachable, 130 interrupted; 11 is reserved.";
+Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression,
+12 inconclusive, 13 void run, 14 data integrity, 15 target unreachable, 130 interrupted.";
 
 const LOAD_AFTER_HELP: &str = "\
 Defaults are those of a scenario that says nothing. This command's scenario comes before them,
@@ -61,6 +63,16 @@ const CONSUME_AFTER_HELP: &str = "\
 Instances are always deleted at the end, also after Ctrl-C and after an error.
 Exit codes: 0 pass, 2 usage, 10 --min-throughput missed, 13 void: what should come did not,
 15 target unreachable or gone, 130 interrupted.";
+
+const TUNE_AFTER_HELP: &str = "\
+Needs --max-p95. Flags that say how much or how fast to send have no place here; see docs/tune.md.
+Exit codes: 0 a shape was found, 2 usage, 10 no shape holds the limit, 13 every look was void,
+15 target unreachable or gone, 130 interrupted (what was found so far is printed).";
+
+const CAPACITY_AFTER_HELP: &str = "\
+Needs --slo or --max-p95. 50 connections and batches of 100 unless said; see docs/tune.md.
+Exit codes: 0 a rate was found, 2 usage, 10 even the lowest rate misses, 13 the generator was the
+limit, 15 target unreachable or gone, 130 interrupted (what was found so far is printed).";
 
 /// Load-test Kafka over HTTP: batched produce through a REST Proxy, judged record by record.
 #[derive(Parser)]
@@ -117,8 +129,10 @@ pub enum Command {
     /// Put the reports of several workers into one, losslessly
     Merge(MergeArgs),
     /// Find the batch size and the connections with the most records per second under a latency limit
+    #[command(after_help = TUNE_AFTER_HELP, mut_args = search::tune_flags)]
     Tune(TuneArgs),
     /// Find the highest rate that holds a latency limit, then overload it and see it recover
+    #[command(after_help = CAPACITY_AFTER_HELP, mut_args = search::capacity_flags)]
     Capacity(CapacityArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),
@@ -167,6 +181,7 @@ impl Command {
             | Self::SixtyFourKb(args) => Some(args),
             Self::Run(args) => Some(&mut args.load),
             Self::E2e(args) => Some(&mut args.load),
+            Self::Gate(args) => Some(&mut args.load),
             Self::Verify(args) => Some(&mut args.control),
             Self::Topics(args) => Some(args.verb.layered()),
             Self::Status(args) => Some(&mut args.control),
@@ -174,13 +189,9 @@ impl Command {
             Self::Monitor(args) => Some(&mut args.control),
             Self::Consume(args) => Some(args.layered()),
             Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
-            Self::Compare(_)
-            | Self::Gate(_)
-            | Self::History(_)
-            | Self::Report(_)
-            | Self::Merge(_)
-            | Self::Tune(_)
-            | Self::Capacity(_) => None,
+            Self::Compare(_) | Self::History(_) | Self::Report(_) | Self::Merge(_) => None,
+            Self::Tune(args) => Some(&mut args.load),
+            Self::Capacity(args) => Some(&mut args.load),
         }
     }
 }

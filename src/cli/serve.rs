@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
+use crate::model::Model;
 use crate::standin::backend::topic_name_is_valid;
 use crate::standin::{ProducerSetting, Writes};
 use crate::units::{ByteSize, parse_duration};
@@ -75,6 +76,15 @@ pub struct ServeArgs {
     /// Misbehave on purpose, such as stall=1s@5s, fail=10%:50002, status=503@1%; repeatable, see docs/serve.md.
     #[arg(long = "fault", env = "KRUSH_SERVE_FAULT", value_delimiter = ';')]
     pub faults: Vec<String>,
+    /// Have the capacity of a model, such as workers=2,request=230us,record=8us,latency=5ms,scale=0.5; without a value that of a Confluent REST Proxy on 2 cores, see docs/serve.md.
+    #[arg(
+        long,
+        value_name = "MODEL",
+        env = "KRUSH_SERVE_MODEL",
+        num_args = 0..=1,
+        default_missing_value = "default"
+    )]
+    pub model: Option<Model>,
     /// Put the same front before a real Apache Kafka, HOST:PORT (needs the cargo feature `kafka`).
     #[arg(long, value_name = "HOST:PORT", env = "KRUSH_SERVE_KAFKA")]
     pub kafka: Option<String>,

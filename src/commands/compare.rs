@@ -1,12 +1,75 @@
-//! `krush compare`.
+//! `krush compare`: runs that are over, held against each other.
 
+use std::path::Path;
+
+use super::baseline::{Side, compared};
+use super::load::written;
 use crate::cli::CompareArgs;
 use crate::error::{Error, Result};
+use crate::gate::{Compared, How};
+use crate::plan::{MARGIN_HINT, Share, margin_of};
+use crate::report::{self, Style};
 
-/// Runs it and returns the exit code.
+/// Compares the reports and returns the exit code.
 ///
 /// # Errors
-/// What kept it from coming to an end.
-pub fn compare(_args: &CompareArgs) -> Result<u8> {
-    Err(Error::Internal("not there yet".to_owned()))
+/// A report that cannot be read, or runs that cannot be compared.
+pub fn compare(args: &CompareArgs) -> Result<u8> {
+    for path in &args.output {
+        Ending::of(path)?;
+    }
+    let how = How {
+        margin: margin_of(args.margin).map_err(|message| Error::Usage {
+            message: format!("--margin: {message}"),
+            hint: Some(MARGIN_HINT.to_owned()),
+        })?,
+        force: args.force,
+        run_noise: args.run_noise.map(|Share(share)| share),
+    };
+    let (baseline, run) = (
+        Side::read(&args.baseline, "BASELINE")?,
+        Side::read(&args.run, "RUN")?,
+    );
+    let compared = compared(&baseline, &run, &how)?;
+    let source = run.sources();
+    for path in &args.output {
+        report::write_text(&Ending::of(path)?.text(&compared, &source), path)?;
+    }
+    let text = if args.json {
+        report::json_of(&compared)
+    } else {
+        let style = Style::new(super::in_color(!args.no_color && !super::no_color_asked()));
+        report::compared(&compared, &source, &args.output, style)
+    };
+    written(super::say(&text))?;
+    Ok(compared.outcome.exit_code())
+}
+
+enum Ending {
+    Json,
+    Markdown,
+}
+
+impl Ending {
+    fn of(path: &Path) -> Result<Self> {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        match ending.map(str::to_ascii_lowercase).as_deref() {
+            Some("json") => Ok(Self::Json),
+            Some("md") => Ok(Self::Markdown),
+            _ => Err(Error::Usage {
+                message: format!(
+                    "--output: no format goes by the ending of `{}`",
+                    path.display()
+                ),
+                hint: Some("end the name in .json or .md".to_owned()),
+            }),
+        }
+    }
+
+    fn text(&self, compared: &Compared, run: &str) -> String {
+        match self {
+            Self::Json => report::json_of(compared),
+            Self::Markdown => report::compared_markdown(compared, run),
+        }
+    }
 }

@@ -11,6 +11,8 @@ use url::Url;
 
 use super::audit::{Readers, Subject};
 use super::back_pressure::{Watch, Watched};
+use super::baseline::Earlier;
+use super::duet;
 use super::e2e::Listeners;
 use super::exporter::Exporter;
 use super::interrupt::Interrupts;
@@ -23,7 +25,7 @@ use crate::cli::ReadingArgs;
 use crate::engine::{self, Control, Progress, Setup, TargetSetup, TlsTarget};
 use crate::error::{Error, Result, exit};
 use crate::payload::{self, Head, RUN_CHARS};
-use crate::plan::{Origins, Plan, describe, without_secrets};
+use crate::plan::{Metric, Origins, Plan, Threshold, describe, without_secrets};
 use crate::report::{self, Report, Style, table};
 use crate::rest::{self, Patience};
 use crate::standin::{Embedded, Settings};
@@ -57,6 +59,9 @@ pub struct Invocation {
 /// # Errors
 /// What kept the run from coming to a verdict.
 pub fn run(invocation: Invocation) -> Result<u8> {
+    if duet::is_duet(&invocation.plan) {
+        return duet::run(invocation, false);
+    }
     let Invocation {
         mut plan,
         origins,
@@ -67,28 +72,26 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     if dry_run {
         return written(print_plan(&plan, &origins, &mut std::io::stdout().lock()));
     }
+    if end_to_end.is_none() {
+        no_arrivals(&plan)?;
+    }
     limits::descriptors(plan.load.concurrency, Ends::One)?;
     report::check_outputs(&plan.output.files)?;
+    let baseline = Earlier::of(&plan)?;
     let exporter = exporter(&plan)?;
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(Arc::clone(&control))?;
     let mut stderr = std::io::stderr();
-    let settings = Settings {
-        faults: plan.target.faults.clone(),
-        faults_wait: true,
-        max_memory: if plan.load.verify {
-            AUDITED_MEMORY
-        } else {
-            Settings::default().max_memory
-        },
-        ..Settings::default()
-    };
+    let settings = standin_settings(&plan);
     let start = || start_standin(settings);
     let ready = prepare(&mut plan, Patience::default(), &mut stderr, start);
     let Some(prepared) = interrupts.unless_interrupted(ready) else {
         return Ok(exit::INTERRUPTED);
     };
     let mut prepared = prepared?;
+    if let Some(baseline) = &baseline {
+        baseline.check(&plan, &prepared.facts)?;
+    }
     if prepared.facts.embedded {
         limits::descriptors(plan.load.concurrency, Ends::Both)?;
     }
@@ -140,9 +143,12 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         // First: a server that failed is no target that refused.
         standin.stop()?;
     }
-    let Some(report) = report? else {
+    let Some(mut report) = report? else {
         return Ok(exit::INTERRUPTED);
     };
+    if let Some(baseline) = &baseline {
+        baseline.compare(&mut report);
+    }
     let files = report::write(&report, &plan.output.files);
     if let Some(path) = &github_summary {
         summarise(&report, path, &mut stderr);
@@ -155,8 +161,24 @@ pub fn run(invocation: Invocation) -> Result<u8> {
     Ok(report.verdict.exit_code)
 }
 
+/// A threshold on what consumers receive is never met by a run that has none.
+fn no_arrivals(plan: &Plan) -> Result<()> {
+    let of_arrivals = |threshold: &&Threshold| matches!(threshold.metric, Metric::EndToEnd(_));
+    match plan.thresholds.iter().find(of_arrivals) {
+        None => Ok(()),
+        Some(threshold) => Err(Error::Usage {
+            message: format!(
+                "`{threshold}` looks at what consumers receive, and this command reads nothing"
+            ),
+            hint: Some(
+                "krush e2e sends and reads; or look at p95, the latency of requests".to_owned(),
+            ),
+        }),
+    }
+}
+
 /// The port for Prometheus, if the plan has one; where it is goes to standard error.
-fn exporter(plan: &Plan) -> Result<Option<Exporter>> {
+pub(super) fn exporter(plan: &Plan) -> Result<Option<Exporter>> {
     let Some(port) = plan.output.prometheus_port else {
         return Ok(None);
     };
@@ -248,7 +270,7 @@ pub(super) fn subject<'a>(plan: &'a Plan, prepared: &Prepared<Embedded>) -> Subj
 }
 
 /// Adds the report to the summary of the GitHub Actions step. The run is what it is, with or without: a failure is only said.
-fn summarise(report: &Report, path: &Path, stderr: &mut impl Write) {
+pub(super) fn summarise(report: &Report, path: &Path, stderr: &mut impl Write) {
     if let Err(error) = report::append_markdown(report, path) {
         // Nothing is left to do if standard error is closed.
         let _ = writeln!(stderr, "warning: {GITHUB_STEP_SUMMARY}: {error}");
@@ -296,7 +318,7 @@ fn applied_as(
     Ok(Some(report))
 }
 
-fn failure(plan: &Plan, failed: engine::Failed) -> Error {
+pub(super) fn failure(plan: &Plan, failed: engine::Failed) -> Error {
     match failed {
         engine::Failed::Open {
             target,
@@ -325,7 +347,7 @@ fn failure(plan: &Plan, failed: engine::Failed) -> Error {
 }
 
 /// Everything the engine needs, so that it looks up no name and reads no file.
-fn setup(plan: &Plan, prepared: &Prepared<Embedded>) -> Result<Setup> {
+pub(super) fn setup(plan: &Plan, prepared: &Prepared<Embedded>) -> Result<Setup> {
     let tls = plan.target.urls.iter().any(|url| url.scheme() == "https");
     let tls = tls
         .then(|| rest::client_config(&plan.target.tls))
@@ -398,6 +420,21 @@ fn address(url: &Url) -> Result<SocketAddr> {
     ))
 }
 
+/// How the stand-in in this process behaves, by a plan.
+pub(super) fn standin_settings(plan: &Plan) -> Settings {
+    Settings {
+        faults: plan.target.faults.clone(),
+        faults_wait: true,
+        model: plan.target.model,
+        max_memory: if plan.load.verify {
+            AUDITED_MEMORY
+        } else {
+            Settings::default().max_memory
+        },
+        ..Settings::default()
+    }
+}
+
 /// Starts the built-in stand-in and gives its base URL.
 pub(super) fn start_standin(settings: Settings) -> Result<(Url, Embedded)> {
     let standin = Embedded::start(settings)?;
@@ -408,7 +445,7 @@ pub(super) fn start_standin(settings: Settings) -> Result<(Url, Embedded)> {
     Ok((url, standin))
 }
 
-fn print_result(plan: &Plan, report: &Report, files: &[PathBuf]) -> Result<()> {
+pub(super) fn print_result(plan: &Plan, report: &Report, files: &[PathBuf]) -> Result<()> {
     let style = Style::new(super::in_color(plan.output.color));
     let text = if plan.output.quiet {
         table::verdict_lines(report, files, style)
@@ -426,7 +463,11 @@ pub(super) fn written(result: std::io::Result<()>) -> Result<u8> {
     }
 }
 
-fn print_plan(plan: &Plan, origins: &Origins, out: &mut impl Write) -> std::io::Result<()> {
+pub(super) fn print_plan(
+    plan: &Plan,
+    origins: &Origins,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

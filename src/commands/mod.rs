@@ -2,12 +2,14 @@
 
 mod audit;
 mod back_pressure;
+mod baseline;
 pub mod capacity;
 pub mod compare;
 pub mod consume;
 mod control;
 mod creation;
 mod crew;
+mod duet;
 mod e2e;
 mod exporter;
 pub mod gate;
@@ -30,6 +32,7 @@ pub mod selftest;
 pub mod serve;
 pub mod status;
 pub mod topics;
+mod trials;
 pub mod tune;
 pub mod verify;
 
@@ -55,7 +58,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Verify(args) => verify::verify(&args),
         Command::Consume(args) => consume::consume(&args),
         Command::Compare(args) => compare::compare(&args),
-        Command::Gate(args) => gate::gate(&args),
+        Command::Gate(args) => gate::gate(args),
         Command::History(args) => history::history(&args),
         Command::Report(args) => report::report(&args),
         Command::Merge(args) => merge::merge(&args),
@@ -77,6 +80,15 @@ fn load(preset: &str, args: LoadArgs) -> Result<u8> {
 }
 
 fn run(scenario: Scenario, args: LoadArgs, end_to_end: Option<ReadingArgs>) -> Result<u8> {
+    load::run(invocation(scenario, args, end_to_end)?)
+}
+
+/// A load command, resolved.
+fn invocation(
+    scenario: Scenario,
+    args: LoadArgs,
+    end_to_end: Option<ReadingArgs>,
+) -> Result<load::Invocation> {
     let mut environment = args.typed.environment;
     if no_color_asked() {
         environment.no_color.get_or_insert(true);
@@ -86,18 +98,22 @@ fn run(scenario: Scenario, args: LoadArgs, end_to_end: Option<ReadingArgs>) -> R
         environment,
         flags: args.typed.flags,
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let machine = Machine {
-        parallelism: u32::try_from(cores).unwrap_or(u32::MAX),
-    };
-    let (plan, origins) = resolve(layers, machine)?;
-    load::run(load::Invocation {
+    let (plan, origins) = resolve(layers, machine())?;
+    Ok(load::Invocation {
         plan,
         origins,
         dry_run: args.dry_run,
         end_to_end,
         github_summary: github_summary(),
     })
+}
+
+/// What this machine adds to a plan.
+fn machine() -> Machine {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Machine {
+        parallelism: u32::try_from(cores).unwrap_or(u32::MAX),
+    }
 }
 
 /// The convention of no-color.org: any value but the empty one counts.

@@ -47,7 +47,7 @@ async fn serve_until_told(
     };
     say(&format!(
         "{url}  {}, {} dialect{faults}; Ctrl-C ends it",
-        backend.server_name(),
+        settings.server_name(&backend),
         settings.dialect.name()
     ))?;
     let truth = Arc::new(settings.truth());
@@ -134,6 +134,7 @@ fn settings(args: &ServeArgs) -> Result<(Settings, ProducerSettings)> {
         consumer_instance_timeout: args.consumer_instance_timeout,
         consumer_request_timeout: args.consumer_request_timeout,
         tls,
+        model: args.model,
         faults: faults.map_err(|why| Error::usage(format!("--fault: {why}")))?,
         threads: args.threads.unwrap_or(defaults.threads),
         writes: args.writes,

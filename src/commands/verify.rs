@@ -12,7 +12,7 @@ use crate::audit::Audited;
 use crate::cli::VerifyArgs;
 use crate::engine::Control;
 use crate::error::{Error, Result, exit};
-use crate::gate::Verdict;
+use crate::gate::{Compared, Method, Verdict};
 use crate::plan::{Target, resolve_target};
 use crate::report::{self, Report, Style, table};
 use crate::rest::{Client, Patience, Server, probe};
@@ -72,6 +72,25 @@ pub fn verify(args: &VerifyArgs) -> Result<u8> {
 /// A report that says what it claims of each record.
 fn read(path: &Path) -> Result<Report> {
     let report = report::read(path)?;
+    if report.merged.is_some() {
+        return Err(Error::Usage {
+            message: format!(
+                "{} is merged from several runs, and says nothing of single records",
+                path.display()
+            ),
+            hint: Some("verify the reports of the workers one by one".to_owned()),
+        });
+    }
+    let pairs = |compared: &Compared| compared.method == Method::Pairs;
+    if report.comparison.as_ref().is_some_and(pairs) {
+        return Err(Error::Usage {
+            message: format!(
+                "{} is of a duet, which is about speed and says nothing of single records",
+                path.display()
+            ),
+            hint: Some("verify a run of its own, with --verify".to_owned()),
+        });
+    }
     if report.claims.is_none() {
         return Err(Error::Usage {
             message: format!(

@@ -275,7 +275,11 @@ fn assert_told_over_time(measured: &Measured) {
     assert_eq!(measured.generator.in_flight_us, total.in_flight_us);
     let ledger = total.ledger;
     let seconds = measured.timeline.clone();
-    let spans = measured.spans.iter().map(|span| span.stats).collect();
+    let spans = measured
+        .spans
+        .iter()
+        .map(|span| span.stats.clone())
+        .collect();
     for rows in [seconds, spans] {
         let sum = |field: fn(&SecondStats) -> u64| rows.iter().map(field).sum::<u64>();
         assert_eq!(sum(|row| row.records_sent), ledger.records.sent);
@@ -496,7 +500,7 @@ fn an_open_loop_counts_a_stall_from_when_requests_were_due() {
         "{}",
         measured.mean_backlog()
     );
-    let stalled = measured.timeline[0];
+    let stalled = &measured.timeline[0];
     assert_eq!(stalled.requests_due, 100);
     assert!(stalled.p95_us > Some(500_000), "{stalled:?}");
     assert!(stalled.records_acked < 80, "{stalled:?}");

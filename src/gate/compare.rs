@@ -1,9 +1,26 @@
 //! One run held against another: what changed, by how much, and how sure that is.
 
+mod comparable;
+mod figures;
+mod judge;
+mod noise;
+mod success;
+mod words;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use comparable::{Setting, unfit};
+pub use figures::{BlockFigures, How, Pair};
+
+use self::figures::Sides;
+use self::judge::Metric;
+use self::success::Requests;
 use super::Outcome;
+use crate::report::Report;
+use crate::units;
+#[cfg(test)]
+pub(crate) use noise::usual;
 
 /// What came of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -48,9 +65,9 @@ pub struct BaselineRow {
 /// One metric of both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricCompared {
-    /// `throughput`, `p50`, `p95`, `p99`.
+    /// `throughput`, `p95`, `success`, `p50`, `p99`.
     pub metric: String,
-    /// `records/s` or `us`.
+    /// `records/s`, `us` or `ratio`.
     pub unit: String,
     /// More of it is better.
     pub higher_is_better: bool,
@@ -76,10 +93,14 @@ pub struct MetricCompared {
     pub p: f64,
     /// What it comes to.
     pub verdict: MetricVerdict,
-    /// Smallest relative change that these replicates would show, 0 to 1.
+    /// Relative change for the worse that is not exceeded, with 95 % confidence: a pass needs it below the margin.
+    pub worst: f64,
+    /// True relative change for the worse that would be called a regression with 95 % probability; more than the margin.
     pub minimum_detectable: f64,
-    /// More replicates of each side until the margin would show, if that is what lacks.
+    /// More replicates of each side until it could be told, if more of them can.
     pub more_replicates: Option<u64>,
+    /// Runs of each side until it could be told, where only more runs can.
+    pub runs_needed: Option<u64>,
 }
 
 /// What a comparison says of one metric.
@@ -94,4 +115,300 @@ pub enum MetricVerdict {
     NoRegression,
     /// Cannot be told.
     Inconclusive,
+}
+
+/// Fewest replicates of a run, and fewest pairs, that anything is said of.
+pub const FEWEST: usize = 8;
+/// Of the bootstrap: a comparison says the same each time.
+const SEED: u64 = 1;
+
+/// Why reports cannot be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotComparable {
+    /// They are not of the same load, kind of target or machine; a line a difference.
+    Differ(Vec<String>),
+    /// A report without replicates: which, and why.
+    NoBlocks(String),
+    /// A run that proves nothing: which, and why.
+    Void(String),
+}
+
+/// A report, and the file it was read from.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'a> {
+    /// File.
+    pub source: &'a str,
+    /// What is in it.
+    pub report: &'a Report,
+}
+
+/// Compares the runs of two sides, one or several a side: blocks of equal time are the replicates, and what runs differ by that only
+/// time separates is added to what blocks show.
+///
+/// # Errors
+/// What keeps them from being compared. Differences that `how.force` overrules are in `forced`.
+pub fn compare_reports(
+    baseline: &[Named],
+    run: &[Named],
+    how: &How,
+) -> Result<Compared, NotComparable> {
+    for named in baseline.iter().chain(run) {
+        if let Some(why) = comparable::unfit(named.report) {
+            return Err(NotComparable::Void(format!("{}: {why}", named.source)));
+        }
+    }
+    let Some(first) = run.first() else {
+        return Err(NotComparable::NoBlocks("no report at all".to_owned()));
+    };
+    let forced = differences(baseline.iter().chain(run).map(|named| named.report));
+    if !forced.is_empty() && !how.force {
+        return Err(NotComparable::Differ(forced));
+    }
+    let side = |all: &[Named]| all.iter().map(replicates).collect::<Result<Vec<_>, _>>();
+    let (before, after) = (side(baseline)?, side(run)?);
+    let requests = |all: &[Named]| {
+        all.iter().fold(Requests::default(), |sum, named| {
+            let requests = &named.report.ledger.requests;
+            sum.add(requests.scheduled, requests.scheduled - requests.complete)
+        })
+    };
+    let sides = Sides {
+        baseline: &before,
+        run: &after,
+    };
+    let row = BaselineRow::of(baseline);
+    let open_loop = first.report.plan.load.is_open_loop();
+    let success = [requests(baseline), requests(run)];
+    let metrics = of_runs(&sides, success, open_loop, how);
+    Ok(judged(Method::Blocks, row, metrics, forced, how))
+}
+
+/// Differences of all from the first, each once.
+fn differences<'a>(mut reports: impl Iterator<Item = &'a Report>) -> Vec<String> {
+    let Some(first) = reports.next() else {
+        return Vec::new();
+    };
+    let mut all: Vec<String> = Vec::new();
+    for report in reports {
+        for line in Setting::of(report).differences(&Setting::of(first)) {
+            if !all.contains(&line) {
+                all.push(line);
+            }
+        }
+    }
+    all
+}
+
+/// The blocks of a report as replicates.
+///
+/// # Errors
+/// It has none, or too few with load in them.
+pub fn replicates(named: &Named) -> Result<Vec<BlockFigures>, NotComparable> {
+    let Named { source, report } = named;
+    let none = |why: String| NotComparable::NoBlocks(format!("{source}: {why}"));
+    let section = report.blocks.as_ref().ok_or_else(|| {
+        none(
+            "it is of a version of krush that kept no blocks; run it again with this one"
+                .to_owned(),
+        )
+    })?;
+    let blocks = section
+        .read()
+        .ok_or_else(|| none("the histogram of a block is unreadable".to_owned()))?;
+    let secs = blocks.block_us as f64 / 1e6;
+    let figures: Vec<BlockFigures> = blocks
+        .blocks
+        .iter()
+        .map(|block| BlockFigures::of(block, secs))
+        .collect();
+    let with_load = (figures.iter())
+        .filter(|block| block.records_per_sec > 0.0 && block.p95_us.is_some())
+        .count();
+    if with_load < FEWEST {
+        return Err(none(format!(
+            "{with_load} of its {} have requests that came due and records acked, {FEWEST} are needed: it is a burst, or too short. Try --duration 30s",
+            units::counted(figures.len() as u64, "block", "blocks")
+        )));
+    }
+    Ok(figures)
+}
+
+/// Compares pairs of slices, each two next to each other in time: what drifts is in both, and is gone from their ratio.
+/// `open_loop`: throughput follows the schedule, so that only its fall says something. Fewer than eight pairs are inconclusive.
+pub fn compare_pairs(
+    pairs: &[Pair],
+    baseline: BaselineRow,
+    open_loop: bool,
+    how: &How,
+) -> Compared {
+    let requests = |of: fn(&Pair) -> BlockFigures| {
+        pairs
+            .iter()
+            .map(of)
+            .fold(Requests::default(), |sum, slice| {
+                sum.add(slice.requests, slice.failures)
+            })
+    };
+    let count = pairs.len() as u64;
+    let success = success::compared(
+        requests(|pair| pair.baseline),
+        requests(|pair| pair.run),
+        (count, count),
+    );
+    let rows = metrics(open_loop, how);
+    let rows = rows
+        .iter()
+        .filter_map(|metric| metric.of_pairs(pairs, how.margin, SEED));
+    judged(
+        Method::Pairs,
+        baseline,
+        with_success(rows.collect(), success),
+        Vec::new(),
+        how,
+    )
+}
+
+/// Compares the runs of two sides, each as its blocks.
+pub fn compare_runs(
+    baseline: &[Vec<BlockFigures>],
+    run: &[Vec<BlockFigures>],
+    row: BaselineRow,
+    open_loop: bool,
+    how: &How,
+) -> Compared {
+    let requests = |side: &[Vec<BlockFigures>]| {
+        let blocks = side.iter().flatten();
+        blocks.fold(Requests::default(), |sum, block| {
+            sum.add(block.requests, block.failures)
+        })
+    };
+    let success = [requests(baseline), requests(run)];
+    let metrics = of_runs(&Sides { baseline, run }, success, open_loop, how);
+    judged(Method::Blocks, row, metrics, Vec::new(), how)
+}
+
+fn of_runs(
+    sides: &Sides,
+    success: [Requests; 2],
+    open_loop: bool,
+    how: &How,
+) -> Vec<MetricCompared> {
+    let count = |runs: &[Vec<BlockFigures>]| runs.iter().map(Vec::len).sum::<usize>() as u64;
+    let counts = (count(sides.baseline), count(sides.run));
+    let success = success::compared(success[0], success[1], counts);
+    let rows = metrics(open_loop, how);
+    let rows = rows
+        .iter()
+        .filter_map(|metric| metric.of_runs(sides, how.margin, SEED));
+    with_success(rows.collect(), success)
+}
+
+/// Those that are judged first.
+fn with_success(mut rows: Vec<MetricCompared>, success: MetricCompared) -> Vec<MetricCompared> {
+    let judged = rows.iter().take_while(|row| row.judged).count();
+    rows.insert(judged, success);
+    rows
+}
+
+/// What is compared besides success: throughput and P95 are judged, median and P99 shown.
+fn metrics(open_loop: bool, how: &How) -> [Metric; 4] {
+    let usual = noise::usual(open_loop);
+    let noise = |usual: f64| {
+        how.run_noise
+            .map_or((usual, noise::DF), |noise| (noise, f64::INFINITY))
+    };
+    let latency = |name, judged, of, usual| Metric {
+        name,
+        unit: "us",
+        higher_is_better: false,
+        judged,
+        only_fall: false,
+        of,
+        run_noise: noise(usual),
+    };
+    [
+        Metric {
+            name: "throughput",
+            unit: "records/s",
+            higher_is_better: true,
+            judged: true,
+            only_fall: open_loop,
+            of: |block| Some(block.records_per_sec),
+            run_noise: noise(usual.throughput),
+        },
+        latency("p95", true, |block| block.p95_us, usual.p95),
+        latency("p50", false, |block| block.p50_us, usual.p50),
+        latency("p99", false, |block| block.p99_us, usual.p99),
+    ]
+}
+
+/// The outcome of what the metrics say: a regression of one is a regression, and only a pass of all is a pass.
+fn judged(
+    method: Method,
+    baseline: BaselineRow,
+    metrics: Vec<MetricCompared>,
+    forced: Vec<String>,
+    how: &How,
+) -> Compared {
+    let mut compared = Compared {
+        method,
+        baseline,
+        margin: how.margin,
+        metrics,
+        forced,
+        outcome: Outcome::Pass,
+        reasons: Vec::new(),
+    };
+    let said = |verdict| {
+        compared
+            .metrics
+            .iter()
+            .any(|row| row.judged && row.verdict == verdict)
+    };
+    // Success is always there: with it alone, nothing was compared.
+    let enough = (compared.metrics.iter())
+        .filter(|row| row.judged && row.metric != "success")
+        .all(|row| row.baseline_replicates.min(row.replicates) >= FEWEST as u64);
+    let compared_at_all = compared.metrics.iter().filter(|row| row.judged).count() == 3;
+    compared.outcome = if said(MetricVerdict::Regression) && (enough || failing(&compared)) {
+        Outcome::Regression
+    } else if !enough || !compared_at_all || said(MetricVerdict::Inconclusive) {
+        Outcome::Inconclusive
+    } else {
+        Outcome::Pass
+    };
+    compared.reasons = words::reasons(&compared);
+    compared
+}
+
+/// Whether more requests fail: that needs no replicates.
+fn failing(compared: &Compared) -> bool {
+    let success = compared.metrics.iter().find(|row| row.metric == "success");
+    success.is_some_and(|row| row.verdict == MetricVerdict::Regression)
+}
+
+impl BaselineRow {
+    /// Of these reports: their files, and what the first says.
+    pub fn of(baseline: &[Named]) -> Self {
+        let first = baseline.first().map(|named| named.report);
+        let sources: Vec<&str> = baseline.iter().map(|named| named.source).collect();
+        Self {
+            source: sources.join(", "),
+            started_at: first.map_or_else(String::new, |report| report.started_at.clone()),
+            scenario: first.map_or_else(String::new, |report| report.plan.scenario.clone()),
+        }
+    }
+}
+
+/// Where nothing can be compared: a run that proves nothing is void, one with too few replicates inconclusive.
+pub fn uncompared(baseline: BaselineRow, outcome: Outcome, why: String, how: &How) -> Compared {
+    Compared {
+        method: Method::Blocks,
+        baseline,
+        margin: how.margin,
+        metrics: Vec::new(),
+        forced: Vec::new(),
+        outcome,
+        reasons: vec![why],
+    }
 }

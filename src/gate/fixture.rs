@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::Run;
 use crate::measure::{
-    Blocks, Bounds, Claims, Connections, Counts, End, Exchange, FailureKind, Generator, Ledger,
-    Measured, Recorder, SecondStats, Starvation, TargetFacts, TargetKind,
+    Blocks, Bounds, Buckets, Claims, Connections, Counts, End, Exchange, FailureKind, Generator,
+    Ledger, Measured, Recorder, SecondStats, Slices, Starvation, TargetFacts, TargetKind,
 };
 use crate::plan::{
     Comparison, Content, KeyMode, Load, Metric, Output, Pace, Payload, Plan, Reference, Stop,
@@ -59,6 +59,7 @@ pub(crate) fn seconds(rows: &[(u64, u64)]) -> Vec<SecondStats> {
         p95_us: Some(p50_us * 2),
         max_us: Some(p50_us * 3),
         bounds: Bounds::default(),
+        buckets: Buckets::default(),
     };
     rows.iter().enumerate().map(row).collect()
 }
@@ -111,10 +112,14 @@ impl Fixture {
     pub(crate) fn record(&mut self, exchanges: impl IntoIterator<Item = Exchange>) {
         let mut recorder = Recorder::new();
         let mut in_flight_us = 0;
+        let mut slices = Slices::default();
+        let mut last_us = 0;
         for exchange in exchanges {
             in_flight_us += exchange.done_us - exchange.sent_us;
             recorder.sent(exchange.acked + exchange.rejected + exchange.unknown);
             recorder.ended(&exchange);
+            slices.ended(&exchange, 0);
+            last_us = exchange.done_us.max(last_us);
             recorder.payload_bytes_acked += exchange.acked * 270;
             recorder.wire_bytes_sent += 290_000;
             recorder.wire_bytes_received += 60_000;
@@ -128,6 +133,7 @@ impl Fixture {
             recorder.never_sent(0, 2_000_000, 1);
         }
         self.measured.targets = vec![recorder];
+        self.measured.blocks = slices.blocks(last_us);
         self.measured.generator.in_flight_us = in_flight_us;
         if self.plan.load.is_open_loop() {
             self.own_lateness_is_send_delay();
@@ -215,6 +221,7 @@ fn plan() -> Plan {
             named: false,
             embedded: false,
             faults: Vec::new(),
+            model: None,
             dialect: None,
             headers: Vec::new(),
             auth: None,

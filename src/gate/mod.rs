@@ -2,6 +2,7 @@
 //!
 //! Pure: everything is judged from a [`Run`]. It does not format tables and knows nothing of the engine.
 
+mod bound;
 mod compare;
 mod generator;
 mod threshold;
@@ -10,8 +11,12 @@ mod validity;
 mod verdict;
 mod warnings;
 
-pub use compare::{BaselineRow, Compared, Method, MetricCompared, MetricVerdict};
-pub use threshold::{ThresholdResult, evaluate};
+pub use compare::{
+    BaselineRow, BlockFigures, Compared, FEWEST, How, Method, MetricCompared, MetricVerdict, Named,
+    NotComparable, Pair, Setting, compare_pairs, compare_reports, compare_runs, replicates,
+    uncompared, unfit,
+};
+pub use threshold::{ThresholdResult, evaluate, evaluate_arrivals};
 pub use validity::{Check, Validity, check};
 pub use verdict::{Outcome, Verdict, decide};
 pub use warnings::warnings;
@@ -72,3 +77,5 @@ impl<'a> Run<'a> {
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod simulation;

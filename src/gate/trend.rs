@@ -114,9 +114,9 @@ mod tests {
         let idle = SecondStats {
             p50_us: None,
             records_acked: 0,
-            ..fixture.measured.timeline[0]
+            ..fixture.measured.timeline[0].clone()
         };
-        fixture.measured.timeline.extend([idle; 60]);
+        fixture.measured.timeline.extend(vec![idle; 60]);
         let drained = thirds(&fixture.measured.timeline).map(|(_, last)| last.records_per_sec);
         assert_eq!(drained, steady);
         assert_eq!(steady, Some(50.0));

@@ -147,7 +147,9 @@ fn samples(run: &Run) -> Vec<Check> {
     let seen = run.latency.samples();
     let mut asked: Vec<f64> = Vec::new();
     for threshold in &run.plan.thresholds {
-        if let Metric::Latency(percentile) = threshold.metric
+        if let Metric::Latency(percentile)
+        | Metric::ServiceTime(percentile)
+        | Metric::SendDelay(percentile) = threshold.metric
             && !asked.contains(&percentile)
         {
             asked.push(percentile);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Run, ThresholdResult, Validity};
+use super::{Check, Compared, Run, ThresholdResult, Validity};
 use crate::audit::{self, Audited};
 use crate::error::exit;
 use crate::measure::{End, FailureKind};
@@ -93,7 +93,7 @@ pub struct Verdict {
     pub reasons: Vec<String>,
 }
 
-/// Judges a run: interrupted, then target, then void, then thresholds, then pass.
+/// Judges a run: interrupted, then target, then void, then missed thresholds, then those that are not settled, then pass.
 pub fn decide(run: &Run, validity: &Validity, thresholds: &[ThresholdResult]) -> Verdict {
     let acked = run.total.ledger.records.acked;
     let void = void_reasons(validity);
@@ -118,7 +118,12 @@ pub fn decide(run: &Run, validity: &Validity, thresholds: &[ThresholdResult]) ->
         // Thresholds of a void run are not looked at: neither met nor missed would mean anything.
         (Outcome::Void, void)
     } else if !missed.is_empty() {
-        (Outcome::Threshold, missed)
+        (
+            Outcome::Threshold,
+            [missed, open_reasons(thresholds)].concat(),
+        )
+    } else if thresholds.iter().any(|threshold| threshold.inconclusive) {
+        (Outcome::Inconclusive, open_reasons(thresholds))
     } else {
         let reasons: Vec<String> = unjudged_failures(run).into_iter().collect();
         return Verdict {
@@ -166,6 +171,59 @@ impl Verdict {
             _ => self.reasons,
         };
         reasons.push(reason(check));
+        Self {
+            outcome,
+            exit_code: outcome.exit_code(),
+            headline: outcome.headline().to_owned(),
+            reasons,
+        }
+    }
+
+    /// The verdict on a run with more thresholds than those that it was judged by.
+    #[must_use]
+    pub fn with_thresholds(self, more: &[ThresholdResult]) -> Self {
+        let (missed, open) = (missed_reasons(more), open_reasons(more));
+        let outcome = match self.outcome {
+            Outcome::Pass | Outcome::Inconclusive if !missed.is_empty() => Outcome::Threshold,
+            Outcome::Pass if !open.is_empty() => Outcome::Inconclusive,
+            own => own,
+        };
+        if missed.is_empty() && open.is_empty() || outcome == Outcome::Void {
+            return self;
+        }
+        let own = if self.outcome == Outcome::Pass {
+            Vec::new()
+        } else {
+            self.reasons
+        };
+        Self {
+            outcome,
+            exit_code: outcome.exit_code(),
+            headline: outcome.headline().to_owned(),
+            reasons: [missed, own, open].concat(),
+        }
+    }
+
+    /// The verdict on a run that was held against a baseline. What was wrong with the run itself outranks it: interrupted, target,
+    /// integrity, void and a missed threshold come first, then a regression, then what cannot be told.
+    #[must_use]
+    pub fn compared(self, compared: &Compared) -> Self {
+        let outcome = match (self.outcome, compared.outcome) {
+            (own @ (Outcome::Pass | Outcome::Inconclusive), Outcome::Pass) => own,
+            (Outcome::Pass | Outcome::Inconclusive, compared) => compared,
+            (own, _) => own,
+        };
+        if outcome == Outcome::Pass {
+            return self;
+        }
+        let said = compared.reasons.iter();
+        let said = said.map(|reason| format!("against the baseline: {reason}"));
+        let mut reasons = self.reasons;
+        if outcome == self.outcome {
+            reasons.extend(said);
+        } else {
+            reasons = said.chain(reasons).collect();
+        }
         Self {
             outcome,
             exit_code: outcome.exit_code(),
@@ -228,13 +286,28 @@ fn reason(check: &Check) -> String {
 }
 
 fn missed_reasons(thresholds: &[ThresholdResult]) -> Vec<String> {
-    let missed = thresholds.iter().filter(|threshold| !threshold.passed);
-    missed
-        .map(|threshold| match &threshold.reason {
-            None => format!("{}: saw {}", threshold.expression, threshold.saw),
-            Some(reason) => format!("{}: saw {}; {reason}", threshold.expression, threshold.saw),
-        })
+    let missed = |threshold: &&ThresholdResult| !threshold.passed && !threshold.inconclusive;
+    thresholds
+        .iter()
+        .filter(missed)
+        .map(threshold_reason)
         .collect()
+}
+
+/// Those that are neither met nor missed.
+fn open_reasons(thresholds: &[ThresholdResult]) -> Vec<String> {
+    let open = thresholds.iter().filter(|threshold| threshold.inconclusive);
+    open.map(threshold_reason).collect()
+}
+
+fn threshold_reason(threshold: &ThresholdResult) -> String {
+    let ThresholdResult {
+        expression, saw, ..
+    } = threshold;
+    match &threshold.reason {
+        None => format!("{expression}: saw {saw}"),
+        Some(reason) => format!("{expression}: saw {saw}; {reason}"),
+    }
 }
 
 /// Whether the measured part tried to send anything.

@@ -6,6 +6,7 @@ use super::Run;
 use super::generator::{crowded, sometimes_late, waited_for_connections};
 use super::trend::{cold_jvm, growing_latency};
 use crate::measure::{End, Failure, FailureKind, PERCENTILES, TargetKind};
+use crate::model;
 use crate::units::{counted, duration, grouped, latency, percent};
 use crate::wire::Dialect;
 
@@ -61,6 +62,11 @@ fn not_a_proxy(run: &Run) -> Option<String> {
         (TargetKind::StandIn, false) => "krush's built-in stand-in",
         (TargetKind::StandInKafka, _) => "krush's own HTTP front before a real Apache Kafka",
     };
+    if let Some(model) = model::of_server(&run.facts.server) {
+        return Some(format!(
+            "the target is {what}, with a capacity model ({model}): throughput and latency are what the model says, not what a REST Proxy does. Name a REST Proxy with --url."
+        ));
+    }
     Some(format!(
         "the target is {what}: figures are about this machine, not about a REST Proxy. Name a REST Proxy with --url."
     ))
@@ -231,7 +237,7 @@ fn queueing(run: &Run) -> Option<String> {
         format!(
             "half of the requests took {} or more, the fastest {}: most of the latency is waiting, in a queue or for a \
              processor; fewer connections may give the same throughput at a lower latency. Try --concurrency {fewer}, \
-             and compare.",
+             and compare, or let krush tune find the best.",
             latency(p50),
             latency(least),
         )
@@ -423,11 +429,11 @@ mod tests {
             let named: Vec<String> = lines.iter().map(|line| format!("{name}: {line}")).collect();
             named.join("\n")
         };
-        insta::assert_snapshot!(cases.map(given).join("\n"), @r"
+        insta::assert_snapshot!(cases.map(given).join("\n"), @"
         stand-in: the target is krush's built-in stand-in, in this process: figures are about this machine, not about a REST Proxy. Name a REST Proxy with --url.
         front: the target is krush's own HTTP front before a real Apache Kafka: figures are about this machine, not about a REST Proxy. Name a REST Proxy with --url.
         burst: 1,000 batches over 600 connections: a burst, not sustained load; 1 connection sent nothing. Try --duration 30s.
-        queueing: half of the requests took 180 ms or more, the fastest 9.94 ms: most of the latency is waiting, in a queue or for a processor; fewer connections may give the same throughput at a lower latency. Try --concurrency 20, and compare.
+        queueing: half of the requests took 180 ms or more, the fastest 9.94 ms: most of the latency is waiting, in a queue or for a processor; fewer connections may give the same throughput at a lower latency. Try --concurrency 20, and compare, or let krush tune find the best.
         growing, closed: latency grew over the run with no gain in throughput: P50 10 µs in the first third, 20 µs in the last, at 50 and 50 rec/s; the target is slowing down: look at its disks, heap and garbage collection.
         growing, open: latency grew over the run with no gain in throughput: P50 10 µs in the first third, 20 µs in the last, at 50 and 50 rec/s; the target does not keep up with the rate: try a lower --rate.
         cold: no warm-up and 2.05 s of measuring say little about a JVM: a cold proxy was seen 3× slower in its first 10–15 s; try --warmup 15s.

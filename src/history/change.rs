@@ -106,14 +106,18 @@ fn noise(logs: &[f64]) -> f64 {
 }
 
 fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => f64::NAN,
-        length if length % 2 == 1 => sorted[middle],
-        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
+    let mut some = values.to_vec();
+    if some.is_empty() {
+        return f64::NAN;
     }
+    let middle = some.len() / 2;
+    let even = some.len() % 2 == 0;
+    let (lower, &mut upper, _) = some.select_nth_unstable_by(middle, f64::total_cmp);
+    if !even {
+        return upper;
+    }
+    let below = lower.iter().copied().max_by(f64::total_cmp);
+    below.map_or(upper, |below| f64::midpoint(below, upper))
 }
 
 /// A split of an interval that noise alone would hardly show.

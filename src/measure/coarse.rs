@@ -29,6 +29,24 @@ impl Coarse {
         self.max_us = self.max_us.max(us);
     }
 
+    /// One read back from its buckets and its largest value.
+    pub(super) fn of(buckets: &[(u64, u64)], max_us: u64) -> Self {
+        let mut coarse = Self::new();
+        for &(edge_us, count) in buckets {
+            coarse.record(edge_us, count);
+        }
+        coarse.max_us = max_us;
+        coarse
+    }
+
+    /// Its buckets that are not empty: upper edge in µs and samples.
+    pub(super) fn buckets(&self) -> Vec<(u64, u64)> {
+        let filled = (self.counts.iter().enumerate()).filter(|&(_, &count)| count > 0);
+        filled
+            .map(|(index, &count)| (upper_edge(index), count))
+            .collect()
+    }
+
     pub(super) fn merge(&mut self, other: &Self) {
         for (a, b) in self.counts.iter_mut().zip(&other.counts) {
             *a += b;
@@ -103,6 +121,25 @@ mod tests {
             assert!(index < BUCKETS, "{us}");
             assert!(clamped <= upper_edge(index), "{us}");
             assert!(index == 0 || clamped > upper_edge(index - 1), "{us}");
+        }
+    }
+
+    #[test]
+    fn buckets_read_back_are_the_same() {
+        let mut coarse = Coarse::new();
+        for (us, count) in [
+            (0, 1),
+            (7, 2),
+            (1_000, 5),
+            (3_600_000_000, 1),
+            (u64::MAX, 3),
+        ] {
+            coarse.record(us, count);
+        }
+        let back = Coarse::of(&coarse.buckets(), coarse.max_us);
+        assert_eq!((back.counts, back.total), (coarse.counts, coarse.total));
+        for quantile in [0.1, 0.5, 0.95, 1.0] {
+            assert_eq!(back.quantile(quantile), coarse.quantile(quantile));
         }
     }
 

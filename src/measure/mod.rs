@@ -8,6 +8,7 @@ mod claims;
 mod coarse;
 pub mod consume;
 mod failure;
+mod join;
 mod recorder;
 mod spans;
 mod summary;
@@ -18,11 +19,12 @@ pub use arrivals::{Arrival, ArrivalCounts, Arrivals, Reconciled, Took};
 pub use blocks::{BLOCKS, Block, Blocks, Slices};
 pub use claims::{Claims, Request, ThreadClaims};
 pub use failure::{Failure, FailureKind, Failures, SAMPLE_BYTES};
+pub use join::{Lie, join};
 pub use recorder::{Exchange, Ledger, Outcome, RecordCounts, Recorder, RequestCounts, Starvation};
 pub use spans::Span;
-pub use summary::{Distribution, Latency, PERCENTILES, Reading, Summary};
+pub use summary::{Distribution, Latency, PERCENTILES, Reading, Summary, percentile_of};
 pub use target::{TargetFacts, TargetKind};
-pub use timeline::{Bounds, SecondStats, Timeline, TimelineDelta};
+pub use timeline::{Bounds, Buckets, SecondStats, Timeline, TimelineDelta};
 
 use std::time::{Duration, SystemTime};
 

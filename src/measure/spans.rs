@@ -15,7 +15,7 @@ const LENGTHS: [u64; 9] = [1, 5, 10, 30, 60, 300, 600, 3_600, 36_000];
 const SLIVER: f64 = 20.0;
 
 /// What happened in some whole seconds of a run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Span {
     /// Seconds of it in which the load went on; 0: requests of before were waited for.
     pub load_secs: f64,

@@ -234,6 +234,11 @@ fn rank(samples: u64, percentile: f64) -> Option<u64> {
     (samples > 0).then(|| rank.clamp(1, samples))
 }
 
+/// The percentile (0 to 100) of a histogram in µs, as every figure of a report is read; `None` without samples.
+pub fn percentile_of(histogram: &Histogram<u64>, percentile: f64) -> Option<u64> {
+    value_at_rank(histogram, rank(histogram.len(), percentile)?)
+}
+
 /// Upper edge of the bucket that holds the sample of this rank, as `value_at_quantile` gives it.
 fn value_at_rank(histogram: &Histogram<u64>, rank: u64) -> Option<u64> {
     let mut seen = 0;

@@ -12,7 +12,7 @@ use super::spans::{Span, Spans};
 use super::{Counts, Exchange};
 
 /// One row of the timeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SecondStats {
     /// Seconds since the measured part began.
     pub second: u64,
@@ -38,6 +38,17 @@ pub struct SecondStats {
     pub max_us: Option<u64>,
     /// Which of these are only lower bounds.
     pub bounds: Bounds,
+    /// All of these latencies, so that rows of several workers can be put together; empty in a span of several seconds.
+    pub buckets: Buckets,
+}
+
+/// Latencies in buckets of 6 %: upper edge in µs and requests, by edge.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Buckets {
+    /// Every request due.
+    pub all: Vec<(u64, u64)>,
+    /// Of those, the ones without an answer, with the time they waited.
+    pub bounds: Vec<(u64, u64)>,
 }
 
 /// Which figures of a row are only lower bounds, because they fall among requests without an answer.
@@ -54,7 +65,7 @@ pub struct Bounds {
 /// Counts of a second, or of several, and the latencies of what was due in it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
-    counts: SecondStats,
+    pub(super) counts: SecondStats,
     latency: Coarse,
     /// The part of `latency` that is lower bounds.
     latency_bounds: Coarse,
@@ -90,8 +101,30 @@ impl Tally {
                 p95: bound(0.95),
                 max: self.latency_bounds.total > 0,
             },
-            ..self.counts
+            buckets: Buckets::default(),
+            ..self.counts.clone()
         }
+    }
+
+    /// The row of its own second, latencies included.
+    pub(super) fn row(&self) -> SecondStats {
+        SecondStats {
+            buckets: Buckets {
+                all: self.latency.buckets(),
+                bounds: self.latency_bounds.buckets(),
+            },
+            ..self.stats(self.counts.second)
+        }
+    }
+
+    /// The second that a row was made of; one without latencies has none.
+    pub(super) fn of(row: &SecondStats) -> Self {
+        let max_us = row.max_us.unwrap_or(0);
+        let mut tally = Self::new(row.second);
+        tally.counts.add(row);
+        tally.latency = Coarse::of(&row.buckets.all, max_us);
+        tally.latency_bounds = Coarse::of(&row.buckets.bounds, max_us);
+        tally
     }
 
     fn done(&mut self, acked: u64, records: u64) {
@@ -234,19 +267,15 @@ impl Timeline {
     }
 
     fn close(&mut self, open: &Tally) {
-        let row = open.stats(open.counts.second);
-        match self
-            .closed
-            .binary_search_by_key(&row.second, |row| row.second)
-        {
-            // A straggler of a second that was closed already: its counts are added, its percentiles stay.
+        let second = open.counts.second;
+        match self.closed.binary_search_by_key(&second, |row| row.second) {
+            // A straggler of a second that was closed already.
             Ok(index) => {
-                let before = &mut self.closed[index];
-                before.add(&row);
-                before.max_us = before.max_us.max(row.max_us);
-                before.bounds.max |= row.bounds.max;
+                let mut whole = Tally::of(&self.closed[index]);
+                whole.merge(open);
+                self.closed[index] = whole.row();
             }
-            Err(index) => self.closed.insert(index, row),
+            Err(index) => self.closed.insert(index, open.row()),
         }
     }
 
@@ -254,17 +283,22 @@ impl Timeline {
     /// `load`, and one of what ended behind it until `elapsed`.
     pub fn finish(mut self, load: Duration, elapsed: Duration) -> (Vec<SecondStats>, Vec<Span>) {
         self.close_before(u64::MAX);
-        let mut rows: Vec<SecondStats> = Vec::with_capacity(self.closed.len());
-        for row in self.closed {
-            let next = rows.last().map_or(0, |last| last.second + 1);
-            rows.extend((next..row.second).map(|second| SecondStats {
-                second,
-                ..SecondStats::default()
-            }));
-            rows.push(row);
-        }
-        (rows, self.spans.finish(load, elapsed))
+        (gapless(self.closed), self.spans.finish(load, elapsed))
     }
+}
+
+/// The rows with one for each second in which nothing happened.
+pub(super) fn gapless(some: impl IntoIterator<Item = SecondStats>) -> Vec<SecondStats> {
+    let mut rows: Vec<SecondStats> = Vec::new();
+    for row in some {
+        let next = rows.last().map_or(0, |last| last.second + 1);
+        rows.extend((next..row.second).map(|second| SecondStats {
+            second,
+            ..SecondStats::default()
+        }));
+        rows.push(row);
+    }
+    rows
 }
 
 #[cfg(test)]
@@ -351,7 +385,7 @@ mod tests {
         assert_eq!((rows[0].records_due, rows[0].requests_due), (8, 2));
         assert_eq!(
             (rows[0].p50_us, rows[0].max_us),
-            (Some(100), Some(2_000_000))
+            (Some(103), Some(2_000_000))
         );
         assert!(rows[0].bounds.max && !rows[0].bounds.p50);
     }

@@ -6,13 +6,30 @@ use url::Url;
 
 use super::layers::Origins;
 use super::settings::Overrides;
-use super::{Against, Baseline, Repeat};
+use super::threshold::share;
+use super::{Against, Baseline, Repeat, Share};
 use crate::error::Result;
 
 /// Change that matters, if nothing else is said.
 const MARGIN: f64 = 0.05;
 /// Longest that a duet goes on, if nothing else is said.
-const MAX_TIME: Duration = Duration::from_secs(300);
+const MAX_TIME: Duration = Duration::from_mins(5);
+
+/// What a margin may be.
+pub const MARGIN_HINT: &str = "from 0.1% to 90%, such as 5%";
+
+/// The margin as a share, 0 to 1; 5 % if none is given.
+///
+/// # Errors
+/// It is out of range.
+pub fn margin_of(given: Option<Share>) -> Result<f64, String> {
+    let margin = given.map_or(MARGIN, |share| share.0);
+    if (0.001..=0.9).contains(&margin) {
+        Ok(margin)
+    } else {
+        Err(format!("{} is not a margin", share(margin)))
+    }
+}
 
 /// The baseline, if one is named.
 ///
@@ -36,21 +53,28 @@ pub(super) fn resolve(settings: &Overrides, origins: &Origins) -> Result<Option<
             }
         }
     }
-    let margin = settings.margin.map_or(MARGIN, |share| share.0);
-    if !(0.001..=0.9).contains(&margin) {
-        let message = format!("{} is not a margin", margin * 100.0);
-        return Err(origins.error(
-            "comparison.margin",
-            &message,
-            "from 0.1% to 90%, such as 5%",
-        ));
-    }
+    let margin = margin_of(settings.margin)
+        .map_err(|message| origins.error("comparison.margin", &message, MARGIN_HINT))?;
     let max_time = settings.max_time.unwrap_or(MAX_TIME);
     if max_time.is_zero() {
         let message = "0s is too short";
         return Err(origins.error("comparison.max_time", message, "such as 5m"));
     }
+    let run_noise = settings.run_noise.map(|share| share.0);
+    if run_noise.is_some_and(|noise| noise > 0.9) {
+        let message = "is more noise than anything could be told from";
+        return Err(origins.error(
+            "comparison.run_noise",
+            message,
+            "from 0% to 90%, such as 2%",
+        ));
+    }
+    if run_noise.is_some() && matches!(against, Against::Target(_)) {
+        let message = "has no effect on pairs of slices: what drifts is in both";
+        return Err(origins.error("comparison.run_noise", message, "leave it out"));
+    }
     Ok(Some(Baseline {
+        run_noise,
         against,
         margin,
         force: settings.force.unwrap_or(false),
@@ -61,7 +85,8 @@ pub(super) fn resolve(settings: &Overrides, origins: &Origins) -> Result<Option<
 
 /// Without a baseline, to say how to compare is a mistake.
 fn unused(settings: &Overrides, origins: &Origins) -> Result<Option<Baseline>> {
-    let named = ["margin", "force", "repeat", "max_time"].map(|name| format!("comparison.{name}"));
+    let named = ["margin", "run_noise", "force", "repeat", "max_time"]
+        .map(|name| format!("comparison.{name}"));
     match named.iter().find(|key| settings.has(key)) {
         None => Ok(None),
         Some(key) => {

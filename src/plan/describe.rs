@@ -73,19 +73,23 @@ pub fn describe(plan: &Plan, origins: &Origins) -> String {
         };
         let origin = match setting.key {
             "thresholds.fail_on" => threshold_origins(origins),
-            // Faults alone ask for the stand-in.
-            "target.embedded"
-                if !plan.target.faults.is_empty()
-                    && *origins.of(setting.key) == Origin::Default =>
-            {
-                origin(origins.of("target.faults"))
-            }
+            "target.embedded" => origin(asked_for_stand_in(plan, origins)),
             key => origin(origins.of(key)),
         };
         let line = format!("{name} = {value}");
         let _ = writeln!(text, "{line:<50} # {origin}");
     }
     text.trim_start().to_owned()
+}
+
+/// Faults or a model alone ask for the stand-in.
+fn asked_for_stand_in<'a>(plan: &Plan, origins: &'a Origins) -> &'a Origin {
+    let outright = origins.of("target.embedded");
+    match *outright == Origin::Default {
+        true if !plan.target.faults.is_empty() => origins.of("target.faults"),
+        true if plan.target.model.is_some() => origins.of("target.model"),
+        _ => outright,
+    }
 }
 
 fn origin(origin: &Origin) -> String {
@@ -174,6 +178,7 @@ fn baseline_value(baseline: &Baseline, key: &str) -> Option<String> {
         ("comparison.baseline", Against::Report(path)) => Some(quoted(&path.display())),
         ("comparison.baseline_url", Against::Target(url)) => Some(quoted(&bare(url))),
         ("comparison.margin", _) => Some(quoted(&share(baseline.margin))),
+        ("comparison.run_noise", _) => baseline.run_noise.map(|noise| quoted(&share(noise))),
         ("comparison.force", _) => Some(baseline.force.to_string()),
         ("comparison.repeat", _) if duet => Some(match baseline.repeat {
             Repeat::Auto => quoted("auto"),
@@ -212,6 +217,7 @@ fn value(plan: &Plan, key: &str) -> Option<String> {
         "target.faults" => {
             (!target.faults.is_empty()).then(|| list(target.faults.iter().map(ToString::to_string)))
         }
+        "target.model" => target.model.as_ref().map(quoted),
         "target.dialect" => Some(quoted(
             &target.dialect.map_or("auto", |dialect| dialect.name()),
         )),

@@ -15,6 +15,7 @@ mod target;
 mod threshold;
 mod value;
 
+pub use baseline::{MARGIN_HINT, margin_of};
 pub use describe::{describe, is_secret_header, without_secrets};
 pub use layers::{Layers, Origin, Origins};
 pub use resolve::{Machine, TOPIC_NAME_HINT, is_topic_name, resolve, resolve_target};
@@ -32,6 +33,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::fault::Faults;
+use crate::model::Model;
 use crate::units::{ByteSize, Rate};
 use crate::wire::{Dialect, Format};
 
@@ -65,10 +67,12 @@ pub struct Target {
     pub urls: Vec<url::Url>,
     /// Whether a URL was given (flag, environment, scenario). If not, and nothing listens on the default, the stand-in is used.
     pub named: bool,
-    /// The built-in stand-in was asked for outright, or by its faults.
+    /// The built-in stand-in was asked for outright, or by its faults or its model.
     pub embedded: bool,
     /// How that one misbehaves on purpose.
     pub faults: Faults,
+    /// How much that one can do; `None`: as much as this machine can.
+    pub model: Option<Model>,
     /// Judge replies as this server's; `None`: detect it.
     pub dialect: Option<Dialect>,
     /// Extra request headers, in order.
@@ -412,6 +416,12 @@ pub enum Metric {
     LatencyMax,
     /// Mean latency in µs.
     LatencyMean,
+    /// Service time percentile (0 to 100) in µs.
+    ServiceTime(f64),
+    /// Send delay percentile (0 to 100) in µs.
+    SendDelay(f64),
+    /// Percentile (0 to 100) of the time from due to a consumer in µs; only where the run reads its own records.
+    EndToEnd(f64),
     /// Acked records over scheduled records, 0 to 1.
     Success,
     /// Acked records per second.
@@ -455,6 +465,8 @@ pub struct Baseline {
     pub against: Against,
     /// Relative change of a metric that matters, 0 to 1.
     pub margin: f64,
+    /// Standard deviation from run to run, 0 to 1; `None`: what machines usually have.
+    pub run_noise: Option<f64>,
     /// Compare although plans, kinds of target or machines differ.
     pub force: bool,
     /// Pairs of slices of a duet.

@@ -53,6 +53,15 @@ impl Scenario {
         Self::parse(Path::new("scenarios/e2e.toml"), text)
     }
 
+    /// The scenario of `krush gate`.
+    ///
+    /// # Errors
+    /// None, as long as a test reads it.
+    pub fn gate() -> Result<Self> {
+        let text = include_str!("../../scenarios/gate.toml");
+        Self::parse(Path::new("scenarios/gate.toml"), text)
+    }
+
     /// One that says nothing.
     pub(crate) fn silent() -> Self {
         Self {
@@ -233,10 +242,11 @@ mod tests {
     fn every_scenario_key_can_be_set_and_is_kept_with_its_line() {
         let values = |key: &str| match key {
             "target.embedded" | "target.insecure" | "topic.create" | "thresholds.gate"
-            | "load.verify" => "true",
+            | "load.verify" | "comparison.force" => "true",
             "load.lag_group" => "\"g\"",
             "target.headers" => "[\"A: b\"]",
             "target.faults" => "[\"stall=1s@4s\"]",
+            "target.model" => "\"default\"",
             "target.dialect" => "\"auto\"",
             "payload.format" => "\"binary\"",
             "payload.content" => "\"base64\"",
@@ -245,7 +255,12 @@ mod tests {
             "load.spike" => "\"5k/s@1s+1s\"",
             "load.arrivals" => "\"poisson\"",
             "thresholds.fail_on" => "\"p99 > 2s\"",
-            "load.duration" | "load.warmup" | "load.timeout" | "load.drain" => "\"1s\"",
+            "load.duration"
+            | "load.warmup"
+            | "load.timeout"
+            | "load.drain"
+            | "comparison.max_time" => "\"1s\"",
+            "comparison.repeat" => "8",
             key if key.contains("success") || key.contains("ratio") => "\"50%\"",
             key if key.contains("p95") => "\"1s\"",
             key if SETTINGS.iter().any(|setting| setting.key == key) => "1",
@@ -318,7 +333,7 @@ mod tests {
             ("laod", "did you mean [load]?"),
             (
                 "spam",
-                "the tables are [target] [topic] [load] [payload] [thresholds] [reference]",
+                "the tables are [target] [topic] [load] [payload] [thresholds] [comparison] [reference]",
             ),
             ("load.concurency", "did you mean `load.concurrency`?"),
             ("load.url", "there is `target.url`"),

@@ -11,6 +11,7 @@ use toml::de::DeValue;
 use super::value::{FromSetting, Secret, Share, Unreadable};
 use super::{Arrivals, Content, DialectChoice, KeyKind, Repeat, Spike, StageSetting, Threshold};
 use crate::fault::Fault;
+use crate::model::Model;
 use crate::units::{ByteSize, Rate};
 use crate::wire::Format;
 
@@ -113,6 +114,8 @@ settings! {
     embedded: bool = "target.embedded" "--embedded";
     /// How the built-in stand-in misbehaves.
     faults: Vec<Fault> = "target.faults" "--fault";
+    /// How much the built-in stand-in can do.
+    model: Model = "target.model" "--model";
     /// Whose manners replies are judged by.
     dialect: DialectChoice = "target.dialect" "--dialect";
     /// Extra request headers, `Name: value`.
@@ -195,6 +198,8 @@ settings! {
     baseline_url: String = "comparison.baseline_url" "--baseline-url";
     /// Change that matters.
     margin: Share = "comparison.margin" "--margin";
+    /// How much runs differ that only time separates.
+    run_noise: Share = "comparison.run_noise" "--run-noise";
     /// Compare runs that are not alike.
     force: bool = "comparison.force" "--force";
     /// Pairs of slices of a duet.

@@ -30,7 +30,13 @@ pub(super) fn resolve(settings: &Overrides, origins: &Origins) -> Result<Target>
         let hint = "leave out --url, or run `krush serve --fault …` and name that one";
         return Err(origins.error("target.faults", message, hint));
     }
-    let embedded = settings.embedded.unwrap_or(false) || !faults.is_empty();
+    if settings.model.is_some() && settings.urls.is_some() {
+        let message = "only the built-in stand-in has a capacity model, and a target is named";
+        let hint = "leave out --url, or run `krush serve --model` and name that one";
+        return Err(origins.error("target.model", message, hint));
+    }
+    let asked = !faults.is_empty() || settings.model.is_some();
+    let embedded = settings.embedded.unwrap_or(false) || asked;
     let named = settings.urls.is_some() && !embedded;
     let (urls, url_auth) = urls(settings, origins)?;
     Ok(Target {
@@ -38,6 +44,7 @@ pub(super) fn resolve(settings: &Overrides, origins: &Origins) -> Result<Target>
         named,
         embedded,
         faults,
+        model: settings.model,
         dialect: settings.dialect.and_then(|choice| choice.0),
         headers: headers(settings, origins)?,
         auth: auth(settings, origins, url_auth)?,

@@ -15,6 +15,17 @@ const COMPARISONS: [(&str, Comparison); 4] = [
     (">", Comparison::Greater),
 ];
 
+/// From a percentile to a metric.
+type Percentile = fn(f64) -> Metric;
+
+/// What stands before the percentile of a metric, and whose percentile it then is.
+const PERCENTILES: [(&str, Percentile); 4] = [
+    ("", Metric::Latency),
+    ("service.", Metric::ServiceTime),
+    ("send_delay.", Metric::SendDelay),
+    ("e2e.", Metric::EndToEnd),
+];
+
 impl FromStr for Threshold {
     type Err = String;
 
@@ -32,7 +43,7 @@ impl FromStr for Threshold {
             .ok_or_else(wanted)?;
         let metric = Metric::from_name(name.trim()).ok_or_else(|| {
             format!(
-                "`{}` is no metric of a threshold: expected p50 to p99.99, max, mean, success, throughput or failed",
+                "`{}` is no metric of a threshold: expected p50 to p99.99, service.p95, send_delay.p95, e2e.p95, max, mean, success, throughput or failed",
                 name.trim()
             )
         })?;
@@ -54,14 +65,23 @@ impl Metric {
             "success" => Some(Self::Success),
             "throughput" => Some(Self::Throughput),
             "failed" => Some(Self::FailedRecords),
-            percentile => units::parse_percentile(percentile).map(Self::Latency),
+            percentiles => {
+                let (prefix, percentile) = percentiles.rsplit_once('p').unwrap_or_default();
+                let of = PERCENTILES.iter().find(|(name, _)| *name == prefix)?.1;
+                units::parse_percentile(&format!("p{percentile}")).map(of)
+            }
         }
     }
 
     /// Reads a value in the unit that belongs to the metric.
     fn parse_value(self, text: &str) -> Result<f64, String> {
         match self {
-            Self::Latency(_) | Self::LatencyMax | Self::LatencyMean => {
+            Self::Latency(_)
+            | Self::LatencyMax
+            | Self::LatencyMean
+            | Self::ServiceTime(_)
+            | Self::SendDelay(_)
+            | Self::EndToEnd(_) => {
                 units::parse_duration(text).map(|limit| limit.as_micros() as f64)
             }
             Self::Success => units::parse_ratio(text),
@@ -164,6 +184,14 @@ mod tests {
                 GreaterOrEqual,
                 100_000.0,
             ),
+            ("service.p99 > 1s", Metric::ServiceTime(99.0), Greater, 1e6),
+            (
+                "send_delay.p50 > 1ms",
+                Metric::SendDelay(50.0),
+                Greater,
+                1e3,
+            ),
+            ("e2e.p99.9 > 1s", Metric::EndToEnd(99.9), Greater, 1e6),
             (" failed > 0 ", Metric::FailedRecords, Greater, 0.0),
         ] {
             let threshold: Threshold = text.parse().expect(text);
@@ -201,6 +229,9 @@ mod tests {
             ("p99 = 2s", "is not a threshold"),
             ("speed > 2s", "`speed` is no metric"),
             ("p100 > 2s", "`p100` is no metric"),
+            ("e2e > 2s", "`e2e` is no metric"),
+            ("e2e.max > 2s", "`e2e.max` is no metric"),
+            ("server.p95 > 2s", "`server.p95` is no metric"),
             ("p99 > 2", "`2` is not a duration"),
             ("p99 > > 2s", "`> 2s` is not a duration"),
             ("success < 101%", "`101%` is not a share"),

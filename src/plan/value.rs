@@ -9,6 +9,7 @@ use toml::de::DeValue;
 
 use super::{Arrivals, Content, DialectChoice, KeyKind, Repeat, Threshold};
 use crate::fault::Fault;
+use crate::model::Model;
 use crate::units::{self, ByteSize, Rate};
 use crate::wire::{Dialect, Format};
 
@@ -188,6 +189,12 @@ impl FromSetting for Threshold {
 }
 
 impl FromSetting for Fault {
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl FromSetting for Model {
     fn from_text(text: &str) -> Result<Self, String> {
         text.parse()
     }

@@ -14,11 +14,14 @@ use super::{
     TopicSection,
 };
 use crate::audit::Audited;
-use crate::gate::{self, Run};
+use crate::gate::{self, Compared, Run, Validity};
 use crate::measure::{
     Failure, FailureKind, Measured, Recorder, SecondStats, Span, Summary, TargetFacts,
 };
-use crate::plan::{self, Auth, Content, KeyMode, Plan, Rates, Reference, Spike, Stage, Stop};
+use crate::model;
+use crate::plan::{
+    self, Auth, Content, KeyMode, Plan, Rates, Reference, Spike, Stage, Stop, Threshold,
+};
 use crate::units;
 
 /// Judges a finished run and says everything about it.
@@ -40,15 +43,42 @@ pub(super) fn build_on(
     machine: Machine,
     debug_build: bool,
 ) -> Report {
-    let run = Run::new(plan, facts, measured, debug_build);
-    let validity = gate::check(&run);
-    let thresholds = gate::evaluate(&run);
-    let verdict = gate::decide(&run, &validity, &thresholds);
-    let warnings = gate::warnings(&run);
+    judged(
+        &Run::new(plan, facts, measured, debug_build),
+        machine,
+        gate::check,
+    )
+}
+
+/// [`build`] of a run whose validity is judged in another way: one put together from parts, for example.
+pub fn build_judged(
+    plan: &Plan,
+    facts: &TargetFacts,
+    measured: &Measured,
+    validity: impl FnOnce(&Run) -> Validity,
+) -> Report {
+    judged(
+        &Run::new(plan, facts, measured, cfg!(debug_assertions)),
+        Machine::here(),
+        validity,
+    )
+}
+
+/// Everything about a run, on this machine, valid by this.
+pub(super) fn judged(
+    run: &Run,
+    machine: Machine,
+    validity: impl FnOnce(&Run) -> Validity,
+) -> Report {
+    let (plan, facts, measured) = (run.plan, run.facts, run.measured);
+    let validity = validity(run);
+    let thresholds = gate::evaluate(run);
+    let verdict = gate::decide(run, &validity, &thresholds);
+    let warnings = gate::warnings(run);
     Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool {
-            debug_build,
+            debug_build: run.debug_build,
             ..Tool::here()
         },
         started_at: rfc3339(measured.started_at),
@@ -57,14 +87,14 @@ pub(super) fn build_on(
         machine,
         plan: PlanSection::of(plan),
         target: TargetSection::of(plan, facts, per_target(facts, measured)),
-        ledger: ledger(&run),
+        ledger: ledger(run),
         warmup: measured.warmup,
         timeline: measured.timeline.iter().map(second_row).collect(),
         over_time: measured.spans.iter().map(span_row).collect(),
         blocks: Some(BlocksSection::of(&measured.blocks)),
-        failures: failures(&run),
+        failures: failures(run),
         connections: measured.connections,
-        generator: generator(&run),
+        generator: generator(run),
         histograms: Histograms {
             latency: encode(run.latency.all()),
             latency_bounds: encode(&run.total.latency_bounds),
@@ -72,12 +102,13 @@ pub(super) fn build_on(
             send_delay: encode(&run.total.send_delay),
             own_lateness: (plan.load.is_open_loop()).then(|| encode(&run.total.own_lateness)),
         },
-        summary: run.summary,
+        summary: run.summary.clone(),
         validity,
         held_back: None,
         audit: None,
         end_to_end: None,
         comparison: None,
+        merged: None,
         claims: Some(ClaimsSection::of(&measured.claims)),
         warnings,
         thresholds,
@@ -95,6 +126,24 @@ impl Report {
             ));
         }
         self.held_back = Some(held);
+    }
+
+    /// Evaluates the thresholds on what consumers received.
+    pub fn add_arrival_thresholds(&mut self, thresholds: &[Threshold], latency: &Histogram<u64>) {
+        let blocks = self.blocks.as_ref().and_then(BlocksSection::read);
+        let requests = self.ledger.requests.sent;
+        let more = gate::evaluate_arrivals(thresholds, latency, requests, blocks.as_ref());
+        self.verdict = self.verdict.clone().with_thresholds(&more);
+        self.thresholds.extend(more);
+    }
+
+    /// Adds what became of it beside a baseline, and lets the verdict say what it comes to.
+    pub fn add_comparison(&mut self, compared: Compared) {
+        // What is said of a void run is that it is void.
+        if !self.validity.void {
+            self.verdict = self.verdict.clone().compared(&compared);
+        }
+        self.comparison = Some(compared);
     }
 
     /// Adds an audit, and lets the verdict say what it comes to.
@@ -155,7 +204,7 @@ impl Tool {
 
 impl PlanSection {
     /// The plan as it is reported: without credentials.
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub fn of(plan: &Plan) -> Self {
         let tls = &plan.target.tls;
         let header = |(name, value): &(String, String)| (name.clone(), shown(name, value));
         Self {
@@ -274,13 +323,14 @@ fn reference(reference: &Reference) -> ReferenceSection {
 
 impl TargetSection {
     /// What was learned about the target, as it is reported.
-    pub(super) fn of(plan: &Plan, facts: &TargetFacts, per_target: Vec<TargetRow>) -> Self {
+    pub fn of(plan: &Plan, facts: &TargetFacts, per_target: Vec<TargetRow>) -> Self {
         Self {
             kind: facts.kind,
             urls: facts.urls.iter().map(|url| bare_url(url)).collect(),
             server: facts.server.clone(),
             embedded: facts.embedded,
             faults: plan.target.faults.iter().map(ToString::to_string).collect(),
+            model: model::of_server(&facts.server).map(str::to_owned),
             dialect: facts.dialect,
             apis: facts.apis.clone(),
             topic: plan.topic.name.clone(),
@@ -359,9 +409,18 @@ fn second_row(row: &SecondStats) -> SecondRow {
             .filter(|&(_, bound)| bound)
             .map(|(name, _)| name.to_owned())
             .collect(),
+            buckets: buckets(&row.buckets.all),
+            bound_buckets: buckets(&row.buckets.bounds),
         },
         failures: row.failures,
     }
+}
+
+/// Edge and count of each bucket, all with a space between them: as a list they would be a line each.
+fn buckets(buckets: &[(u64, u64)]) -> String {
+    let words = buckets.iter().flat_map(|&(edge, count)| [edge, count]);
+    let words: Vec<String> = words.map(|number| number.to_string()).collect();
+    words.join(" ")
 }
 
 fn span_row(span: &Span) -> SpanRow {

@@ -7,6 +7,11 @@ pub fn json(report: &Report) -> String {
     pretty(report)
 }
 
+/// Anything else that is kept beside reports, written the same way.
+pub fn json_of(value: &impl serde::Serialize) -> String {
+    pretty(value)
+}
+
 pub(super) fn pretty(report: &impl serde::Serialize) -> String {
     let mut text = serde_json::to_string_pretty(report)
         .expect("a report has string keys only, and JSON writes every f64 (NaN as null)");

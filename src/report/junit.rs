@@ -14,7 +14,7 @@ use super::words::{
     server_words, stand_in_words, topic_words,
 };
 use crate::audit::{self, Audited};
-use crate::gate::{Check, Outcome, ThresholdResult};
+use crate::gate::{Check, MetricCompared, MetricVerdict, Outcome, ThresholdResult};
 use crate::measure::End;
 use crate::units::{self, counted};
 
@@ -42,6 +42,14 @@ pub fn junit(report: &Report) -> String {
         let status = threshold_status(report, threshold);
         case(&threshold.expression, &group, status)
     }));
+    if let Some(compared) = &report.comparison {
+        let group = format!("{name}.baseline");
+        let judged = compared.metrics.iter().filter(|row| row.judged);
+        suite.add_test_cases(judged.map(|row| {
+            let name = format!("no regression of {}", row.metric);
+            case(&name, &group, compared_status(report, row))
+        }));
+    }
     let group = format!("{name}.validity");
     let checks = report.validity.checks.iter();
     suite.add_test_cases(checks.map(|check| case(&check.name, &group, check_status(check))));
@@ -119,13 +127,50 @@ fn threshold_status(report: &Report, threshold: &ThresholdResult) -> TestCaseSta
         return TestCaseStatus::success();
     }
     let mut text = vec![format!("the run fails if {expression}: saw {saw}")];
+    text.extend(
+        threshold
+            .bound
+            .iter()
+            .map(|bound| format!("95 % bound: {bound}")),
+    );
     text.extend(threshold.reason.clone());
-    bad(
-        NonSuccessKind::Failure,
-        "threshold",
-        &format!("saw {saw}"),
-        &text,
-    )
+    let (kind, of) = if threshold.inconclusive {
+        (NonSuccessKind::Error, "inconclusive")
+    } else {
+        (NonSuccessKind::Failure, "threshold")
+    };
+    bad(kind, of, &format!("saw {saw}"), &text)
+}
+
+/// Green only if it is no regression; what cannot be told is an error.
+fn compared_status(report: &Report, row: &MetricCompared) -> TestCaseStatus {
+    if let Some(why) = not_judged(report) {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(clean(&format!("not judged: {why}")));
+        return status;
+    }
+    let kind = match row.verdict {
+        MetricVerdict::NoRegression | MetricVerdict::Improvement => {
+            return TestCaseStatus::success();
+        }
+        MetricVerdict::Regression => NonSuccessKind::Failure,
+        MetricVerdict::Inconclusive => NonSuccessKind::Error,
+    };
+    let message = format!(
+        "{} ({} to {})",
+        units::percent_of_change(row.change),
+        units::percent_of_change(row.low),
+        units::percent_of_change(row.high)
+    );
+    let text = [
+        format!(
+            "baseline {:.1} {}, run {:.1} {}, p {:.4}",
+            row.baseline, row.unit, row.saw, row.unit, row.p
+        ),
+        format!("worse by at most {:.1} % (95 %)", row.worst * 100.0),
+        format!("what would show: {:.1} %", row.minimum_detectable * 100.0),
+    ];
+    bad(kind, "baseline", &message, &text)
 }
 
 /// Why a run with this outcome has no thresholds that were met.
@@ -197,6 +242,9 @@ fn properties(report: &Report) -> Vec<Property> {
         ("p95", percentile("p95", summary.latency_us.p95)),
         ("p99", percentile("p99", summary.latency_us.p99)),
         ("success", units::percent(summary.success_ratio)),
+    ]);
+    properties.extend(reference(report));
+    properties.extend([
         ("records", records_ledger(report).join("; ")),
         ("requests", requests_ledger(report).join("; ")),
         ("krush_version", report.tool.version.clone()),
@@ -205,6 +253,32 @@ fn properties(report: &Report) -> Vec<Property> {
         .into_iter()
         .map(|(name, value)| Property::new(name, clean(&value)))
         .collect()
+}
+
+/// What the scenario compares with, where it does.
+fn reference(report: &Report) -> Vec<(&'static str, String)> {
+    let Some(reference) = &report.plan.reference else {
+        return Vec::new();
+    };
+    let rate = |rate: f64| format!("{rate:.1}");
+    [
+        (
+            "reference_records_per_sec",
+            reference.records_per_sec.map(rate),
+        ),
+        ("reference_p95", reference.p95_us.map(units::latency)),
+        (
+            "reference_success",
+            reference.success_ratio.map(units::percent),
+        ),
+        (
+            "goal_records_per_sec",
+            reference.goal_records_per_sec.map(rate),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
 }
 
 /// What a reader of the figures must know, a line each: no REST Proxy, warnings, failures.

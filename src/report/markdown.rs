@@ -6,8 +6,8 @@ use super::over_time;
 use super::text::clean;
 use super::words::{
     capitalised, comparison, failures_by_weight, fault_words, generator_words, held_back_words,
-    load_words, records_ledger, requests_ledger, server_words, stand_in_words, topic_words,
-    volume_words, warmup_words,
+    load_words, merged_words, records_ledger, requests_ledger, server_words, stand_in_words,
+    threshold_cells, topic_words, volume_words, warmup_words,
 };
 use super::{audit, end_to_end};
 use crate::units::{self, grouped, rate_digits};
@@ -24,6 +24,12 @@ pub fn markdown(report: &Report) -> String {
     out.extend(target_table(report));
     out.extend(failure_table(report));
     out.extend(threshold_table(report));
+    out.extend(
+        report
+            .comparison
+            .as_ref()
+            .map_or_else(Vec::new, super::compared::section),
+    );
     out.extend(check_table(report));
     out.extend(foot(report));
     out.push(String::new());
@@ -31,7 +37,7 @@ pub fn markdown(report: &Report) -> String {
 }
 
 /// Text of others, safe inside a table cell or a sentence.
-fn safe(text: &str) -> String {
+pub(super) fn safe(text: &str) -> String {
     let mut out = String::new();
     for c in clean(text).chars() {
         if matches!(
@@ -45,7 +51,7 @@ fn safe(text: &str) -> String {
     out
 }
 
-fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
+pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
     let mut lines = vec![
         format!("| {} |", head.join(" | ")),
         format!("|{}", " --- |".repeat(head.len())),
@@ -165,6 +171,7 @@ fn ledger_list(report: &Report) -> Vec<String> {
         "- generator: {}",
         generator_words(report).join("; ")
     ));
+    lines.extend(merged_words(report).map(|text| format!("- merged: {}", safe(&text))));
     lines.extend(held_back_words(report).map(|text| format!("- held back: {}", safe(&text))));
     lines.extend(warmup_words(report).map(|text| format!("- warm-up: {text}")));
     lines.push(String::new());
@@ -232,18 +239,10 @@ fn threshold_table(report: &Report) -> Vec<String> {
     }
     let void = report.validity.void;
     let rows = report.thresholds.iter().map(|threshold| {
-        let word = match (void, threshold.passed) {
-            (true, _) => "not judged",
-            (false, true) => "met",
-            (false, false) => "missed",
-        };
-        vec![
-            safe(&threshold.expression),
-            threshold.saw.clone(),
-            word.to_owned(),
-        ]
+        let [saw, bound, margin, word] = threshold_cells(threshold, void);
+        vec![safe(&threshold.expression), saw, bound, margin, word]
     });
-    table(&["fails if", "saw", "result"], rows)
+    table(&["fails if", "saw", "95 % bound", "margin", "result"], rows)
 }
 
 /// Only the checks that failed: the others say nothing.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BlocksSection, ClaimsSection, EndToEndSection};
+use super::{BlocksSection, ClaimsSection, EndToEndSection, MergedSection};
 use crate::audit::Audited;
 use crate::gate::{Compared, ThresholdResult, Validity, Verdict};
 use crate::measure::{self, Connections, End, FailureKind, Summary, TargetKind};
@@ -72,6 +72,9 @@ pub struct Report {
     /// How it compares with a baseline; `null`: none was named.
     #[serde(default)]
     pub comparison: Option<Compared>,
+    /// The runs that this one was put together from; `null`: it is one run.
+    #[serde(default)]
+    pub merged: Option<MergedSection>,
     /// What weakens the run without voiding it, and what to try.
     pub warnings: Vec<String>,
     /// Every threshold and what became of it.
@@ -291,6 +294,9 @@ pub struct TargetSection {
     /// How it misbehaved on purpose, a fault of the script each; see `docs/serve.md`.
     #[serde(default)]
     pub faults: Vec<String>,
+    /// Its figures are those of this capacity model of a stand-in, see `docs/serve.md`.
+    #[serde(default)]
+    pub model: Option<String>,
     /// How replies were judged.
     pub dialect: Dialect,
     /// APIs that answered.
@@ -397,6 +403,13 @@ pub struct SecondLatency {
     /// Which of these are only lower bounds: `p50`, `p95`, `max`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lower_bounds: Vec<String>,
+    /// All of these latencies, so that reports can be merged: for each bucket of 6 % its upper edge in µs and the requests in it,
+    /// with a space between all numbers. Not in `over_time`, nor in reports of earlier versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub buckets: String,
+    /// The part of `buckets` that is lower bounds.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub bound_buckets: String,
 }
 
 /// Some whole seconds of the run as one row; `second` is the first of them.

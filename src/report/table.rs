@@ -11,8 +11,8 @@ use super::over_time;
 use super::text::{WIDTH, clean, fill, shorten, wrap};
 use super::words::{
     bounded, comparison, failures_by_weight, fault_words, generator_words, held_back_words,
-    load_words, records_ledger, requests_ledger, server_words, stand_in_words, topic_words,
-    volume_words, warmup_words,
+    load_words, merged_words, records_ledger, requests_ledger, server_words, stand_in_words,
+    threshold_cells, topic_words, volume_words, warmup_words,
 };
 use super::{PlanSection, Report, Style, Summary, TargetFacts, TargetSection};
 use super::{audit, end_to_end};
@@ -61,6 +61,7 @@ pub fn body(report: &Report, files: &[PathBuf], style: Style) -> String {
     add(targets(report));
     add(failures(report));
     add(thresholds(report));
+    add(compared(report, style));
     add(warning_lines(&report.warnings, style));
     add(verdict_block(&report.verdict, files, style));
     out
@@ -195,6 +196,9 @@ fn ledgers(report: &Report) -> Vec<String> {
     for (index, words) in generator_words(report).iter().enumerate() {
         lines.extend(labelled(if index == 0 { "generator" } else { "" }, words));
     }
+    if let Some(words) = merged_words(report) {
+        lines.extend(labelled("merged", &clean(&words)));
+    }
     if let Some(words) = held_back_words(report) {
         lines.extend(labelled("held back", &clean(&words)));
     }
@@ -277,21 +281,24 @@ fn thresholds(report: &Report) -> Vec<String> {
         return Vec::new();
     }
     let not_judged = report.validity.void;
-    let mut table = vec![["fails if", "saw", ""].map(str::to_owned).to_vec()];
-    for threshold in &report.thresholds {
-        let word = match (not_judged, threshold.passed) {
-            (true, _) => "not judged",
-            (false, true) => "met",
-            (false, false) => "missed",
-        };
-        table.push(vec![
-            clean(&threshold.expression),
-            threshold.saw.clone(),
-            word.to_owned(),
-        ]);
-    }
+    let head = ["fails if", "saw", "95 % bound", "margin", ""];
+    let mut table = vec![head.map(str::to_owned).to_vec()];
+    table.extend(report.thresholds.iter().map(|threshold| {
+        let [saw, bound, margin, word] = threshold_cells(threshold, not_judged);
+        vec![clean(&threshold.expression), saw, bound, margin, word]
+    }));
     let mut lines = vec![String::new()];
     lines.extend(columns(table, false));
+    lines
+}
+
+/// What it came to beside the baseline, after a blank line.
+fn compared(report: &Report, style: Style) -> Vec<String> {
+    let Some(comparison) = &report.comparison else {
+        return Vec::new();
+    };
+    let mut lines = vec![String::new()];
+    lines.extend(super::compared::lines(comparison, style));
     lines
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{FailureRow, LoadSection, PlanSection, Report, Summary, TargetKind, TargetSection};
+use crate::gate::ThresholdResult;
 use crate::units::{self, ByteSize, counted, grouped, rate_digits};
 
 /// A sentence's first letter.
@@ -116,7 +117,11 @@ pub(super) fn topic_words(target: &TargetSection) -> String {
 
 /// What must be said of a target that is no REST Proxy.
 pub(super) fn stand_in_words(target: &TargetSection) -> Option<String> {
-    kind_words(target.kind, target.embedded)
+    let words = kind_words(target.kind, target.embedded)?;
+    Some(match &target.model {
+        None => words,
+        Some(_) => words.replace("about this machine,", "those of its capacity model,"),
+    })
 }
 
 /// The same by its kind.
@@ -213,6 +218,19 @@ pub(super) fn generator_words(report: &Report) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What a merged report was put together from, and when each run began.
+pub(super) fn merged_words(report: &Report) -> Option<String> {
+    let sources = &report.merged.as_ref()?.sources;
+    let one = |row: &super::MergedRow| {
+        let rate = rate_digits(row.records_per_sec);
+        let later = (row.offset_secs > 0.0).then(|| format!(", {:.2} s later", row.offset_secs));
+        format!("{} ({rate} rec/s{})", row.file, later.unwrap_or_default())
+    };
+    let named: Vec<String> = sources.iter().map(one).collect();
+    let runs = counted(sources.len() as u64, "run", "runs");
+    Some(format!("from {runs}: {}", named.join(", ")))
 }
 
 /// What warm-up did, if there was one.
@@ -322,6 +340,23 @@ pub(super) fn comparison(report: &Report) -> Vec<[String; 5]> {
         String::new(),
     ];
     vec![throughput, latency, success]
+}
+
+/// What a threshold saw, its bound, how far that is within the limit, and what it comes to.
+pub(super) fn threshold_cells(threshold: &ThresholdResult, not_judged: bool) -> [String; 4] {
+    let word = match (not_judged, threshold.passed, threshold.inconclusive) {
+        (true, ..) => "not judged",
+        (false, true, _) => "met",
+        (false, false, true) => "inconclusive",
+        (false, false, false) => "missed",
+    };
+    let margin = threshold.margin.map(units::percent_of_change);
+    [
+        threshold.saw.clone(),
+        threshold.bound.clone().unwrap_or_else(|| "-".to_owned()),
+        margin.unwrap_or_else(|| "-".to_owned()),
+        word.to_owned(),
+    ]
 }
 
 #[cfg(test)]

@@ -17,8 +17,20 @@ const FOLDER: &str = "results";
 /// # Errors
 /// Names the path that could not be written. All others are written all the same.
 pub fn write(report: &Report, files: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    write_as(report, files, "")
+}
+
+/// The same, with `-WHAT` behind the scenario in the default name.
+///
+/// # Errors
+/// As those of [`write()`].
+pub fn write_named(report: &Report, files: &[PathBuf], what: &str) -> Result<Vec<PathBuf>> {
+    write_as(report, files, &format!("-{what}"))
+}
+
+fn write_as(report: &Report, files: &[PathBuf], what: &str) -> Result<Vec<PathBuf>> {
     if files.is_empty() {
-        return Ok(vec![write_default(report, Path::new(FOLDER))?]);
+        return Ok(vec![write_default(report, Path::new(FOLDER), what)?]);
     }
     let mut failed = None;
     for path in files {
@@ -82,9 +94,9 @@ fn output_error(path: &Path, source: io::Error) -> Error {
 }
 
 /// `2026-11-21T10-15-02-extreme.json` in `folder`; a name that is taken gets a number.
-fn write_default(report: &Report, folder: &Path) -> Result<PathBuf> {
+fn write_default(report: &Report, folder: &Path, what: &str) -> Result<PathBuf> {
     fs::create_dir_all(folder).map_err(|source| output_error(folder, source))?;
-    let stem = stem(report);
+    let stem = format!("{}{what}", stem(report));
     let mut path = folder.join(format!("{stem}.json"));
     let mut number = 2;
     // Reserving the name first makes two runs in the same second get two files.
@@ -164,10 +176,10 @@ mod tests {
     fn a_second_run_in_the_same_second_gets_a_name_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let results = folder.path().join("results");
-        let first = write_default(&report(), &results).unwrap();
+        let first = write_default(&report(), &results, "").unwrap();
         let text = fs::read_to_string(&first).unwrap();
         fs::write(&first, "the first run").unwrap();
-        let second = write_default(&report(), &results).unwrap();
+        let second = write_default(&report(), &results, "").unwrap();
         assert_eq!(
             names(&results),
             [

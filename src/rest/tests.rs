@@ -15,6 +15,7 @@ pub(super) fn target() -> Target {
         named: true,
         embedded: false,
         faults: Vec::new(),
+        model: None,
         dialect: None,
         headers: vec![("X-Run".to_owned(), "7".to_owned())],
         auth: Some(Auth::Bearer("t0ken".to_owned())),

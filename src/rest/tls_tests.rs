@@ -114,6 +114,7 @@ fn topics(url: &Url, tls: Tls) -> Result<Vec<String>, CallError> {
         named: true,
         embedded: false,
         faults: Vec::new(),
+        model: None,
         dialect: None,
         headers: Vec::new(),
         auth: None,

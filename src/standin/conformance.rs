@@ -158,6 +158,8 @@ fn shared(dialect: Dialect, auto_create: bool) -> Shared {
     let closes = matches!(dialect, Dialect::Confluent | Dialect::Karapace);
     let truth = Arc::new(Truth::new([]));
     Shared {
+        name: "krush test stand-in".to_owned(),
+        capacity: None,
         dialect,
         backend: Backend::Memory(memory),
         script: Script::new(&[], Arc::clone(&truth)),

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::answer::Answer;
 use super::body;
+use super::capacity;
 use super::desk::Desk;
 use super::entries;
 use super::falsify::{falsified, refusal};
@@ -19,6 +20,7 @@ use super::routes::Route;
 use super::serve::{Call, Shared, answer, is_produce, route};
 use super::truth::Account;
 use super::whole::Whole;
+use crate::model::Work;
 use crate::wire::Dialect;
 
 mod reading;
@@ -171,30 +173,35 @@ where
         let desk = self.desk;
         let account = is_produce(head).then(|| desk.counter.open());
         let (script, threads) = (&self.shared.script, &self.shared.threads);
-        let waits = !plan.wait.is_zero() || !script.stalled().is_zero() || threads.are_all_held();
+        let (until, full) = self.admitted(head, length);
+        let instead = plan.instead.or(full);
+        let waits = until.is_some()
+            || !plan.wait.is_zero()
+            || !script.stalled().is_zero()
+            || threads.are_all_held();
         let no_answer = plan.falsify == Some(Falsify::Defect(Defect::NoAnswer));
         if let Some(account) = &account
-            && (waits || no_answer || plan.instead.is_some() || routed.is_err())
+            && (waits || no_answer || instead.is_some() || routed.is_err())
         {
             // It may never come to the handler, which counts the records of all others.
             account.received(body::records(&self.body(head, length)));
         }
-        if plan.instead == Some(Instead::Die) {
+        if instead == Some(Instead::Die) {
             self.shared.died.notify_waiters();
             return Ok(Next::Ends);
         }
         if waits {
-            self.hold(plan.wait).await;
+            self.hold(plan.wait, until).await;
         }
-        if plan.instead == Some(Instead::Close) || no_answer {
+        if instead == Some(Instead::Close) || no_answer {
             self.shared.truth.dropped();
             return Ok(Next::Ends);
         }
-        if plan.instead == Some(Instead::Mute) {
+        if instead == Some(Instead::Mute) {
             drop(account);
             return self.keep_silent().await;
         }
-        let own = match (plan.instead, routed) {
+        let own = match (instead, routed) {
             (Some(Instead::Refuse(status)), Ok(_)) => refusal(dialect, status),
             (_, Err(refused)) => refused,
             (_, Ok(found)) => {
@@ -255,8 +262,24 @@ where
         }
     }
 
-    /// Holds a request: its own delay, then whatever stalls, then until there is a thread for it.
-    async fn hold(&self, wait: Duration) {
+    /// A request was read: until when the capacity model holds it, or the refusal of a queue that is full.
+    fn admitted(&self, head: &Head<'_>, length: usize) -> (Option<Instant>, Option<Instead>) {
+        let Some(capacity) = &self.shared.capacity else {
+            return (None, None);
+        };
+        let produce = is_produce(head);
+        let records = if produce {
+            body::records(&self.body(head, length)) as u64
+        } else {
+            0
+        };
+        let until = capacity.admit(Work { records, produce });
+        let full = Instead::Refuse(capacity::full(self.shared.dialect));
+        (until, until.is_none().then_some(full))
+    }
+
+    /// Holds a request: its own delay, then whatever stalls, then until there is a thread for it, then as the model says.
+    async fn hold(&self, wait: Duration, until: Option<Instant>) {
         tokio::time::sleep(wait).await;
         loop {
             let rest = self.shared.script.stalled();
@@ -266,6 +289,9 @@ where
             tokio::time::sleep(rest).await;
         }
         self.shared.threads.free().await;
+        if let Some(until) = until {
+            tokio::time::sleep_until(until.into()).await;
+        }
     }
 
     /// Answers and leaves the body for later: a 200 without entries is followed by reading on, anything else by the end.

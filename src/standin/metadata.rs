@@ -60,8 +60,7 @@ pub(crate) fn root(shared: &Shared) -> Answer {
         Dialect::Strimzi => Answer::ok("{\"bridge_version\":\"0.33.1\"}").typed(Some(JSON)),
         Dialect::Karapace | Dialect::Redpanda => Answer::ok("{}").typed(Some(JSON)),
     };
-    let name = shared.backend.server_name();
-    answer.with("Server", shared.dialect.with_manners(&name))
+    answer.with("Server", shared.dialect.with_manners(&shared.name))
 }
 
 /// Karapace's `/_health`.

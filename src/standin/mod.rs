@@ -13,6 +13,7 @@
 use std::time::Duration;
 
 pub use crate::fault::{Fault, Faults};
+use crate::model::Model;
 use crate::units::ByteSize;
 use crate::wire::Dialect;
 
@@ -20,6 +21,7 @@ mod altered;
 mod answer;
 pub mod backend;
 mod body;
+mod capacity;
 mod clock;
 #[cfg(test)]
 mod conformance;
@@ -94,6 +96,8 @@ pub struct Settings {
     pub consumer_request_timeout: Option<Duration>,
     /// HTTPS.
     pub tls: Option<tls::Server>,
+    /// How much it can do; `None`: as much as this machine can.
+    pub model: Option<Model>,
     /// Scripted misbehaviour.
     pub faults: Faults,
     /// The script begins with [`Embedded::begin`] instead of with the server: what happens before the load is not its business.
@@ -129,6 +133,7 @@ impl Default for Settings {
             consumer_instance_timeout: None,
             consumer_request_timeout: None,
             tls: None,
+            model: None,
             faults: Faults::new(),
             faults_wait: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -141,6 +146,15 @@ impl Settings {
     /// An account for [`serve`] to fill.
     pub fn truth(&self) -> Truth {
         Truth::new(self.faults.iter().map(ToString::to_string))
+    }
+
+    /// What a server with these settings says it is.
+    pub fn server_name(&self, backend: &Backend) -> String {
+        let name = backend.server_name();
+        match &self.model {
+            Some(model) => model.named(&name),
+            None => name,
+        }
     }
 
     /// What the memory backend needs to know.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::{Answer, JSON};
 use super::backend::Backend;
+use super::capacity::Capacity;
 use super::consumers::{self, Consumers};
 use super::desk::Desk;
 use super::faults::{Plan, Script};
@@ -20,6 +21,9 @@ use crate::wire::{ACCEPT_V2, Dialect};
 pub(crate) struct Shared {
     pub(crate) dialect: Dialect,
     pub(crate) backend: Backend,
+    /// What it says it is, in the `Server` header of `GET /`.
+    pub(crate) name: String,
+    pub(crate) capacity: Option<Capacity>,
     pub(crate) script: Script,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) writes: Writes,

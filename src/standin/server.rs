@@ -13,6 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use super::backend::Backend;
+use super::capacity::Capacity;
 use super::connection::{self, End};
 use super::consumers::Consumers;
 use super::desk::{Desk, Turn};
@@ -60,7 +61,9 @@ pub async fn serve(
     let (drop_all, drops) = watch::channel(());
     let shared = Arc::new(Shared {
         dialect: settings.dialect,
+        name: settings.server_name(&backend),
         backend,
+        capacity: settings.model.map(Capacity::new),
         script,
         idle_timeout: settings.idle_timeout.or(idle_timeout(settings.dialect)),
         writes: settings.writes,

@@ -162,8 +162,8 @@ fn help_lists_the_commands() {
       -h, --help     Print help
       -V, --version  Print version
 
-    Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 12 inconclusive,
-    13 void run, 14 data integrity, 15 target unreachable, 130 interrupted; 11 is reserved.
+    Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression,
+    12 inconclusive, 13 void run, 14 data integrity, 15 target unreachable, 130 interrupted.
     --- stderr
     ");
 }

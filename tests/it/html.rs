@@ -96,6 +96,8 @@ fn stretched(mut report: Report, seconds: u64) -> Report {
                 } else {
                     Vec::new()
                 },
+                buckets: String::new(),
+                bound_buckets: String::new(),
             },
         }
     };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What each module may use of the others.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("stats", &[]),
     (
         "history",
@@ -17,8 +17,10 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("health", &["units"]),
     // What a stand-in's script says: a plan reads it, a stand-in runs it.
     ("fault", &["units"]),
+    // The capacity of a stand-in: a plan reads it, a stand-in runs it, a report says that it is one.
+    ("model", &["units"]),
     ("measure", &["units", "error", "wire"]),
-    ("plan", &["fault", "units", "error", "wire"]),
+    ("plan", &["fault", "model", "units", "error", "wire"]),
     ("payload", &["plan", "units", "error", "wire"]),
     // Holds what a run claims against records as they are read back; asks nobody for them.
     ("audit", &["measure", "payload", "plan", "units", "wire"]),
@@ -29,21 +31,22 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     (
         "gate",
         &[
-            "audit", "plan", "measure", "report", "stats", "units", "error", "wire",
+            "audit", "plan", "measure", "model", "report", "stats", "units", "error", "wire",
         ],
     ),
     (
         "report",
         &[
-            "audit", "history", "plan", "measure", "gate", "stats", "units", "error", "wire",
+            "audit", "history", "plan", "measure", "model", "gate", "stats", "units", "error",
+            "wire",
         ],
     ),
-    ("standin", &["fault", "units", "error", "wire"]),
+    ("standin", &["fault", "model", "units", "error", "wire"]),
     // `serve` names the stand-in's own types for faults, `report` has a flag for each format.
     (
         "cli",
         &[
-            "plan", "report", "standin", "fault", "units", "error", "wire",
+            "plan", "report", "standin", "fault", "model", "units", "error", "wire",
         ],
     ),
     // What a failed fetch means for records is told in measure's kinds.

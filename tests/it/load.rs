@@ -15,6 +15,8 @@ pub(crate) struct Ran {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     pub(crate) report: Option<Value>,
+    /// That of the other side of a duet.
+    pub(crate) baseline: Option<Value>,
 }
 
 impl Ran {
@@ -100,15 +102,17 @@ impl Krush {
     }
 
     pub(crate) fn ran(&self, output: &Output) -> Ran {
-        let report: PathBuf = self.folder.path().join("report.json");
-        let report = std::fs::read_to_string(report)
-            .ok()
-            .map(|text| serde_json::from_str(&text).unwrap());
+        let read = |name: &str| {
+            let path: PathBuf = self.folder.path().join(name);
+            let text = std::fs::read_to_string(path).ok()?;
+            Some(serde_json::from_str(&text).unwrap())
+        };
         Ran {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            report,
+            report: read("report.json"),
+            baseline: read("report-baseline.json"),
         }
     }
 }

@@ -4,9 +4,11 @@
 mod back_pressure;
 mod ci;
 mod cli;
+mod compare;
 mod completions;
 mod consume;
 mod consumers;
+mod duet;
 mod e2e;
 mod evolution;
 mod faults;
@@ -20,6 +22,7 @@ mod instructions;
 mod kafka;
 mod layers;
 mod load;
+mod merge;
 mod monitor;
 mod pages;
 mod prometheus;
@@ -30,6 +33,7 @@ mod served;
 mod stack;
 mod standin;
 mod topics;
+mod tune;
 mod verify;
 
 use served::krush;

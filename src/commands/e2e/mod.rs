@@ -178,6 +178,7 @@ impl Listeners {
         let not_deleted = self.stop(interrupts)?;
         if let Some(report) = report {
             let (arrivals, tally) = (lock(&self.arrivals), self.crew.tally());
+            report.add_arrival_thresholds(&plan.thresholds, arrivals.latency_us());
             let section = EndToEndSection::of(&arrivals, &tally, claims.as_ref(), not_deleted);
             report.add_end_to_end(section, interrupted);
         }

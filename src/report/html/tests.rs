@@ -61,6 +61,8 @@ fn stretched(mut report: Report, seconds: u64) -> Report {
                     } else {
                         Vec::new()
                     },
+                    buckets: String::new(),
+                    bound_buckets: String::new(),
                 },
             }
         })
@@ -84,8 +86,10 @@ fn compared() -> Compared {
         confidence: 0.95,
         p: 0.0004,
         verdict,
+        worst: 0.13,
         minimum_detectable: 0.031,
         more_replicates: None,
+        runs_needed: None,
     };
     Compared {
         method: Method::Blocks,

@@ -1,0 +1,173 @@
+//! Reports of earlier runs as a side of a comparison: read, checked, compared.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::gate::{
+    BaselineRow, Compared, How, Named, NotComparable, Outcome, Setting, compare_reports,
+    replicates, uncompared, unfit,
+};
+use crate::plan::{Against, Plan};
+use crate::report::{Machine, PlanSection, Report, TargetFacts, TargetSection, Tool};
+
+/// The runs of one side, with their files.
+pub(super) struct Side(Vec<(String, Report)>);
+
+impl Side {
+    /// Reads the reports of a list of files with commas between. A file whose own name has commas is one file.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] names the file and what is wrong with it.
+    pub(super) fn read(list: &Path, flag: &str) -> Result<Self> {
+        let read = |path: &Path| Ok((path.display().to_string(), read(path, flag)?));
+        paths(list)
+            .iter()
+            .map(|path| read(path))
+            .collect::<Result<_>>()
+            .map(Self)
+    }
+
+    /// The files, with commas between.
+    pub(super) fn sources(&self) -> String {
+        let sources: Vec<&str> = self.0.iter().map(|(source, _)| source.as_str()).collect();
+        sources.join(", ")
+    }
+
+    pub(super) fn named(&self) -> Vec<Named<'_>> {
+        let sides = self.0.iter();
+        sides
+            .map(|(source, report)| Named { source, report })
+            .collect()
+    }
+}
+
+fn paths(list: &Path) -> Vec<PathBuf> {
+    match list.to_str() {
+        Some(text) if !list.exists() => text.split(',').map(|path| path.trim().into()).collect(),
+        _ => vec![list.to_owned()],
+    }
+}
+
+fn read(path: &Path, flag: &str) -> Result<Report> {
+    let shown = path.display();
+    let wrong = |message: String| Error::Usage {
+        message,
+        hint: Some("give the JSON report of a load command (see --output)".to_owned()),
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| wrong(format!("{flag}: cannot read report {shown}: {error}")))?;
+    serde_json::from_str(&text)
+        .map_err(|error| wrong(format!("{flag}: {shown} is no report of krush: {error}")))
+}
+
+/// Compares two sides. A side that proves nothing makes the comparison void.
+///
+/// # Errors
+/// [`Error::Usage`] if they cannot be compared.
+pub(super) fn compared(baseline: &Side, run: &Side, how: &How) -> Result<Compared> {
+    let (before, after) = (baseline.named(), run.named());
+    compare_reports(&before, &after, how).or_else(|not| match not {
+        NotComparable::Void(why) => Ok(uncompared(
+            BaselineRow::of(&before),
+            Outcome::Void,
+            why,
+            how,
+        )),
+        NotComparable::NoBlocks(why) => Err(Error::usage(why)),
+        NotComparable::Differ(lines) => Err(differ(&lines, "the runs")),
+    })
+}
+
+fn differ(lines: &[String], what: &str) -> Error {
+    Error::Usage {
+        message: format!("{what} cannot be compared: {}", lines.join("; ")),
+        hint: Some(
+            "compare runs of the same load, kind of target and machine, or add --force".to_owned(),
+        ),
+    }
+}
+
+/// The baseline of a load command.
+pub(super) struct Earlier {
+    side: Side,
+    how: How,
+}
+
+impl Earlier {
+    /// Reads it, if the plan names one, and finds out whether it can be one at all.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] says what is wrong with it.
+    pub(super) fn of(plan: &Plan) -> Result<Option<Self>> {
+        let Some(baseline) = &plan.baseline else {
+            return Ok(None);
+        };
+        let Against::Report(path) = &baseline.against else {
+            return Ok(None);
+        };
+        let side = Side::read(path, "--baseline")?;
+        for named in side.named() {
+            if let Some(why) = unfit(named.report) {
+                return Err(Error::Usage {
+                    message: format!("--baseline: {} proves nothing: {why}", named.source),
+                    hint: Some("name the report of a run that was valid".to_owned()),
+                });
+            }
+            if let Err(NotComparable::NoBlocks(why)) = replicates(&named) {
+                return Err(Error::usage(format!("--baseline: {why}")));
+            }
+        }
+        let how = How {
+            margin: baseline.margin,
+            force: baseline.force,
+            run_noise: baseline.run_noise,
+        };
+        Ok(Some(Self { side, how }))
+    }
+
+    /// Whether a run of this plan on this target can be held against it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] names every difference.
+    pub(super) fn check(&self, plan: &Plan, facts: &TargetFacts) -> Result<()> {
+        let target = TargetSection::of(plan, facts, Vec::new());
+        let plan = PlanSection::of(plan);
+        let machine = Machine::here();
+        let here = Setting {
+            plan: &plan,
+            target: &target,
+            machine: &machine,
+            debug_build: Tool::here().debug_build,
+        };
+        let all = self.side.named();
+        let mut lines: Vec<String> = all
+            .iter()
+            .flat_map(|named| here.differences(&Setting::of(named.report)))
+            .collect();
+        lines.dedup();
+        if lines.is_empty() || self.how.force {
+            return Ok(());
+        }
+        Err(differ(&lines, "this run and the baseline"))
+    }
+
+    /// Holds the finished run against it. A run that has too few replicates is inconclusive: it has been made, and says the rest.
+    pub(super) fn compare(&self, report: &mut Report) {
+        let before = self.side.named();
+        let run = [Named {
+            source: "this run",
+            report,
+        }];
+        let row = || BaselineRow::of(&before);
+        let compared = compare_reports(&before, &run, &self.how).unwrap_or_else(|not| match not {
+            NotComparable::Void(why) => uncompared(row(), Outcome::Void, why, &self.how),
+            NotComparable::NoBlocks(why) => {
+                uncompared(row(), Outcome::Inconclusive, why, &self.how)
+            }
+            NotComparable::Differ(lines) => {
+                uncompared(row(), Outcome::Inconclusive, lines.join("; "), &self.how)
+            }
+        });
+        report.add_comparison(compared);
+    }
+}

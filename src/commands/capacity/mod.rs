@@ -1,0 +1,373 @@
+//! `krush capacity`: the highest open-loop rate that holds a latency limit; then twice that rate, and how it is got over.
+
+mod overload;
+mod search;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::overload::{Overload, Stages};
+use self::search::{Ended, Held, Purpose, Range, search};
+use self::show::Sized;
+use super::progress::Line;
+use super::trials::{self, Bench, Look};
+use crate::cli::CapacityArgs;
+use crate::error::{Error, Result, exit};
+use crate::measure::PERCENTILES;
+use crate::plan::{Comparison, Layers, Metric, Overrides, StageSetting, Threshold};
+use crate::report::{self, Report};
+use crate::units::{Rate, counted, duration, grouped, latency, percent, rate_digits};
+
+/// Connections and records a request, where nothing else is said.
+const CONNECTIONS: u32 = 50;
+const BATCH: u32 = 100;
+/// Load of a step before its clock starts, where nothing else is said.
+const WARMUP: Duration = Duration::from_secs(1);
+/// Requests beyond the percentile that a step is to have, and those below which it proves nothing.
+const BEYOND: f64 = 5.0;
+const LEAST_BEYOND: f64 = 2.0;
+/// Longest step.
+const LONGEST: Duration = Duration::from_mins(1);
+/// Of the rate that was found, what is offered for a time, and then.
+const OVER: f64 = 2.0;
+const AFTER: f64 = 0.5;
+/// The time before the overload and after it, in times of it: what only queues, and stores as much as before, is done within two.
+const TIME_BEFORE: f64 = 0.5;
+const TIME_AFTER: u32 = 4;
+/// Connections of the overload, as a multiple, so that it reaches the target; and the most.
+const MORE: u32 = 8;
+const MOST_CONNECTIONS: u32 = 1_000;
+/// Checks whose failing says that the generator was the limit, and the one that says the target was.
+const OFFERED: &str = "offered rate reached";
+
+/// What must hold.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub(super) struct Slo {
+    /// 0 to 100.
+    pub(super) percentile: f64,
+    /// Most latency at it, in µs.
+    pub(super) limit_us: u64,
+    /// Least share of the records acked, 0 to 1.
+    pub(super) min_success: f64,
+}
+
+/// Runs it and returns the exit code.
+///
+/// # Errors
+/// What kept it from coming to an end.
+pub fn capacity(args: &CapacityArgs) -> Result<u8> {
+    let files = outputs(&args.load.output)?;
+    let layers = trials::layers("capacity", &[], args.file.as_deref(), &args.load.typed)?;
+    let slo = slo(args, &layers)?;
+    check(args)?;
+    let first = step(&layers, args, slo, args.start.0);
+    trials::resolved(&layers, super::machine(), first.clone())?;
+    if args.load.dry_run {
+        return super::load::written(super::say(&show::planned(args, slo)));
+    }
+    let Some(mut bench) = Bench::open(layers.clone(), wide(first, &layers))? else {
+        return Ok(exit::INTERRUPTED);
+    };
+    let quiet = bench.plan.output.quiet;
+    if !quiet && !args.json {
+        super::load::written(super::say(&bench.header("capacity")))?;
+    }
+    let mut line = Line::new(quiet);
+    let mut steps = Vec::new();
+    let range = Range {
+        start: args.start.0,
+        most: args.max_rate.map_or(f64::INFINITY, |rate| rate.0),
+        precision: args.precision.0,
+    };
+    let mut number = 0;
+    let ended = search(range, &mut steps, &mut |rate, purpose| {
+        number += 1;
+        line.show(
+            (f64::from(number) / 16.0).min(0.8),
+            progress(number, rate, purpose),
+        );
+        offer(&bench, slo, step(&layers, args, slo, rate))
+    })?;
+    let mut over = None;
+    if let Ended::Found(rate) | Ended::AtMost(rate) = ended
+        && !args.overload.is_zero()
+    {
+        line.show(
+            0.9,
+            format!(
+                "overload: {} rec/s for {}",
+                rate_digits(rate * OVER),
+                duration(args.overload)
+            ),
+        );
+        over = overloaded(&bench, &layers, args, slo, rate)?;
+    }
+    line.end();
+    bench.end()?;
+    let sized = Sized::new(steps, &ended, over, slo, bench.target());
+    for file in &files {
+        report::write_text(&sized.json(), file)?;
+    }
+    let text = match (args.json, quiet) {
+        (true, _) => sized.json(),
+        (false, true) => sized.verdict.text(),
+        (false, false) => sized.text(&files),
+    };
+    super::load::written(super::say(&text))?;
+    Ok(sized.verdict.exit_code)
+}
+
+fn outputs(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    for file in files {
+        if file.extension().is_none_or(|ending| ending != "json") {
+            return Err(Error::Usage {
+                message: format!(
+                    "--output: `{}` has no ending that krush capacity writes",
+                    file.display()
+                ),
+                hint: Some(".json has all figures".to_owned()),
+            });
+        }
+        trials::check_output(file)?;
+    }
+    Ok(files.to_vec())
+}
+
+/// What must hold, from `--slo` or `--max-p95`.
+fn slo(args: &CapacityArgs, layers: &Layers) -> Result<Slo> {
+    let max_p95 = trials::said(layers, |layer| layer.max_p95);
+    let (percentile, limit_us) = match (&args.slo, max_p95) {
+        (Some(slo), None) => latency_limit(slo)?,
+        (None, Some(limit)) => (95.0, limit.as_micros() as u64),
+        (None, None) => {
+            return Err(Error::Usage {
+                message: "krush capacity needs a limit: a rate that nothing must hold has no end"
+                    .to_owned(),
+                hint: Some("add --slo 'p95 < 500ms'".to_owned()),
+            });
+        }
+        (Some(_), Some(_)) => {
+            return Err(Error::Usage {
+                message: "--slo and --max-p95 both say what must hold".to_owned(),
+                hint: Some("leave out one of them".to_owned()),
+            });
+        }
+    };
+    if limit_us == 0 {
+        return Err(Error::usage("--slo: a latency of 0 holds for nobody"));
+    }
+    Ok(Slo {
+        percentile,
+        limit_us,
+        min_success: args.min_success.0,
+    })
+}
+
+/// The percentile and the limit of `p95 < 500ms`.
+fn latency_limit(slo: &Threshold) -> Result<(f64, u64)> {
+    let wrong = |why: &str| Error::Usage {
+        message: format!("--slo: `{}` {why}", slo.expression),
+        hint: Some(
+            "write what must hold, such as 'p95 < 500ms'; success has --min-success".to_owned(),
+        ),
+    };
+    let Metric::Latency(percentile) = slo.metric else {
+        return Err(wrong("is no latency percentile"));
+    };
+    if !PERCENTILES
+        .iter()
+        .any(|(_, known)| (known - percentile).abs() < 1e-9)
+    {
+        return Err(wrong("is none of p50, p90, p95, p99 and p99.9"));
+    }
+    match slo.fails_if {
+        Comparison::Less | Comparison::LessOrEqual => Ok((percentile, slo.value as u64)),
+        Comparison::Greater | Comparison::GreaterOrEqual => Err(wrong("says what must not hold")),
+    }
+}
+
+fn check(args: &CapacityArgs) -> Result<()> {
+    let wrong = |message: &str, hint: &str| {
+        Err(Error::Usage {
+            message: message.to_owned(),
+            hint: Some(hint.to_owned()),
+        })
+    };
+    if args.step < Duration::from_millis(100) || args.step > LONGEST {
+        return wrong("--step: a step takes 100ms to 1m", "such as --step 5s");
+    }
+    if !(0.001..=0.5).contains(&args.precision.0) {
+        return wrong("--precision: from 0.1% to 50%", "such as --precision 5%");
+    }
+    if !args.overload.is_zero() && args.overload < Duration::from_secs(2) {
+        return wrong(
+            "--overload: at least 2s, because it is looked at second by second",
+            "or 0s for none",
+        );
+    }
+    if args.max_rate.is_some_and(|most| most.0 < args.start.0) {
+        return wrong(
+            "--max-rate: lower than --start",
+            "start lower, or allow more",
+        );
+    }
+    Ok(())
+}
+
+fn batch(layers: &Layers) -> u32 {
+    trials::said(layers, |layer| layer.batch_size).unwrap_or(BATCH)
+}
+
+fn connections(layers: &Layers) -> u32 {
+    trials::said(layers, |layer| layer.concurrency).unwrap_or(CONNECTIONS)
+}
+
+/// The settings of a step: long enough for its percentile.
+fn step(layers: &Layers, args: &CapacityArgs, slo: Slo, rate: f64) -> Overrides {
+    let requests_per_sec = rate / f64::from(batch(layers));
+    let needed = Duration::from_secs_f64(
+        (samples(slo, BEYOND) / requests_per_sec).min(LONGEST.as_secs_f64()),
+    );
+    Overrides {
+        duration: Some(args.step.max(needed)),
+        rate: Some(Rate(rate)),
+        ..common(layers)
+    }
+}
+
+fn common(layers: &Layers) -> Overrides {
+    Overrides {
+        batch_size: Some(batch(layers)),
+        concurrency: Some(connections(layers)),
+        warmup: Some(trials::said(layers, |layer| layer.warmup).unwrap_or(WARMUP)),
+        ..Overrides::default()
+    }
+}
+
+/// The same with the connections of the overload.
+fn wide(change: Overrides, layers: &Layers) -> Overrides {
+    let connections = connections(layers);
+    Overrides {
+        concurrency: Some(
+            connections
+                .saturating_mul(MORE)
+                .min(MOST_CONNECTIONS)
+                .max(connections),
+        ),
+        ..change
+    }
+}
+
+/// Requests of which so many lie beyond the percentile.
+fn samples(slo: Slo, beyond: f64) -> f64 {
+    beyond * 100.0 / (100.0 - slo.percentile)
+}
+
+fn progress(number: u32, rate: f64, purpose: Purpose) -> String {
+    let why = match purpose {
+        Purpose::Bracket => "looking for a rate that misses",
+        Purpose::Bisect => "coming nearer",
+        Purpose::Confirm => "confirming",
+    };
+    format!("step {number}: {} rec/s, {why}", rate_digits(rate))
+}
+
+/// Offers a rate. A run that the generator spoiled is repeated once: a busy machine may have been the cause.
+fn offer(bench: &Bench, slo: Slo, change: Overrides) -> Result<Option<(Look, Held)>> {
+    let plan = bench.plan(change)?;
+    let mut again = true;
+    loop {
+        let Some(report) = bench.run(&plan, &mut |_| {})? else {
+            return Ok(None);
+        };
+        let held = held(&report, slo);
+        if again && matches!(held, Held::Void(_)) {
+            again = false;
+            continue;
+        }
+        return Ok(Some((Look::of(&report), held)));
+    }
+}
+
+/// Whether a run held.
+fn held(report: &Report, slo: Slo) -> Held {
+    let failed = |name: fn(&str) -> bool| {
+        let mut checks = report.validity.checks.iter();
+        checks.find(|check| !check.passed && name(&check.name))
+    };
+    if let Some(check) = failed(|name| name != OFFERED) {
+        return Held::Void(format!("{}: {}", check.name, check.saw));
+    }
+    let summary = &report.summary;
+    let us = &summary.latency_us;
+    let values = [us.p50, us.p90, us.p95, us.p99, us.p99_9];
+    let known = PERCENTILES.iter().zip(values);
+    let found = known
+        .into_iter()
+        .find(|((_, percentile), _)| (percentile - slo.percentile).abs() < 1e-9);
+    let Some(((name, _), Some(value))) = found else {
+        return Held::No("nothing was answered".to_owned());
+    };
+    let bound = summary.is_lower_bound(name);
+    if value > slo.limit_us || bound {
+        let p = slo.percentile;
+        return Held::No(if bound {
+            let acked = percent(summary.success_ratio);
+            format!("P{p} at least {}, with {acked} acked", latency(value))
+        } else {
+            format!("P{p} {}", latency(value))
+        });
+    }
+    if summary.success_ratio < slo.min_success {
+        return Held::No(format!("success {}", percent(summary.success_ratio)));
+    }
+    if let Some(check) = failed(|name| name == OFFERED) {
+        return Held::No(check.saw.clone());
+    }
+    let needed = samples(slo, LEAST_BEYOND).ceil() as u64;
+    if summary.latency_samples < needed {
+        let seen = counted(summary.latency_samples, "request", "requests");
+        return Held::Void(format!(
+            "{seen}: P{} needs {}; raise --step, or lower --batch-size",
+            slo.percentile,
+            grouped(needed)
+        ));
+    }
+    Held::Yes
+}
+
+/// Twice the rate for a time, then half of it; `None`: the user stopped it.
+fn overloaded(
+    bench: &Bench,
+    layers: &Layers,
+    args: &CapacityArgs,
+    slo: Slo,
+    rate: f64,
+) -> Result<Option<Overload>> {
+    let over = args.overload.as_secs();
+    let stages = Stages {
+        before: ((over as f64 * TIME_BEFORE).ceil() as u64).max(3),
+        over,
+        after: over * u64::from(TIME_AFTER),
+        over_rate: rate * OVER,
+        after_rate: rate * AFTER,
+    };
+    let hold = |rate: f64, secs: u64| StageSetting {
+        from: Some(Rate(rate)),
+        to: Rate(rate),
+        length: Duration::from_secs(secs),
+    };
+    let change = Overrides {
+        stages: Some(vec![
+            hold(rate, stages.before),
+            hold(stages.over_rate, stages.over),
+            hold(stages.after_rate, stages.after),
+        ]),
+        ..wide(common(layers), layers)
+    };
+    let report = bench.run(&bench.plan(change)?, &mut |_| {})?;
+    Ok(report.map(|report| overload::read(&report.timeline, stages, slo.limit_us)))
+}

@@ -1,0 +1,266 @@
+//! What a search for capacity found: as a table of steps, in words, and as JSON.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::overload::{COLLAPSE, Overload};
+use super::search::{Ended, Held, Purpose, Step};
+use super::{AFTER, OVER, Slo};
+use crate::cli::CapacityArgs;
+use crate::commands::grid::{grid, row};
+use crate::commands::trials::{Target, Verdict};
+use crate::gate::Outcome;
+use crate::report::Tool;
+use crate::units::{duration, latency, percent, rate_digits};
+
+/// The result, as it is written.
+#[derive(Debug, Serialize)]
+pub(super) struct Sized {
+    schema_version: u32,
+    tool: Tool,
+    target: Target,
+    slo: Slo,
+    steps: Vec<Step>,
+    /// The highest rate that holds; if the search did not end, the highest that held so far.
+    capacity_records_per_sec: Option<f64>,
+    overload: Option<Overload>,
+    pub(super) verdict: Verdict,
+}
+
+/// `P95 up to 500 ms, success at least 99.9 %`
+fn slo_words(slo: Slo) -> String {
+    format!(
+        "P{} up to {}, success at least {}",
+        slo.percentile,
+        latency(slo.limit_us),
+        percent(slo.min_success)
+    )
+}
+
+/// What would be done.
+pub(super) fn planned(args: &CapacityArgs, slo: Slo) -> String {
+    format!(
+        "from {} rec/s on, doubled until it misses ({}), then to {} near, steps of {} or more, 2 confirmations, {} of twice \
+         the rate (nothing was sent)\n",
+        rate_digits(args.start.0),
+        slo_words(slo),
+        percent(args.precision.0),
+        duration(args.step),
+        duration(args.overload)
+    )
+}
+
+impl Sized {
+    pub(super) fn new(
+        steps: Vec<Step>,
+        ended: &Ended,
+        overload: Option<Overload>,
+        slo: Slo,
+        target: Target,
+    ) -> Self {
+        let verdict = verdict(&steps, ended, slo);
+        let capacity = match ended {
+            Ended::Found(rate) | Ended::AtMost(rate) => Some(*rate),
+            Ended::Void { held, .. } | Ended::Interrupted(held) => *held,
+            Ended::Nothing => None,
+        };
+        Self {
+            schema_version: 1,
+            tool: Tool::here(),
+            target,
+            slo,
+            steps,
+            capacity_records_per_sec: capacity,
+            overload,
+            verdict,
+        }
+    }
+
+    pub(super) fn json(&self) -> String {
+        let text = serde_json::to_string_pretty(self).expect("texts and numbers are JSON");
+        format!("{text}\n")
+    }
+
+    /// Everything for a person.
+    pub(super) fn text(&self, files: &[PathBuf]) -> String {
+        let mut text = self.table();
+        if let Some(words) = self.busy_words() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "\n{words}");
+        }
+        if let (Some(overload), Some(rate)) = (&self.overload, self.capacity_records_per_sec) {
+            let _ = writeln!(text, "\n{}", overload_words(overload, rate));
+        }
+        text.push('\n');
+        for file in files {
+            let _ = writeln!(text, "wrote  {}", file.display());
+        }
+        text.push_str(&self.verdict.text());
+        text
+    }
+
+    fn table(&self) -> String {
+        let mut rows = vec![row([
+            "step",
+            "",
+            "offered/s",
+            "acked/s",
+            "P95",
+            "success",
+            "in flight",
+            "",
+        ])];
+        for (number, step) in self.steps.iter().enumerate() {
+            let purpose = match step.purpose {
+                Purpose::Bracket => "bracket",
+                Purpose::Bisect => "nearer",
+                Purpose::Confirm => "confirm",
+            };
+            let held = match &step.held {
+                Held::Yes => "holds".to_owned(),
+                Held::No(why) => format!("misses: {why}"),
+                Held::Void(why) => format!("void: {why}"),
+            };
+            let look = &step.look;
+            rows.push(vec![
+                (number + 1).to_string(),
+                purpose.to_owned(),
+                rate_digits(step.rate),
+                rate_digits(look.records_per_sec),
+                look.p95_us.map_or_else(|| "-".to_owned(), latency),
+                percent(look.success_ratio),
+                rate_digits(look.in_flight),
+                held,
+            ]);
+        }
+        grid(rows, &[1, 7])
+    }
+
+    /// Whether the connections were the limit.
+    fn busy_words(&self) -> Option<String> {
+        let missed = self
+            .steps
+            .iter()
+            .filter(|step| matches!(step.held, Held::No(_)));
+        let lowest = missed.min_by(|a, b| a.rate.total_cmp(&b.rate))?;
+        let look = &lowest.look;
+        let busy = look.in_flight >= 0.9 * look.connections as f64;
+        let quick = look.mean_us < self.slo.limit_us as f64 / 2.0;
+        (busy && quick).then(|| {
+            format!(
+                "At {} rec/s all {} connections were busy, and a request took {} only: the connections were the limit. Try a \
+                 higher --concurrency, or a larger --batch-size.",
+                rate_digits(lowest.rate),
+                look.connections,
+                latency(look.mean_us as u64)
+            )
+        })
+    }
+}
+
+/// Whether goodput collapsed, and how long it took to be well again.
+pub(super) fn overload_words(overload: &Overload, rate: f64) -> String {
+    let mut text = format!(
+        "Overload: {} rec/s offered, {} acked, {} of the {} before it: ",
+        rate_digits(rate * OVER),
+        rate_digits(overload.goodput_records_per_sec),
+        percent(overload.goodput_ratio.min(9.99)),
+        rate_digits(overload.before_records_per_sec)
+    );
+    let least = percent(COLLAPSE);
+    // Writing to a String cannot fail.
+    let _ = if overload.collapsed {
+        write!(
+            text,
+            "goodput COLLAPSED (below {least}: more than the noise of equal runs). Limit what comes in before the target does."
+        )
+    } else {
+        write!(
+            text,
+            "goodput did not collapse (a collapse is less than {least})."
+        )
+    };
+    let back = rate_digits(rate * AFTER);
+    let queue = overload.queue_secs.map_or_else(
+        || "a queue alone would never empty at what was acked under overload".to_owned(),
+        |secs| {
+            format!(
+                "a queue alone takes {} s to empty at what was acked under overload",
+                rate_digits(secs)
+            )
+        },
+    );
+    let _ = match overload.recovery_secs {
+        Some(0) => write!(text, " Back at {back} rec/s everything held at once."),
+        Some(secs) => write!(
+            text,
+            " Back at {back} rec/s everything held again after {secs} s ({queue})."
+        ),
+        None => write!(
+            text,
+            " Back at {back} rec/s it did NOT recover within {} s ({queue}).",
+            overload.watched_secs
+        ),
+    };
+    text
+}
+
+fn verdict(steps: &[Step], ended: &Ended, slo: Slo) -> Verdict {
+    let wanted = slo_words(slo);
+    let rate = |rate: f64| format!("{} records/s", rate_digits(rate));
+    let so_far = |held: &Option<f64>| {
+        held.map_or_else(
+            || "no rate held before".to_owned(),
+            |held| format!("{} held", rate(held)),
+        )
+    };
+    match ended {
+        Ended::Found(found) => {
+            let missed = steps
+                .iter()
+                .filter(|step| step.rate > *found && matches!(step.held, Held::No(_)));
+            let next = missed.min_by(|a, b| a.rate.total_cmp(&b.rate));
+            let next =
+                next.map_or_else(String::new, |step| format!("; {} missed", rate(step.rate)));
+            Verdict::new(
+                Outcome::Pass,
+                format!(
+                    "capacity {} ({wanted}), confirmed twice{next}",
+                    rate(*found)
+                ),
+            )
+        }
+        Ended::AtMost(found) => Verdict::new(
+            Outcome::Pass,
+            format!(
+                "{} hold ({wanted}), confirmed twice, and are the most that may be tried: capacity is at least that",
+                rate(*found)
+            ),
+        ),
+        Ended::Nothing => {
+            let lowest = steps.iter().min_by(|a, b| a.rate.total_cmp(&b.rate));
+            let saw = lowest.map_or_else(String::new, |step| match &step.held {
+                Held::No(why) => format!(": {} had {why}", rate(step.rate)),
+                Held::Yes | Held::Void(_) => format!(": {} was not confirmed", rate(step.rate)),
+            });
+            Verdict::new(
+                Outcome::Threshold,
+                format!("even the lowest rate missed ({wanted}){saw}"),
+            )
+        }
+        Ended::Void { at, why, held } => Verdict::new(
+            Outcome::Void,
+            format!(
+                "the generator, not the target, is the limit at {} ({why}); {}",
+                rate(*at),
+                so_far(held)
+            ),
+        ),
+        Ended::Interrupted(held) => Verdict::new(
+            Outcome::Interrupted,
+            format!("interrupted; {}, not confirmed", so_far(held)),
+        ),
+    }
+}

@@ -1,0 +1,272 @@
+//! The search against a simulated target, the reading of overload, and the words for both.
+
+use super::overload::read;
+use super::search::*;
+use super::show::{Sized, overload_words};
+use super::*;
+use crate::commands::trials::{Target, Verdict};
+use crate::gate::Outcome;
+use crate::report::{SecondLatency, SecondRow};
+
+const SLO: Slo = Slo {
+    percentile: 95.0,
+    limit_us: 500_000,
+    min_success: 0.999,
+};
+
+fn range() -> Range {
+    Range {
+        start: 1_000.0,
+        most: f64::INFINITY,
+        precision: 0.05,
+    }
+}
+
+/// A run at a rate that the target holds, or not.
+fn look(rate: f64, holds: bool) -> Look {
+    let mean_us = if holds { 20_000.0 } else { 900_000.0 };
+    Look {
+        connections: 50,
+        requests: 1_000,
+        elapsed_secs: 5.0,
+        records_per_sec: if holds { rate } else { rate * 0.8 },
+        requests_per_sec: rate / 100.0,
+        p95_us: Some(if holds { 40_000 } else { 1_200_000 }),
+        mean_us,
+        in_flight: if holds { 4.0 } else { 50.0 },
+        success_ratio: 1.0,
+        void: None,
+    }
+}
+
+/// Offers to a target that holds every rate up to `capacity`.
+fn target(capacity: f64) -> impl FnMut(f64, Purpose) -> Result<Option<(Look, Held)>> {
+    move |rate, _| {
+        let holds = rate <= capacity;
+        let held = if holds {
+            Held::Yes
+        } else {
+            Held::No("P95 1.20 s".to_owned())
+        };
+        Ok(Some((look(rate, holds), held)))
+    }
+}
+
+fn searched(range: Range, offer: &mut Offer<'_>) -> (Vec<Step>, Ended) {
+    let mut steps = Vec::new();
+    let ended = search(range, &mut steps, offer).expect("no step fails");
+    (steps, ended)
+}
+
+fn sized((steps, ended): (Vec<Step>, Ended)) -> Sized {
+    Sized::new(steps, &ended, None, SLO, Target::example())
+}
+
+#[test]
+fn the_highest_rate_that_holds_is_found_within_the_precision() {
+    for capacity in [
+        70.0,
+        999.0,
+        1_000.0,
+        1_500.0,
+        12_345.0,
+        218_000.0,
+        3_000_000.0,
+    ] {
+        let (steps, ended) = searched(range(), &mut target(capacity));
+        let Ended::Found(rate) = ended else {
+            panic!("{capacity}: {ended:?}");
+        };
+        assert!(
+            rate <= capacity && rate >= capacity / 1.06,
+            "{capacity}: {rate}"
+        );
+        let confirmed = steps
+            .iter()
+            .rev()
+            .take_while(|step| step.purpose == Purpose::Confirm);
+        assert_eq!(confirmed.count(), 2);
+        assert!(steps.len() <= 24, "{capacity}: {} steps", steps.len());
+    }
+}
+
+#[test]
+fn a_rate_that_holds_only_once_is_lowered() {
+    let mut offered = 0;
+    let (steps, ended) = searched(range(), &mut |rate, purpose| {
+        offered += 1;
+        let limit = if purpose == Purpose::Confirm {
+            9_000.0
+        } else {
+            10_000.0
+        };
+        target(limit)(rate, purpose)
+    });
+    let Ended::Found(rate) = ended else {
+        panic!("{ended:?}");
+    };
+    assert!((8_000.0..=9_000.0).contains(&rate), "{rate}");
+    assert_eq!(steps.len(), offered);
+}
+
+#[test]
+fn every_end_has_its_exit_code_and_its_words() {
+    let capped = Range {
+        most: 3_000.0,
+        ..range()
+    };
+    let generator = |rate: f64, purpose| {
+        if rate > 3_000.0 {
+            let why = "generator was not the bottleneck: 1.9 of 2 threads busy".to_owned();
+            return Ok(Some((look(rate, true), Held::Void(why))));
+        }
+        target(1e9)(rate, purpose)
+    };
+    let mut offered = 0;
+    let stopped = |rate, purpose| {
+        offered += 1;
+        if offered > 2 {
+            Ok(None)
+        } else {
+            target(1e9)(rate, purpose)
+        }
+    };
+    let ends = [
+        searched(range(), &mut target(12_345.0)),
+        searched(capped, &mut target(1e9)),
+        searched(range(), &mut target(1.0)),
+        searched(range(), &mut { generator }),
+        searched(range(), &mut { stopped }),
+    ];
+    let verdicts = ends.map(|ended| sized(ended).verdict);
+    let outcomes = verdicts.each_ref().map(|verdict| verdict.outcome);
+    assert_eq!(
+        outcomes,
+        [
+            Outcome::Pass,
+            Outcome::Pass,
+            Outcome::Threshold,
+            Outcome::Void,
+            Outcome::Interrupted
+        ]
+    );
+    let text: String = verdicts.iter().map(Verdict::text).collect();
+    insta::assert_snapshot!(text, @"
+    PASS  capacity 12,338 records/s (P95 up to 500 ms, success at least 99.9 %), confirmed twice; 12,884 records/s missed
+    PASS  3,000 records/s hold (P95 up to 500 ms, success at least 99.9 %), confirmed twice, and are the most that may be tried: capacity is at least that
+    FAIL  even the lowest rate missed (P95 up to 500 ms, success at least 99.9 %): 15.6 records/s had P95 1.20 s
+    VOID  the generator, not the target, is the limit at 4,000 records/s (generator was not the bottleneck: 1.9 of 2 threads busy); 2,000 records/s held
+    INTERRUPTED  interrupted; 2,000 records/s held, not confirmed
+    ");
+}
+
+#[test]
+fn steps_are_a_table_and_busy_connections_are_named() {
+    insta::assert_snapshot!(sized(searched(range(), &mut target(3_000.0))).text(&[]), @"
+    step           offered/s  acked/s      P95  success  in flight
+       1  bracket      1,000    1,000  40.0 ms    100 %          4  holds
+       2  bracket      2,000    2,000  40.0 ms    100 %          4  holds
+       3  bracket      4,000    3,200   1.20 s    100 %         50  misses: P95 1.20 s
+       4  nearer       2,828    2,828  40.0 ms    100 %          4  holds
+       5  nearer       3,364    2,691   1.20 s    100 %         50  misses: P95 1.20 s
+       6  nearer       3,084    2,468   1.20 s    100 %         50  misses: P95 1.20 s
+       7  nearer       2,954    2,954  40.0 ms    100 %          4  holds
+       8  confirm      2,954    2,954  40.0 ms    100 %          4  holds
+       9  confirm      2,954    2,954  40.0 ms    100 %          4  holds
+
+    PASS  capacity 2,954 records/s (P95 up to 500 ms, success at least 99.9 %), confirmed twice; 3,084 records/s missed
+    ");
+    let (mut steps, ended) = searched(range(), &mut target(3_000.0));
+    for step in &mut steps {
+        step.look.mean_us = 20_000.0;
+    }
+    let text = sized((steps, ended)).text(&[]);
+    assert!(text.contains("the connections were the limit"), "{text}");
+}
+
+fn row(second: u64, acked: u64, p95_ms: u64) -> SecondRow {
+    SecondRow {
+        second,
+        records_due: acked,
+        records_sent: acked,
+        records_acked: acked,
+        requests_due: 10,
+        requests_sent: 10,
+        requests: 10,
+        latency_us: SecondLatency {
+            p50: Some(1),
+            p95: Some(p95_ms * 1_000),
+            max: Some(p95_ms * 1_000),
+            lower_bounds: Vec::new(),
+            buckets: String::new(),
+            bound_buckets: String::new(),
+        },
+        failures: 0,
+    }
+}
+
+/// Three seconds at 1,000, four at 2,000 of which `goodput` is acked, eight at 500 of which the first `sick` are late.
+fn overload(goodput: u64, sick: u64) -> Overload {
+    let before = (0..3).map(|second| row(second, 1_000, 20));
+    let over = (3..7).map(|second| row(second, goodput, 2_000));
+    let after = (7..15).map(|second| {
+        let late = second < 7 + sick;
+        row(
+            second,
+            if late { goodput } else { 499 },
+            if late { 3_000 } else { 20 },
+        )
+    });
+    let rows: Vec<SecondRow> = before.chain(over).chain(after).collect();
+    let stages = Stages {
+        before: 3,
+        over: 4,
+        after: 8,
+        over_rate: 2_000.0,
+        after_rate: 500.0,
+    };
+    read(&rows, stages, SLO.limit_us)
+}
+
+#[test]
+fn collapse_and_recovery_are_read_from_the_timeline() {
+    for (goodput, sick, collapsed, recovery) in [
+        (1_000, 0, false, Some(0)),
+        (1_000, 5, false, Some(5)),
+        (810, 7, false, Some(7)),
+        (790, 2, true, Some(2)),
+        (100, 8, true, None),
+    ] {
+        let seen = overload(goodput, sick);
+        assert_eq!(
+            (seen.collapsed, seen.recovery_secs),
+            (collapsed, recovery),
+            "{goodput}, {sick}"
+        );
+    }
+    let said = [(1_000, 5), (100, 8), (2_000, 0)];
+    let said = said.map(|(goodput, sick)| overload_words(&overload(goodput, sick), 1_000.0));
+    insta::assert_snapshot!(said.join("\n"), @"
+    Overload: 2,000 rec/s offered, 1,000 acked, 100 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held again after 5 s (a queue alone takes 8 s to empty at what was acked under overload).
+    Overload: 2,000 rec/s offered, 100 acked, 10 % of the 1,000 before it: goodput COLLAPSED (below 80 %: more than the noise of equal runs). Limit what comes in before the target does. Back at 500 rec/s it did NOT recover within 8 s (a queue alone would never empty at what was acked under overload).
+    Overload: 2,000 rec/s offered, 2,000 acked, 100 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held at once.
+    ");
+}
+
+#[test]
+fn what_must_hold_is_read_as_that() {
+    let read = |text: &str| {
+        let threshold: Threshold = text.parse().expect("an expression");
+        latency_limit(&threshold).map_err(|error| error.to_string())
+    };
+    assert_eq!(read("p95 < 500ms"), Ok((95.0, 500_000)));
+    assert_eq!(read("p99.9 <= 1s"), Ok((99.9, 1_000_000)));
+    for (text, why) in [
+        ("p95 > 500ms", "says what must not hold"),
+        ("success < 99%", "is no latency percentile"),
+        ("p97 < 1s", "is none of p50"),
+    ] {
+        let error = read(text).expect_err(text);
+        assert!(error.contains(why), "{error}");
+    }
+}

@@ -1,0 +1,277 @@
+//! A duet: an old and a new target loaded from one process in alternating slices, and compared pair by pair.
+//!
+//! Whatever drifts on the machine or between it and the targets drifts in both slices of a pair, and is gone from their ratio.
+
+mod pairs;
+mod side;
+
+pub(super) use pairs::{Rules, play};
+pub(super) use side::Side;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::interrupt::Interrupts;
+use super::keep;
+use super::limits::{self, Ends};
+use super::load::{Invocation, exporter, print_plan, print_result, summarise, written};
+use super::progress::Line;
+use crate::engine::Control;
+use crate::error::{Error, Result, exit};
+use crate::gate::{BaselineRow, Compared, Outcome};
+use crate::plan::{Against, Origin, Origins, Plan, Repeat, Stop};
+use crate::report::{self, table};
+use crate::units::{counted, duration};
+
+/// Length of a slice, if nothing else is said.
+const SLICE: Duration = Duration::from_secs(2);
+/// Least length of a slice: below it most of it is its beginning.
+const SHORTEST: Duration = Duration::from_millis(200);
+/// Load before the clock of a slice starts, if nothing else is said: new connections, and a target that comes back from idling.
+const WARMUP: Duration = Duration::from_millis(200);
+
+/// Whether the plan is one of a duet.
+pub(super) fn is_duet(plan: &Plan) -> bool {
+    (plan.baseline.as_ref()).is_some_and(|baseline| matches!(baseline.against, Against::Target(_)))
+}
+
+/// The plan as one of slices, checked. The length of a run that a scenario says is not that of a slice, unless the scenario is one
+/// of slices.
+///
+/// # Errors
+/// [`Error::Usage`] names what makes no sense in slices.
+pub(super) fn sliced(mut plan: Plan, origins: &Origins, slices_by_scenario: bool) -> Result<Plan> {
+    let said = |key: &str| match origins.of(key) {
+        Origin::Default => false,
+        Origin::Scenario { .. } => slices_by_scenario,
+        Origin::Environment(_) | Origin::Flag(_) => true,
+    };
+    let refuse = |key: &str, what: &str, hint: &str| Err(origins.error(key, what, hint));
+    if !plan.load.is_steady() {
+        let key = if origins.of("load.spike") == &Origin::Default {
+            "load.stage"
+        } else {
+            "load.spike"
+        };
+        let hint = "give one --rate, or none: stages and spikes are compared run by run, with krush compare";
+        return refuse(key, "slices of a duet have one rate", hint);
+    }
+    if plan.load.verify {
+        let hint = "verify a run of its own; a duet is about speed";
+        return refuse("load.verify", "has no meaning with two targets", hint);
+    }
+    if plan.load.back_pressure.is_some() {
+        let what = "a consumer group that holds one target back says nothing of the other";
+        return refuse("load.max_lag", what, "leave it out");
+    }
+    if plan.output.prometheus_port.is_some() {
+        let what = "slices of two targets in turn are no run whose figures could be read";
+        let hint = "leave it out; --push-gateway and --output r.prom tell the result";
+        return refuse("output.prometheus_port", what, hint);
+    }
+    if !said("load.duration") && !said("load.messages") {
+        plan.load.stop = Stop::Duration(SLICE);
+    }
+    if let Stop::Duration(length) = plan.load.stop
+        && length < SHORTEST
+    {
+        let what = format!("{} is too short for a slice", duration(length));
+        return refuse(
+            "load.duration",
+            &what,
+            "at least 200ms: it is the length of one slice of many",
+        );
+    }
+    if !said("load.warmup") {
+        plan.load.warmup = WARMUP;
+    }
+    Ok(plan)
+}
+
+/// Runs a duet and returns the exit code.
+///
+/// # Errors
+/// What kept it from coming to a verdict.
+pub(super) fn run(invocation: Invocation, slices_by_scenario: bool) -> Result<u8> {
+    let Invocation {
+        plan,
+        origins,
+        dry_run,
+        end_to_end,
+        github_summary,
+    } = invocation;
+    let plan = sliced(plan, &origins, slices_by_scenario)?;
+    if end_to_end.is_some() {
+        let what = "consumers cannot read slices of two targets in turn";
+        return Err(origins.error(
+            "comparison.baseline_url",
+            what,
+            "use a load command, such as krush run",
+        ));
+    }
+    if dry_run {
+        return written(print_plan(&plan, &origins, &mut std::io::stdout().lock()));
+    }
+    let Some(baseline) = plan.baseline.clone() else {
+        return Err(Error::Internal("a duet without a baseline".to_owned()));
+    };
+    limits::descriptors(plan.load.concurrency, Ends::One)?;
+    report::check_outputs(&plan.output.files)?;
+    let exporter = exporter(&plan)?;
+    let control = Arc::new(Control::new());
+    let interrupts = Interrupts::watch(Arc::clone(&control))?;
+    let Some(sides) = sides(&plan, &interrupts)? else {
+        return Ok(exit::INTERRUPTED);
+    };
+    let [mut old, mut new] = sides;
+    let forced = unlike(&old, &new, baseline.force)?;
+    if !plan.output.quiet {
+        written(announce(&plan, &old, &new))?;
+    }
+    let mut rules = Rules::of(&plan, &baseline);
+    if matches!(baseline.repeat, Repeat::Pairs(_))
+        && origins.of("comparison.max_time") == &Origin::Default
+    {
+        // So many were asked for: they are made, however long it takes.
+        rules.max_time = Duration::MAX;
+    }
+    if let Some(exporter) = &exporter {
+        exporter.prepared(&plan, new.kind());
+    }
+    let mut line = Line::new(plan.output.quiet);
+    let began = Instant::now();
+    let played = play(&mut old, &mut new, &rules, &control, &mut |look| {
+        if let Some(exporter) = &exporter {
+            exporter.observe(look.progress);
+        }
+        let (share, words) = pairs::words(look, &rules, began.elapsed());
+        line.show(share, words);
+    });
+    line.end();
+    if let Some(exporter) = &exporter {
+        // The counts go on over all slices of both targets; a report has those of one.
+        exporter.finished(None);
+    }
+    new.end()?;
+    let played = played?;
+    let interrupted = control.interrupts() > 0;
+    let Some(mut report) = new.report(interrupted) else {
+        return Ok(exit::INTERRUPTED);
+    };
+    let mut compared = played.compared(&old, &rules);
+    compared.forced.extend(forced);
+    let before = old.report(interrupted);
+    if before.as_ref().is_some_and(|before| before.validity.void) {
+        void(&mut compared);
+    }
+    report.add_comparison(compared);
+    let mut files = report::write(&report, &plan.output.files);
+    if let (Some(before), Ok(files)) = (&before, &mut files) {
+        files.extend(keep_baseline(before, &plan.output.files)?);
+    }
+    if let Some(path) = &github_summary {
+        summarise(&report, path, &mut std::io::stderr());
+    }
+    let kept = files.as_deref().unwrap_or_default();
+    keep::keep(&plan, &report, kept, &interrupts, &mut std::io::stderr());
+    // A result that cannot be kept is at least shown.
+    print_result(&plan, &report, files.as_deref().unwrap_or_default())?;
+    let kept = files.as_deref().unwrap_or_default();
+    keep::keep(&plan, &report, kept, &interrupts, &mut std::io::stderr());
+    files?;
+    Ok(report.verdict.exit_code)
+}
+
+/// Both targets, ready; `None`: the user stopped it.
+fn sides(plan: &Plan, interrupts: &Interrupts) -> Result<Option<[Side; 2]>> {
+    let Some(Against::Target(url)) = plan.baseline.as_ref().map(|baseline| &baseline.against)
+    else {
+        return Err(Error::Internal("a duet without a second target".to_owned()));
+    };
+    let mut before = plan.clone();
+    before.target.urls = vec![url.clone()];
+    (before.target.named, before.target.embedded) = (true, false);
+    before.target.faults = Vec::new();
+    // What the new target must reach is nothing that the old one is held against.
+    before.thresholds = Vec::new();
+    let Some(old) = Side::prepare("baseline", before, interrupts)? else {
+        return Ok(None);
+    };
+    let new = Side::prepare("new target", plan.clone(), interrupts)?;
+    Ok(new.map(|new| [old, new]))
+}
+
+/// What makes the two targets different things; that is said if it is to be ignored.
+fn unlike(old: &Side, new: &Side, force: bool) -> Result<Vec<String>> {
+    let (before, after) = (&old.prepared.facts, &new.prepared.facts);
+    if before.kind == after.kind {
+        return Ok(Vec::new());
+    }
+    let words = format!(
+        "kind of target: {} ({}), baseline {} ({})",
+        after.kind.name(),
+        after.server,
+        before.kind.name(),
+        before.server
+    );
+    if force {
+        return Ok(vec![words]);
+    }
+    Err(Error::Usage {
+        message: format!("the two targets cannot be compared: {words}"),
+        hint: Some("name two servers of one kind, or add --force".to_owned()),
+    })
+}
+
+fn announce(plan: &Plan, old: &Side, new: &Side) -> std::io::Result<()> {
+    let header = table::header(plan, &new.prepared.facts);
+    let length = match plan.load.stop {
+        Stop::Duration(length) => duration(length),
+        Stop::Messages(messages) => counted(messages, "record", "records"),
+    };
+    writeln!(
+        std::io::stdout().lock(),
+        "{}\nduet against {} ({}), in turn, {length} each\n",
+        header.trim_end(),
+        old.url(),
+        old.prepared.facts.server,
+    )
+}
+
+/// A comparison of which a side proves nothing.
+fn void(compared: &mut Compared) {
+    compared.outcome = Outcome::Void;
+    let reason = "the baseline's part of the duet is void: see its own report";
+    compared.reasons.insert(0, reason.to_owned());
+}
+
+/// Writes the baseline's report beside the other one.
+fn keep_baseline(report: &report::Report, files: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    match files.first() {
+        None => report::write_named(report, &[], "baseline"),
+        Some(first) => {
+            let json = |path: &&PathBuf| path.extension().is_some_and(|ending| ending == "json");
+            let path = beside(files.iter().find(json).unwrap_or(first));
+            report::write(report, &[path])
+        }
+    }
+}
+
+/// `results/a.json` → `results/a-baseline.json`
+fn beside(path: &Path) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}-baseline.json"))
+}
+
+impl BaselineRow {
+    /// The row of a duet's other side.
+    fn of_side(side: &Side) -> Self {
+        Self {
+            source: side.url(),
+            started_at: side.started_at(),
+            scenario: side.plan.scenario.clone(),
+        }
+    }
+}

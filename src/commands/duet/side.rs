@@ -1,0 +1,255 @@
+//! One target of a duet, and the slices that it had.
+
+use std::time::Duration;
+
+use super::super::interrupt::Interrupts;
+use super::super::load::{failure, run_name, setup, start_standin};
+use super::super::prepare::{Prepared, prepare};
+use crate::engine::{self, Control, Setup};
+use crate::error::{Error, Result};
+use crate::gate::{self, BlockFigures, Run, Validity};
+use crate::measure::{End, Latency, Lie, Measured, Summary, join};
+use crate::plan::{Plan, Stop};
+use crate::report::{self, Report, TargetFacts};
+use crate::rest::Patience;
+use crate::standin::{Embedded, Settings};
+
+/// Checks for which a slice is too short: they are made of all slices together.
+const OF_WHOLE: [&str; 3] = [
+    "enough samples for",
+    "generator was not the bottleneck",
+    "generator sent on time",
+];
+
+/// One target of a duet.
+pub(in super::super) struct Side {
+    /// What it is called in messages.
+    role: &'static str,
+    /// What a slice of it is.
+    pub(in super::super) plan: Plan,
+    /// What was learned of it.
+    pub(in super::super) prepared: Prepared<Embedded>,
+    setup: Setup,
+    slices: Vec<Measured>,
+    validities: Vec<Validity>,
+}
+
+impl Side {
+    /// Makes the target ready; `None`: the user stopped it.
+    ///
+    /// # Errors
+    /// The target cannot be used as it is.
+    pub(in super::super) fn prepare(
+        role: &'static str,
+        mut plan: Plan,
+        interrupts: &Interrupts,
+    ) -> Result<Option<Self>> {
+        let settings = Settings {
+            faults: plan.target.faults.clone(),
+            faults_wait: true,
+            ..Settings::default()
+        };
+        let mut stderr = std::io::stderr();
+        let start = || start_standin(settings);
+        let ready = prepare(&mut plan, Patience::default(), &mut stderr, start);
+        let Some(prepared) = interrupts.unless_interrupted(ready) else {
+            return Ok(None);
+        };
+        Self::new(role, plan, prepared?).map(Some)
+    }
+
+    fn new(role: &'static str, plan: Plan, prepared: Prepared<Embedded>) -> Result<Self> {
+        Ok(Self {
+            role,
+            setup: setup(&plan, &prepared)?,
+            plan,
+            prepared,
+            slices: Vec::new(),
+            validities: Vec::new(),
+        })
+    }
+
+    /// The same target once more, as the other side.
+    ///
+    /// # Errors
+    /// It takes no connection any more.
+    pub(in super::super) fn again(&self, role: &'static str) -> Result<Self> {
+        let facts = &self.prepared.facts;
+        let prepared = Prepared {
+            facts: TargetFacts {
+                urls: facts.urls.clone(),
+                server: facts.server.clone(),
+                apis: facts.apis.clone(),
+                ..*facts
+            },
+            warnings: Vec::new(),
+            standin: None,
+        };
+        Self::new(role, self.plan.clone(), prepared)
+    }
+
+    /// Its URL.
+    pub(in super::super) fn url(&self) -> String {
+        self.prepared.facts.urls.join(", ")
+    }
+
+    /// When its first slice began, RFC 3339.
+    pub(super) fn started_at(&self) -> String {
+        let first = self.slices.first();
+        first.map_or_else(String::new, |slice| {
+            humantime::format_rfc3339_millis(slice.started_at).to_string()
+        })
+    }
+
+    /// Forgets its slices.
+    pub(in super::super) fn clear(&mut self) {
+        self.slices.clear();
+        self.validities.clear();
+    }
+
+    /// What kind of server it is.
+    pub(super) fn kind(&self) -> &'static str {
+        self.prepared.facts.kind.name()
+    }
+
+    /// Whether no slice so far was void.
+    pub(in super::super) fn is_valid(&self) -> bool {
+        self.validity(None).is_none_or(|validity| !validity.void)
+    }
+
+    /// Loads it for one slice; `None`: the user stopped it before the slice began. The figures are those of a whole slice only if
+    /// `control` was not interrupted.
+    ///
+    /// # Errors
+    /// The target is gone, or no connection to it can be opened; named by its side.
+    pub(super) fn slice(
+        &mut self,
+        control: &Control,
+        observe: &mut dyn FnMut(engine::Progress),
+    ) -> Result<Option<BlockFigures>> {
+        if control.interrupts() > 0 {
+            return Ok(None);
+        }
+        self.setup.run = run_name();
+        // Of its own: what gives one slice up must not end the others.
+        let own = Control::new();
+        let first = self.slices.is_empty();
+        let mut observe = |progress| {
+            for _ in own.interrupts()..control.interrupts() {
+                own.interrupt();
+            }
+            if let (true, engine::Progress::Starting, Some(standin)) =
+                (first, progress, &self.prepared.standin)
+            {
+                standin.begin();
+            }
+            observe(progress);
+        };
+        let measured = match engine::run(&self.setup, &own, &mut observe) {
+            Ok(measured) => measured,
+            Err(engine::Failed::Interrupted) => return Ok(None),
+            Err(failed) => return Err(self.named(failure(&self.plan, failed))),
+        };
+        if measured.end == End::TargetGone {
+            return Err(Error::target(
+                format!(
+                    "{}: {} answered nothing any more in slice {} of it",
+                    self.role,
+                    self.url(),
+                    self.slices.len() + 1
+                ),
+                "see what became of the server, and start the duet anew",
+            ));
+        }
+        let run = Run::new(&self.plan, &self.prepared.facts, &measured, false);
+        self.validities.push(gate::check(&run));
+        let figures = figures(&run);
+        self.slices.push(measured);
+        Ok(Some(figures))
+    }
+
+    /// An error with the side that it is about.
+    fn named(&self, error: Error) -> Error {
+        match error {
+            Error::Target { message, hint } => Error::Target {
+                message: format!("{}: {message}", self.role),
+                hint,
+            },
+            other => other,
+        }
+    }
+
+    /// The checks of all slices; those of the whole are made of `run`.
+    fn validity(&self, run: Option<&Run>) -> Option<Validity> {
+        let names: Vec<String> = (1..=self.validities.len())
+            .map(|n| format!("slice {n}"))
+            .collect();
+        let parts = names.iter().map(String::as_str).zip(&self.validities);
+        let parts: Vec<(&str, &Validity)> = parts.collect();
+        let whole = match run {
+            Some(run) => gate::check(run),
+            None => Validity {
+                void: false,
+                checks: Vec::new(),
+            },
+        };
+        (!parts.is_empty()).then(|| report::parts_validity(&parts, &whole, &OF_WHOLE))
+    }
+
+    /// All slices as one run; `None`: there was none.
+    pub(super) fn report(&self, interrupted: bool) -> Option<Report> {
+        let mut measured = join(&self.slices, Lie::InTurn)?;
+        if interrupted && measured.end == End::Finished {
+            measured.end = End::Interrupted;
+        }
+        let mut plan = self.plan.clone();
+        let slices = self.slices.len() as u32;
+        plan.load.stop = match plan.load.stop {
+            Stop::Duration(length) => Stop::Duration(length * slices),
+            Stop::Messages(messages) => Stop::Messages(messages * u64::from(slices)),
+        };
+        let facts = &self.prepared.facts;
+        let mut report = report::build_judged(&plan, facts, &measured, |run| {
+            self.validity(Some(run)).unwrap_or_else(|| gate::check(run))
+        });
+        report
+            .warnings
+            .extend(self.prepared.warnings.iter().cloned());
+        report.claims = None;
+        Some(report)
+    }
+
+    /// Ends the stand-in, if there is one.
+    ///
+    /// # Errors
+    /// It had failed before.
+    pub(in super::super) fn end(&mut self) -> Result<()> {
+        (self.prepared.standin.as_mut()).map_or(Ok(()), Embedded::stop)
+    }
+}
+
+/// A slice as a replicate, from its full histograms.
+fn figures(run: &Run) -> BlockFigures {
+    let latency: &Latency = &run.latency;
+    let at = |percentile| latency.percentile(percentile).map(|reading| reading.value);
+    let summary: &Summary = &run.summary;
+    let requests = &run.total.ledger.requests;
+    let failures = requests.partial + requests.rejected + requests.unknown;
+    BlockFigures {
+        records_per_sec: summary.records_per_sec,
+        p50_us: at(50.0),
+        p95_us: at(95.0),
+        p99_us: at(99.0),
+        requests: requests.complete + failures,
+        failures,
+        lower_bound: summary.is_lower_bound("p95"),
+    }
+}
+
+/// How long a slice of this plan takes with everything around it, if its target keeps up; `None`: that is not known before.
+pub(super) fn expected(plan: &Plan) -> Option<Duration> {
+    match plan.load.stop {
+        Stop::Duration(length) => Some(length + plan.load.warmup),
+        Stop::Messages(_) => None,
+    }
+}

@@ -1,0 +1,383 @@
+//! Many short runs against one target, one after the other: prepared once, drained and found ready again after each.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::interrupt::Interrupts;
+use super::limits::{self, Ends};
+use super::load;
+use super::prepare::{Prepared, prepare};
+use crate::cli::{NO_PLACE_IN_SEARCH, Typed};
+use crate::engine::{Control, Progress};
+use crate::error::{Error, Result};
+use crate::gate::Outcome;
+use crate::model;
+use crate::plan::{self, Layers, Machine, Origins, Overrides, Plan, Scenario, resolve};
+use crate::report::{Report, TargetKind};
+use crate::rest::{Client, Patience};
+use crate::standin::Embedded;
+use crate::units::duration;
+
+/// What a trial came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Look {
+    /// Connections of the run.
+    pub(super) connections: u64,
+    /// Requests sent.
+    pub(super) requests: u64,
+    /// Start to end, drain included.
+    pub(super) elapsed_secs: f64,
+    /// Acked records per second.
+    pub(super) records_per_sec: f64,
+    /// Answers per second.
+    pub(super) requests_per_sec: f64,
+    /// P95 latency in µs; `null`: there was no sample.
+    pub(super) p95_us: Option<u64>,
+    /// Mean time from the first byte of a request to the end of its answer, in µs.
+    pub(super) mean_us: f64,
+    /// Mean number of requests in flight.
+    pub(super) in_flight: f64,
+    /// Acked over scheduled records, 0 to 1.
+    pub(super) success_ratio: f64,
+    /// Why it proves nothing, if it does not.
+    pub(super) void: Option<String>,
+}
+
+impl Look {
+    /// The figures of a run.
+    pub(super) fn of(report: &Report) -> Self {
+        let failed = report.validity.checks.iter().find(|check| !check.passed);
+        Self {
+            connections: u64::from(report.plan.load.concurrency),
+            requests: report.ledger.requests.sent,
+            elapsed_secs: report.elapsed_secs,
+            records_per_sec: report.summary.records_per_sec,
+            requests_per_sec: report.summary.requests_per_sec,
+            p95_us: report.summary.latency_us.p95,
+            mean_us: report.summary.service_time_us.mean.unwrap_or_default(),
+            in_flight: report.generator.mean_in_flight,
+            success_ratio: report.summary.success_ratio,
+            void: failed.map(|check| format!("{}: {}", check.name, check.saw)),
+        }
+    }
+}
+
+/// Where trials are made.
+pub(super) struct Bench {
+    layers: Layers,
+    machine: Machine,
+    /// What all trials have in common; its target is ready.
+    pub(super) plan: Plan,
+    pub(super) prepared: Prepared<Embedded>,
+    control: Arc<Control>,
+    interrupts: Interrupts,
+    patience: Patience,
+}
+
+/// The layers of a search, from what was typed: a scenario, or none. `more` has no place in this one.
+///
+/// # Errors
+/// A scenario that cannot be read, or a flag that has no place in a search.
+pub(super) fn layers(
+    verb: &str,
+    more: &[(&str, &str)],
+    file: Option<&Path>,
+    typed: &Typed,
+) -> Result<Layers> {
+    let mut layers = Layers {
+        scenario: match file {
+            Some(file) => super::read_scenario(file)?,
+            None => Scenario {
+                name: verb.to_owned(),
+                ..Scenario::silent()
+            },
+        },
+        environment: typed.environment.clone(),
+        flags: typed.flags.clone(),
+    };
+    if super::no_color_asked() {
+        layers.environment.no_color.get_or_insert(true);
+    }
+    for (key, why) in NO_PLACE_IN_SEARCH.iter().chain(more) {
+        let flag = plan::setting(key).and_then(|setting| setting.flag);
+        if let Some(flag) = flag.filter(|_| layers.flags.has(key)) {
+            return Err(Error::Usage {
+                message: format!("{flag} has no place in krush {verb}: {why}"),
+                hint: Some(format!("leave out {flag}")),
+            });
+        }
+        clear(&mut layers, key);
+    }
+    // Its result files have formats of their own.
+    clear(&mut layers, "output");
+    Ok(layers)
+}
+
+fn clear(layers: &mut Layers, key: &str) {
+    for layer in [
+        &mut layers.scenario.overrides,
+        &mut layers.environment,
+        &mut layers.flags,
+    ] {
+        layer.clear(key);
+    }
+}
+
+/// A setting, from the layer that wins.
+pub(super) fn said<T: Clone>(layers: &Layers, of: impl Fn(&Overrides) -> Option<T>) -> Option<T> {
+    [
+        &layers.flags,
+        &layers.environment,
+        &layers.scenario.overrides,
+    ]
+    .into_iter()
+    .find_map(of)
+}
+
+/// The plan of one trial: the layers with a change on top.
+///
+/// # Errors
+/// Whatever does not fit together.
+pub(super) fn resolved(
+    layers: &Layers,
+    machine: Machine,
+    change: Overrides,
+) -> Result<(Plan, Origins)> {
+    let mut layers = layers.clone();
+    layers.flags.overlay(change, |_| ());
+    resolve(layers, machine)
+}
+
+impl Bench {
+    /// Makes the target ready. `first` is a change that makes a whole plan of the layers, the one with the most connections;
+    /// `None`: the user stopped it.
+    ///
+    /// # Errors
+    /// As a load command's, before its clock starts.
+    pub(super) fn open(layers: Layers, first: Overrides) -> Result<Option<Self>> {
+        let machine = super::machine();
+        let (mut plan, _) = resolved(&layers, machine, first)?;
+        limits::descriptors(plan.load.concurrency, Ends::One)?;
+        let control = Arc::new(Control::new());
+        let interrupts = Interrupts::watch(Arc::clone(&control))?;
+        let settings = load::standin_settings(&plan);
+        let start = || load::start_standin(settings);
+        let patience = Patience::default();
+        let mut stderr = std::io::stderr();
+        let ready = prepare(&mut plan, patience, &mut stderr, start);
+        let Some(prepared) = interrupts.unless_interrupted(ready) else {
+            return Ok(None);
+        };
+        let prepared = prepared?;
+        if prepared.facts.embedded {
+            limits::descriptors(plan.load.concurrency, Ends::Both)?;
+        }
+        Ok(Some(Self {
+            layers,
+            machine,
+            plan,
+            prepared,
+            control,
+            interrupts,
+            patience,
+        }))
+    }
+
+    /// The plan of a trial, against the target that is ready.
+    ///
+    /// # Errors
+    /// Whatever does not fit together.
+    pub(super) fn plan(&self, change: Overrides) -> Result<Plan> {
+        let (mut plan, _) = resolved(&self.layers, self.machine, change)?;
+        plan.target.clone_from(&self.plan.target);
+        // What a trial must reach is the search's affair.
+        plan.thresholds.clear();
+        Ok(plan)
+    }
+
+    /// Runs a trial to its end, drain included, and waits until the target answers promptly again; `None`: the user stopped it.
+    ///
+    /// # Errors
+    /// The target is gone, or stays slow.
+    pub(super) fn run(
+        &self,
+        plan: &Plan,
+        observe: &mut dyn FnMut(Progress),
+    ) -> Result<Option<Report>> {
+        let report = load::applied(plan, &self.prepared, &self.control, observe)?;
+        if self.control.interrupts() > 0 {
+            return Ok(None);
+        }
+        let ready = self.interrupts.unless_interrupted(self.ready());
+        Ok(match ready.transpose()? {
+            None => None,
+            Some(()) => report,
+        })
+    }
+
+    /// Ready when the target answers promptly: what was sent last is done.
+    async fn ready(&self) -> Result<()> {
+        let Patience {
+            prompt,
+            give_up,
+            pause,
+        } = self.patience;
+        for url in &self.plan.target.urls {
+            let client = Client::new(&self.plan.target, url, give_up)?;
+            let began = Instant::now();
+            loop {
+                let asked = Instant::now();
+                let answer = client.topics().await;
+                if answer.is_ok() && asked.elapsed() <= prompt {
+                    break;
+                }
+                if began.elapsed() >= give_up {
+                    let why = answer.err().map_or_else(
+                        || format!("its last answer took {}", duration(asked.elapsed())),
+                        |error| error.to_string(),
+                    );
+                    return Err(Error::target(
+                        format!(
+                            "{url} did not become ready again within {} after a trial: {why}",
+                            duration(give_up)
+                        ),
+                        "wait until it answers promptly (krush status), then try fewer connections or smaller batches",
+                    ));
+                }
+                tokio::time::sleep(pause.min(Duration::from_millis(100))).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the stand-in, if one was started.
+    ///
+    /// # Errors
+    /// It had failed before.
+    pub(super) fn end(&mut self) -> Result<()> {
+        self.prepared
+            .standin
+            .as_mut()
+            .map_or(Ok(()), Embedded::stop)
+    }
+}
+
+/// What was tested, as it is written.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Target {
+    kind: TargetKind,
+    urls: Vec<String>,
+    server: String,
+    embedded: bool,
+    /// Its figures are those of this capacity model of a stand-in.
+    model: Option<String>,
+    topic: String,
+}
+
+impl Target {
+    /// What must be said of a target that is no REST Proxy.
+    pub(super) fn note(&self) -> Option<String> {
+        let what = match (self.kind, self.embedded) {
+            (TargetKind::RestProxy, _) => return None,
+            (TargetKind::StandIn, true) => "stand-in inside this process",
+            (TargetKind::StandIn, false) => "krush's built-in stand-in",
+            (TargetKind::StandInKafka, _) => "krush's front on Apache Kafka",
+        };
+        let whose = match self.model {
+            Some(_) => "those of its capacity model",
+            None => "about this machine",
+        };
+        Some(format!("{what}: figures are {whose}, not of a REST Proxy"))
+    }
+}
+
+/// How a search is judged.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Verdict {
+    pub(super) outcome: Outcome,
+    pub(super) exit_code: u8,
+    pub(super) reasons: Vec<String>,
+}
+
+impl Verdict {
+    pub(super) fn new(outcome: Outcome, reason: String) -> Self {
+        Self {
+            outcome,
+            exit_code: outcome.exit_code(),
+            reasons: vec![reason],
+        }
+    }
+
+    /// `PASS  best: …`
+    pub(super) fn text(&self) -> String {
+        format!("{}  {}\n", self.outcome.headline(), self.reasons.join("; "))
+    }
+}
+
+impl Bench {
+    /// What is tested.
+    pub(super) fn target(&self) -> Target {
+        let facts = &self.prepared.facts;
+        Target {
+            kind: facts.kind,
+            urls: facts.urls.clone(),
+            server: facts.server.clone(),
+            embedded: facts.embedded,
+            model: model::of_server(&facts.server).map(str::to_owned),
+            topic: self.plan.topic.name.clone(),
+        }
+    }
+
+    /// The lines above everything else.
+    pub(super) fn header(&self, verb: &str) -> String {
+        let target = self.target();
+        let mut text = format!(
+            "krush {}  {verb}  → {}  ({})  topic {}\n",
+            env!("CARGO_PKG_VERSION"),
+            target.urls.join(", "),
+            target.server,
+            target.topic
+        );
+        text.extend(target.note().map(|note| format!("{note}\n")));
+        text.push('\n');
+        text
+    }
+}
+
+/// Finds out before the load whether a result file can be written.
+///
+/// # Errors
+/// Names the path.
+pub(super) fn check_output(file: &Path) -> Result<()> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let kind = match (file.is_dir(), folder.is_dir()) {
+        (true, _) => ErrorKind::IsADirectory,
+        (false, false) => ErrorKind::NotFound,
+        (false, true) => return Ok(()),
+    };
+    Err(Error::Output {
+        path: file.to_owned(),
+        source: kind.into(),
+    })
+}
+
+#[cfg(test)]
+impl Target {
+    pub(super) fn example() -> Self {
+        Self {
+            kind: TargetKind::StandIn,
+            urls: vec!["http://127.0.0.1:40123".to_owned()],
+            server: "krush 0.1.0 stand-in".to_owned(),
+            embedded: true,
+            model: Some("default".to_owned()),
+            topic: "t".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! `krush tune`: the batch size and the connections with the most records per second under a latency limit.
+
+mod search;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use self::search::{Amount, Ask, Limit, Shape, Stage, Tried, search};
+use self::show::Tuned;
+use super::progress::Line;
+use super::trials::{self, Bench, Look};
+use crate::cli::{NO_PLACE_IN_TUNE, TuneArgs};
+use crate::error::{Error, Result, exit};
+use crate::plan::{Layers, Overrides, describe};
+use crate::report;
+use crate::report::TargetKind;
+use crate::units::{duration, grouped, rate_digits};
+use crate::wire::Format;
+
+/// Records a request and connections of the presets `optimized` and `extreme`.
+const PRESET: (u32, u32) = (1_000, 500);
+/// Load before the first look where nothing else is said: a REST Proxy is slower at first, a stand-in is not.
+const WARMUP: Duration = Duration::from_secs(5);
+/// How long the run lasts that a scenario of the result describes.
+const RUN: Duration = Duration::from_secs(30);
+
+/// Runs it and returns the exit code.
+///
+/// # Errors
+/// What kept it from coming to an end.
+pub fn tune(args: &TuneArgs) -> Result<u8> {
+    let files = outputs(&args.load.output)?;
+    let layers = trials::layers(
+        "tune",
+        &NO_PLACE_IN_TUNE,
+        args.file.as_deref(),
+        &args.load.typed,
+    )?;
+    let limit = limit(&layers)?;
+    let shapes = shapes(args, &layers);
+    for shape in &shapes {
+        trials::resolved(
+            &layers,
+            super::machine(),
+            change(*shape, Amount::Requests(1)),
+        )?;
+    }
+    if args.load.dry_run {
+        return super::load::written(super::say(&show::planned(&shapes, args.budget, limit)));
+    }
+    let widest = shapes.iter().copied().max_by_key(|shape| shape.connections);
+    let Some(widest) = widest else {
+        return Err(Error::usage("--connections: nothing to try"));
+    };
+    let Some(mut bench) = Bench::open(layers.clone(), change(widest, Amount::Requests(1)))? else {
+        return Ok(exit::INTERRUPTED);
+    };
+    let quiet = bench.plan.output.quiet;
+    if !quiet && !args.json {
+        super::load::written(super::say(&bench.header("tune")))?;
+    }
+    let mut line = Line::new(quiet);
+    let shown = shown(&shapes);
+    let found = if warm_up(&bench, &layers, &shapes)? {
+        let mut evaluate = |ask: &Ask, so_far: &[Tried]| {
+            line.show(share(ask), progress(ask, so_far, limit));
+            look(&bench, ask)
+        };
+        search(&shapes, args.budget, limit, shown, &mut evaluate)?
+    } else {
+        search(&shapes, args.budget, limit, shown, &mut |_, _| Ok(None))?
+    };
+    line.end();
+    bench.end()?;
+    let tuned = Tuned::new(found, limit, bench.target(), shown);
+    for file in &files {
+        write(file, &tuned, &layers)?;
+    }
+    let text = match (args.json, quiet) {
+        (true, _) => tuned.json(),
+        (false, true) => tuned.verdict_words(),
+        (false, false) => tuned.text(&files),
+    };
+    super::load::written(super::say(&text))?;
+    Ok(tuned.verdict.exit_code)
+}
+
+/// Result files by their ending; whether they can be written is found out before the load.
+fn outputs(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    for file in files {
+        let ending = file.extension().and_then(|ending| ending.to_str());
+        if !matches!(ending, Some("json" | "toml")) {
+            return Err(Error::Usage {
+                message: format!(
+                    "--output: `{}` has no ending that krush tune writes",
+                    file.display()
+                ),
+                hint: Some(
+                    ".json for all figures, .toml for a scenario with the best shape".to_owned(),
+                ),
+            });
+        }
+        trials::check_output(file)?;
+    }
+    Ok(files.to_vec())
+}
+
+fn limit(layers: &Layers) -> Result<Limit> {
+    let p95 = trials::said(layers, |layer| layer.max_p95).filter(|limit| !limit.is_zero());
+    let p95 = p95.ok_or_else(|| Error::Usage {
+        message: "krush tune needs a limit for P95: without one the most connections always win"
+            .to_owned(),
+        hint: Some("add --max-p95 500ms".to_owned()),
+    })?;
+    Ok(Limit {
+        p95_us: p95.as_micros() as u64,
+    })
+}
+
+/// The grid, without doubles.
+fn shapes(args: &TuneArgs, layers: &Layers) -> Vec<Shape> {
+    let own = trials::said(layers, |layer| layer.format).unwrap_or(Format::Json);
+    let formats = if args.formats.is_empty() {
+        vec![own]
+    } else {
+        args.formats.clone()
+    };
+    let mut shapes: Vec<Shape> = Vec::new();
+    for format in formats {
+        for batch_size in args.batch_sizes.iter().copied() {
+            for connections in args.connections.iter().copied() {
+                let shape = Shape {
+                    format,
+                    batch_size,
+                    connections,
+                };
+                if !shapes.contains(&shape) {
+                    shapes.push(shape);
+                }
+            }
+        }
+    }
+    shapes
+}
+
+/// The shape that is talked about: that of the presets, or the largest.
+fn shown(shapes: &[Shape]) -> Option<Shape> {
+    let preset = |shape: &&Shape| (shape.batch_size, shape.connections) == PRESET;
+    let largest = || {
+        shapes
+            .iter()
+            .max_by_key(|shape| (shape.connections, shape.batch_size))
+    };
+    shapes.iter().find(preset).or_else(largest).copied()
+}
+
+/// The settings of one look.
+fn change(shape: Shape, amount: Amount) -> Overrides {
+    let (messages, duration) = match amount {
+        Amount::Requests(requests) => (Some(requests * u64::from(shape.batch_size)), None),
+        Amount::Time(time) => (None, Some(time)),
+    };
+    Overrides {
+        batch_size: Some(shape.batch_size),
+        concurrency: Some(shape.connections),
+        format: Some(shape.format),
+        warmup: Some(Duration::ZERO),
+        messages,
+        duration,
+        ..Overrides::default()
+    }
+}
+
+fn look(bench: &Bench, ask: &Ask) -> Result<Option<Look>> {
+    let plan = bench.plan(change(ask.shape, ask.amount))?;
+    let report = bench.run(&plan, &mut |_| {})?;
+    Ok(report.as_ref().map(Look::of))
+}
+
+/// Load that is in no figure, before the first look; false: the user stopped it.
+fn warm_up(bench: &Bench, layers: &Layers, shapes: &[Shape]) -> Result<bool> {
+    let proxy = bench.prepared.facts.kind != TargetKind::StandIn;
+    let usual = if proxy { WARMUP } else { Duration::ZERO };
+    let time = trials::said(layers, |layer| layer.warmup).unwrap_or(usual);
+    let middle = shapes.get(shapes.len() / 2).filter(|_| !time.is_zero());
+    let Some(middle) = middle else {
+        return Ok(true);
+    };
+    let plan = bench.plan(change(*middle, Amount::Time(time)))?;
+    Ok(bench.run(&plan, &mut |_| {})?.is_some())
+}
+
+/// Share of the search that is done, roughly: most looks are first looks.
+fn share(ask: &Ask) -> f64 {
+    let within = (ask.number - 1) as f64 / ask.of.max(1) as f64;
+    match ask.stage {
+        Stage::First => within * 0.6,
+        Stage::Round(_) => 0.6 + within * 0.2,
+        Stage::Confirmation => 0.8,
+    }
+}
+
+fn progress(ask: &Ask, so_far: &[Tried], limit: Limit) -> String {
+    let best = so_far
+        .iter()
+        .filter_map(|tried| Some((tried.shape, tried.look()?)))
+        .filter(|(_, look)| limit.missed(look).is_none())
+        .max_by(|(_, a), (_, b)| a.records_per_sec.total_cmp(&b.records_per_sec));
+    let best = best.map_or_else(String::new, |(shape, look)| {
+        format!(
+            "; best so far {shape}: {} rec/s",
+            rate_digits(look.records_per_sec)
+        )
+    });
+    let stage = match ask.stage {
+        Stage::First => format!("shape {} of {}", ask.number, ask.of),
+        Stage::Round(round) => format!("round {round}, shape {} of {}", ask.number, ask.of),
+        Stage::Confirmation => "confirmation".to_owned(),
+    };
+    let amount = match ask.amount {
+        Amount::Requests(requests) => format!("{} requests", grouped(requests)),
+        Amount::Time(time) => duration(time),
+    };
+    format!("{stage}: {}, {amount}{best}", ask.shape)
+}
+
+/// Writes one result file.
+fn write(file: &Path, tuned: &Tuned, layers: &Layers) -> Result<()> {
+    let text = if file.extension().is_some_and(|ending| ending == "toml") {
+        let Some(shape) = tuned.winner() else {
+            return Ok(());
+        };
+        let (plan, origins) = trials::resolved(
+            layers,
+            super::machine(),
+            Overrides {
+                warmup: trials::said(layers, |layer| layer.warmup),
+                ..change(shape, Amount::Time(RUN))
+            },
+        )?;
+        format!("{}\n{}", tuned.comment(), describe(&plan, &origins))
+    } else {
+        tuned.json()
+    };
+    report::write_text(&text, file)
+}

@@ -1,0 +1,264 @@
+//! The search against the capacity model in virtual time: no server, no clock, every request counted.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::search::*;
+use super::show::{Tuned, words};
+use super::*;
+use crate::cli::Budget;
+use crate::commands::trials::Target;
+use crate::gate::Outcome;
+use crate::model::{Model, Queue, Work};
+
+/// A closed loop from an idle server: so many requests, and all answers waited for.
+fn run(model: Model, shape: Shape, requests: u64) -> Look {
+    let mut queue = Queue::new(model);
+    let mut due: BinaryHeap<Reverse<u64>> = (0..shape.connections).map(|_| Reverse(0)).collect();
+    let (mut latencies, mut end) = (Vec::new(), 1);
+    for _ in 0..requests {
+        let Some(Reverse(now)) = due.pop() else { break };
+        let work = Work {
+            records: u64::from(shape.batch_size),
+            produce: true,
+        };
+        let answered = queue.admit(now, work).expect("no limit");
+        due.push(Reverse(answered));
+        latencies.push((answered - now) / 1_000);
+        end = end.max(answered);
+    }
+    latencies.sort_unstable();
+    let secs = end as f64 / 1e9;
+    let mean_us = latencies.iter().sum::<u64>() as f64 / requests as f64;
+    let per_sec = requests as f64 / secs;
+    Look {
+        connections: u64::from(shape.connections),
+        requests,
+        elapsed_secs: secs,
+        records_per_sec: per_sec * f64::from(shape.batch_size),
+        requests_per_sec: per_sec,
+        p95_us: latencies.get(latencies.len() * 95 / 100).copied(),
+        mean_us,
+        in_flight: per_sec * mean_us / 1e6,
+        success_ratio: 1.0,
+        void: None,
+    }
+}
+
+fn shape(batch_size: u32, connections: u32) -> Shape {
+    Shape {
+        format: Format::Json,
+        batch_size,
+        connections,
+    }
+}
+
+fn grid() -> Vec<Shape> {
+    let batches = [1, 10, 100, 1_000, 5_000].into_iter();
+    batches
+        .flat_map(|batch| [1, 8, 50, 200, 500].map(|connections| shape(batch, connections)))
+        .collect()
+}
+
+fn limit(p95_ms: u64) -> Limit {
+    Limit {
+        p95_us: p95_ms * 1_000,
+    }
+}
+
+fn requests(ask: &Ask) -> u64 {
+    match ask.amount {
+        Amount::Requests(requests) => requests,
+        Amount::Time(time) => panic!("{time:?} asked for"),
+    }
+}
+
+fn searched(shapes: &[Shape], p95_ms: u64, evaluate: &mut Evaluate<'_>) -> Found {
+    let budget = Budget::Requests(100);
+    search(shapes, budget, limit(p95_ms), shown(shapes), evaluate).expect("no trial fails")
+}
+
+/// Up to `share` off either way, the same in every run.
+fn noise(seed: &mut u64, share: f64) -> f64 {
+    *seed = seed
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    let unit = (*seed >> 11) as f64 / (1_u64 << 53) as f64;
+    1.0 + share * (2.0 * unit - 1.0)
+}
+
+fn tuned(found: Found, p95_ms: u64) -> Tuned {
+    let shown = shown(&grid());
+    Tuned::new(found, limit(p95_ms), Target::example(), shown)
+}
+
+#[test]
+fn a_shape_near_the_best_is_found_with_a_tenth_of_the_full_grid() {
+    let truth = |shape: Shape| run(Model::default(), shape, 5_000);
+    let known: Vec<Look> = grid().into_iter().map(truth).collect();
+    for p95_ms in [10, 20, 50, 100, 300, 500, 2_000] {
+        let holding = known
+            .iter()
+            .filter(|look| limit(p95_ms).missed(look).is_none());
+        let best = holding.map(|look| look.records_per_sec).fold(0.0, f64::max);
+        for seed in 0..10 {
+            let mut state = seed;
+            let mut sent = 0;
+            let mut evaluate = |ask: &Ask, _: &[Tried]| {
+                let mut look = run(Model::default(), ask.shape, requests(ask));
+                sent += look.requests;
+                look.records_per_sec *= noise(&mut state, 0.03);
+                look.p95_us = look
+                    .p95_us
+                    .map(|us| (us as f64 * noise(&mut state, 0.03)) as u64);
+                Ok(Some(look))
+            };
+            let found = searched(&grid(), p95_ms, &mut evaluate);
+            let winner = found.shapes[found.winner.expect("a winner")].shape;
+            let reached = truth(winner).records_per_sec;
+            assert!(
+                reached >= 0.9 * best,
+                "{p95_ms} ms: {winner} reaches {reached}, the best is {best}"
+            );
+            assert_eq!(found.requests, sent);
+            assert!(
+                sent * 10 <= found.full_grid_requests,
+                "{p95_ms} ms: {sent} of {}",
+                found.full_grid_requests
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_presets_shape_is_said() {
+    let mut evaluate =
+        |ask: &Ask, _: &[Tried]| Ok(Some(run(Model::default(), ask.shape, requests(ask))));
+    let found = searched(&grid(), 100, &mut evaluate);
+    insta::assert_snapshot!(words(&found, Some(shape(1_000, 500))).join("\n"), @"
+    1,000 x 500 reached 104,730 records/s at P95 5.30 s: 1.9 times fewer than 1,000 x 8, at 134.2 times its P95.
+    Its requests in flight, 361 on average, are 105 answers/s x 3.45 s each (Little's law). 1,000 x 8 reached 202,467 records/s at P95 39.5 ms with 7.99 in flight: past a few connections a closed loop adds only queueing, and each more makes all wait longer.
+    ");
+    // What the page on tuning shows is what is printed.
+    let page = include_str!("../../../docs/tune.md");
+    let text = tuned(found, 100).text(&[]);
+    assert!(
+        page.contains(text.trim_end()),
+        "docs/tune.md does not show:\n{text}"
+    );
+}
+
+#[test]
+fn void_and_failing_shapes_never_win() {
+    let mut evaluate = |ask: &Ask, _: &[Tried]| {
+        let mut look = run(Model::default(), ask.shape, requests(ask));
+        match (ask.shape.batch_size, ask.shape.connections) {
+            (1_000, _) => look.void = Some("generator: busy".to_owned()),
+            (100, _) => look.success_ratio = 0.98,
+            _ => {}
+        }
+        Ok(Some(look))
+    };
+    let found = searched(&grid(), 500, &mut evaluate);
+    let winner = found.shapes[found.winner.expect("a winner")].shape;
+    assert!(![100, 1_000].contains(&winner.batch_size), "{winner}");
+}
+
+#[test]
+fn of_equals_the_one_with_fewer_connections_wins() {
+    let mut evaluate = |ask: &Ask, _: &[Tried]| {
+        let mut look = run(Model::default(), ask.shape, requests(ask));
+        look.p95_us = Some(1_000);
+        look.records_per_sec = 1_000.0 + f64::from(ask.shape.connections) / 20.0;
+        Ok(Some(look))
+    };
+    let shapes = [500, 200, 50, 8].map(|connections| shape(100, connections));
+    let found = searched(&shapes, 500, &mut evaluate);
+    let winner = found.shapes[found.winner.expect("a winner")].shape;
+    assert_eq!(winner.connections, 8);
+}
+
+#[test]
+fn a_shape_whose_confirmation_misses_gives_way_to_the_next() {
+    let mut evaluate = |ask: &Ask, _: &[Tried]| {
+        let mut look = run(Model::default(), ask.shape, requests(ask));
+        if ask.stage == Stage::Confirmation && ask.shape == shape(1_000, 8) {
+            look.p95_us = Some(10_000_000);
+        }
+        Ok(Some(look))
+    };
+    let found = searched(&grid(), 100, &mut evaluate);
+    let winner = found.shapes[found.winner.expect("a winner")].shape;
+    assert_ne!(winner, shape(1_000, 8));
+    let first = found
+        .shapes
+        .iter()
+        .find(|tried| tried.shape == shape(1_000, 8));
+    let why = first
+        .and_then(|tried| tried.dropped.clone())
+        .expect("a reason");
+    assert_eq!(why, "not confirmed: P95 10.0 s is over the limit");
+}
+
+#[test]
+fn without_a_shape_that_holds_the_nearest_is_named() {
+    let mut evaluate =
+        |ask: &Ask, _: &[Tried]| Ok(Some(run(Model::default(), ask.shape, requests(ask))));
+    let found = searched(&grid(), 2, &mut evaluate);
+    assert_eq!(found.winner, None);
+    let verdict = tuned(found, 2).verdict;
+    assert_eq!(
+        (verdict.outcome, verdict.exit_code),
+        (Outcome::Threshold, 10)
+    );
+    insta::assert_snapshot!(verdict.text(), @"FAIL  no shape held the limit (P95 up to 2.00 ms): the lowest P95 was that of 1 x 1, 191 records/s at P95 5.24 ms");
+
+    let mut void = |ask: &Ask, _: &[Tried]| {
+        let look = run(Model::default(), ask.shape, requests(ask));
+        Ok(Some(Look {
+            void: Some("generator: busy".to_owned()),
+            ..look
+        }))
+    };
+    let verdict = tuned(searched(&grid(), 100, &mut void), 100).verdict;
+    assert_eq!(verdict.exit_code, 13);
+}
+
+#[test]
+fn what_was_found_before_an_interrupt_is_told() {
+    let mut looks = 0;
+    let mut evaluate = |ask: &Ask, _: &[Tried]| {
+        looks += 1;
+        Ok((looks < 12).then(|| run(Model::default(), ask.shape, requests(ask))))
+    };
+    let found = searched(&grid(), 100, &mut evaluate);
+    assert!(found.interrupted);
+    let verdict = tuned(found, 100).verdict;
+    assert_eq!(verdict.exit_code, 130);
+    insta::assert_snapshot!(verdict.text(), @"INTERRUPTED  interrupted: best so far 1,000 x 8, 201,096 records/s at P95 39.5 ms, not confirmed");
+}
+
+#[test]
+fn the_front_is_what_nothing_beats() {
+    let tried = |records_per_sec, p95_us, void: Option<&str>| Tried {
+        shape: shape(1, 1),
+        looks: vec![(
+            Stage::First,
+            Look {
+                records_per_sec,
+                p95_us: Some(p95_us),
+                void: void.map(str::to_owned),
+                ..run(Model::default(), shape(1, 1), 10)
+            },
+        )],
+        dropped: None,
+    };
+    let shapes = [
+        tried(100.0, 10, None),
+        tried(200.0, 20, None),
+        tried(150.0, 30, None),
+        tried(300.0, 20, None),
+        tried(900.0, 5, Some("void")),
+    ];
+    assert_eq!(front(&shapes), [0, 3]);
+}

@@ -1,0 +1,170 @@
+//! What must be the same on both sides of a comparison, and what is not.
+
+use crate::measure::{End, TargetKind};
+use crate::report::{LoadSection, Machine, PayloadSection, PlanSection, Report, TargetSection};
+use crate::units;
+
+/// What a run was made with, as far as it decides whether another can be held against it.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// What was asked for.
+    pub plan: &'a PlanSection,
+    /// What was tested.
+    pub target: &'a TargetSection,
+    /// Where the load came from.
+    pub machine: &'a Machine,
+    /// krush was built without optimisation.
+    pub debug_build: bool,
+}
+
+impl<'a> Setting<'a> {
+    /// That of a finished run.
+    pub fn of(report: &'a Report) -> Self {
+        Self {
+            plan: &report.plan,
+            target: &report.target,
+            machine: &report.machine,
+            debug_build: report.tool.debug_build,
+        }
+    }
+
+    /// How a run with this setting would differ from the baseline, a line each; none: they can be compared. How long they last may
+    /// differ, and so may credentials, topic names and versions: those are what comparisons are for.
+    pub fn differences(&self, baseline: &Setting) -> Vec<String> {
+        let (there, here) = (facts(baseline), facts(self));
+        there
+            .into_iter()
+            .zip(here)
+            .filter(|(there, here)| there.1 != here.1)
+            .map(|((what, there), (_, here))| {
+                format!("{what}: {there} in the baseline, {here} here")
+            })
+            .collect()
+    }
+}
+
+/// Why a report can be no side of any comparison.
+pub fn unfit(report: &Report) -> Option<String> {
+    if report.end == End::Interrupted || report.end == End::Abandoned {
+        return Some("it was interrupted".to_owned());
+    }
+    if report.end == End::TargetGone {
+        return Some("its target was gone at the end".to_owned());
+    }
+    let failed = report.validity.checks.iter().find(|check| !check.passed);
+    report.validity.void.then(|| match failed {
+        None => "it is void".to_owned(),
+        Some(check) => format!(
+            "it is void ({}? no: saw {}, wanted {})",
+            check.name, check.saw, check.wanted
+        ),
+    })
+}
+
+type Fact = (&'static str, String);
+
+fn facts(setting: &Setting) -> Vec<Fact> {
+    let mut facts = load(&setting.plan.load);
+    facts.extend(payload(&setting.plan.payload));
+    facts.extend(target(setting));
+    facts.extend(machine(setting));
+    facts
+}
+
+fn or(value: Option<String>, none: &str) -> String {
+    value.unwrap_or_else(|| none.to_owned())
+}
+
+fn load(load: &LoadSection) -> Vec<Fact> {
+    let rate = |rate: f64| format!("{}/s", units::rate_digits(rate));
+    let secs = |secs: f64| format!("{secs}s");
+    let stages = load.stages.as_ref().map(|stages| {
+        let stages: Vec<String> = stages
+            .iter()
+            .map(|stage| {
+                let (from, to) = (
+                    rate(stage.from_records_per_sec),
+                    rate(stage.to_records_per_sec),
+                );
+                format!("{from} to {to} in {}", secs(stage.duration_secs))
+            })
+            .collect();
+        stages.join(", ")
+    });
+    let spike = load.spike.as_ref().map(|spike| {
+        let (at, length) = (secs(spike.at_secs), secs(spike.duration_secs));
+        format!("{} at {at} for {length}", rate(spike.records_per_sec))
+    });
+    vec![
+        ("concurrency", load.concurrency.to_string()),
+        ("batch size", load.batch_size.to_string()),
+        ("rate", or(load.rate_records_per_sec.map(rate), "none")),
+        ("stages", or(stages, "none")),
+        ("spike", or(spike, "none")),
+        ("arrivals", or(load.arrivals.clone(), "closed loop")),
+        ("warm-up", secs(load.warmup_secs)),
+        ("threads", load.threads.to_string()),
+    ]
+}
+
+fn payload(payload: &PayloadSection) -> Vec<Fact> {
+    vec![
+        ("format", payload.format.name().to_owned()),
+        (
+            "message size",
+            format!("{} bytes", units::grouped(payload.message_size_bytes)),
+        ),
+        ("content", payload.content.clone()),
+        ("keys", {
+            let key = &payload.key;
+            let of = key
+                .keys
+                .map_or_else(String::new, |keys| format!(" of {keys}"));
+            let hot = key
+                .hot_ratio
+                .map_or_else(String::new, |hot| format!(", {} hot", units::percent(hot)));
+            format!("{}{of}{hot}", key.mode)
+        }),
+    ]
+}
+
+fn target(setting: &Setting) -> Vec<Fact> {
+    let target = setting.target;
+    let kind = match (target.kind, target.embedded) {
+        (TargetKind::StandIn, true) => "stand-in inside krush".to_owned(),
+        (kind, _) => kind.name().to_owned(),
+    };
+    let faults = (!target.faults.is_empty()).then(|| target.faults.join(", "));
+    let tls = target.urls.iter().any(|url| url.starts_with("https"));
+    vec![
+        ("kind of target", kind),
+        ("faults of the stand-in", or(faults, "none")),
+        ("capacity model", or(target.model.clone(), "none")),
+        ("dialect", target.dialect.name().to_owned()),
+        ("targets", target.urls.len().to_string()),
+        ("TLS", if tls { "yes" } else { "no" }.to_owned()),
+        (
+            "partitions",
+            or(target.partitions.map(|count| count.to_string()), "not told"),
+        ),
+    ]
+}
+
+fn machine(setting: &Setting) -> Vec<Fact> {
+    let machine = setting.machine;
+    vec![
+        ("CPUs", machine.cpus.to_string()),
+        ("CPU model", or(machine.cpu_model.clone(), "not told")),
+        ("operating system", machine.os.clone()),
+        ("architecture", machine.arch.clone()),
+        (
+            "build",
+            if setting.debug_build {
+                "debug"
+            } else {
+                "release"
+            }
+            .to_owned(),
+        ),
+    ]
+}

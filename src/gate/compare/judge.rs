@@ -1,0 +1,354 @@
+//! What the replicates of both sides say of one metric. All of it is in logarithms: a change is relative, and a fall of a rate and
+//! a rise of a latency by the same factor weigh the same.
+
+use super::figures::{BlockFigures, Sides};
+use super::{MetricCompared, MetricVerdict};
+use crate::stats::{
+    Estimate, Random, hodges_lehmann, locate, mann_whitney, median, pseudo_median, replicates_for,
+    signed_rank,
+};
+
+/// Confidence of the interval that a regression must keep clear of no change; two judged metrics share 1 % of false alarms.
+pub(super) const SIGNIFICANT: f64 = 0.99;
+/// One-sided confidence of equivalence.
+const EQUIVALENT: f64 = 0.95;
+/// Degrees of freedom from which on the spread of a side's own runs is trusted alone.
+const OWN_SPREAD_DF: f64 = 3.0;
+/// Variance of a median of pairs over that of a mean, of normal samples: 3/π of its efficiency.
+const PSEUDO_MEDIAN: f64 = std::f64::consts::PI / 3.0;
+/// What a replicate without an ack counts as, as a share of the median: a stall has no logarithm.
+const STALLED: f64 = 0.01;
+
+/// A figure of a replicate that is compared.
+pub(super) struct Metric {
+    pub(super) name: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) higher_is_better: bool,
+    pub(super) judged: bool,
+    /// Its rise is no improvement, its fall is what counts.
+    pub(super) only_fall: bool,
+    pub(super) of: fn(&BlockFigures) -> Option<f64>,
+    /// Standard deviation of its logarithm from run to run, and the degrees of freedom of that.
+    pub(super) run_noise: (f64, f64),
+}
+
+/// How far one side is from the other.
+struct Shift {
+    /// Of logarithms, from the baseline to the run.
+    change: Estimate,
+    p: f64,
+    /// Replicates of each side, and runs they are from.
+    replicates: (usize, usize),
+    runs: Option<usize>,
+    /// Part of the variance that more replicates of the same runs leave as it is.
+    fixed: f64,
+}
+
+impl Metric {
+    /// Compares the runs of both sides.
+    pub(super) fn of_runs(&self, sides: &Sides, margin: f64, seed: u64) -> Option<MetricCompared> {
+        let logs = |runs: &[Vec<BlockFigures>]| -> Option<Vec<Vec<f64>>> {
+            runs.iter().map(|blocks| self.logs(blocks)).collect()
+        };
+        let (baseline, run) = (logs(sides.baseline)?, logs(sides.run)?);
+        let shift = self.shift(&baseline, &run, &mut Random::new(seed));
+        let (baseline, run) = (baseline.concat(), run.concat());
+        Some(self.row(&shift, margin, &baseline, &run, sides.lower_bounds()))
+    }
+
+    /// Compares pair by pair.
+    pub(super) fn of_pairs(
+        &self,
+        pairs: &[super::Pair],
+        margin: f64,
+        seed: u64,
+    ) -> Option<MetricCompared> {
+        let side = |of: fn(&super::Pair) -> BlockFigures| {
+            let figures: Vec<BlockFigures> = pairs.iter().map(of).collect();
+            self.paired_logs(&figures)
+        };
+        let (before, after) = (side(|pair| pair.baseline), side(|pair| pair.run));
+        let both: Vec<(f64, f64)> = before
+            .into_iter()
+            .zip(after)
+            .filter_map(|(before, after)| before.zip(after))
+            .collect();
+        let (baseline, run): (Vec<f64>, Vec<f64>) = both.into_iter().unzip();
+        if baseline.is_empty() {
+            return None;
+        }
+        let ratios: Vec<f64> = run
+            .iter()
+            .zip(&baseline)
+            .map(|(run, before)| run - before)
+            .collect();
+        let shift = Shift {
+            change: locate(&ratios, &mut Random::new(seed)),
+            p: signed_rank(&ratios),
+            replicates: (ratios.len(), ratios.len()),
+            runs: None,
+            fixed: 0.0,
+        };
+        let bounds = (
+            pairs.iter().any(|pair| pair.baseline.lower_bound),
+            pairs.iter().any(|pair| pair.run.lower_bound),
+        );
+        Some(self.row(&shift, margin, &baseline, &run, bounds))
+    }
+
+    /// Logarithms of the replicates that have the figure; `None` if none has.
+    fn logs(&self, blocks: &[BlockFigures]) -> Option<Vec<f64>> {
+        let logs: Vec<f64> = self.paired_logs(blocks).into_iter().flatten().collect();
+        (!logs.is_empty()).then_some(logs)
+    }
+
+    fn paired_logs(&self, blocks: &[BlockFigures]) -> Vec<Option<f64>> {
+        let figures: Vec<Option<f64>> = blocks.iter().map(self.of).collect();
+        let mut positive: Vec<f64> = figures
+            .iter()
+            .copied()
+            .flatten()
+            .filter(|&x| x > 0.0)
+            .collect();
+        if positive.is_empty() {
+            return vec![None; blocks.len()];
+        }
+        let floor = median(&mut positive) * STALLED;
+        figures
+            .iter()
+            .map(|figure| figure.map(|x| x.max(floor).ln()))
+            .collect()
+    }
+
+    fn shift(&self, baseline: &[Vec<f64>], run: &[Vec<f64>], random: &mut Random) -> Shift {
+        let (few, many) = (baseline.len() as f64, run.len() as f64);
+        let mut parts = Vec::new();
+        let mut within = 0.0;
+        for (side, count) in [(baseline, few), (run, many)] {
+            for series in side {
+                let located = locate(series, random);
+                within += located.variance / (few + many);
+                let variance = located.variance / count.powi(2);
+                parts.push(Estimate {
+                    variance,
+                    ..located
+                });
+            }
+        }
+        let (all_before, all_after) = (baseline.concat(), run.concat());
+        let own = Levels::of(baseline, run);
+        let each_side = 1.0 / few + 1.0 / many;
+        let (change, within) = if self.trusts(&own) {
+            // The run is the replicate: what its blocks vary by is in its level.
+            let variance = own.variance.max(within) * each_side * PSEUDO_MEDIAN;
+            let change = Estimate {
+                value: own.shift(),
+                variance,
+                df: own.df,
+            };
+            (change, within * each_side)
+        } else {
+            let blocks: f64 = parts.iter().map(|part| part.variance).sum();
+            parts.push(self.usual(&own, within, each_side));
+            let value = hodges_lehmann(&all_before, &all_after);
+            (Estimate::from_parts(value, &parts), blocks)
+        };
+        let fixed = if change.variance > 0.0 {
+            (1.0 - within / change.variance).max(0.0)
+        } else {
+            0.0
+        };
+        Shift {
+            p: mann_whitney(&all_before, &all_after),
+            replicates: (all_before.len(), all_after.len()),
+            runs: Some(baseline.len().min(run.len())),
+            fixed,
+            change,
+        }
+    }
+
+    /// Whether there are runs enough to say how far they lie apart, and nobody has said it already.
+    fn trusts(&self, own: &Levels) -> bool {
+        own.df >= OWN_SPREAD_DF && self.run_noise.1.is_finite()
+    }
+
+    /// What two sides differ by from run to run: what machines usually have, or what these runs show if that is more.
+    fn usual(&self, own: &Levels, within: f64, each_side: f64) -> Estimate {
+        let (noise, df) = self.run_noise;
+        let beyond_blocks = own.variance - within;
+        let told = df.is_infinite() || own.df < 1.0 || beyond_blocks <= noise.powi(2);
+        let (variance, df) = if told {
+            (noise.powi(2), df)
+        } else {
+            (beyond_blocks, own.df)
+        };
+        Estimate {
+            value: 0.0,
+            variance: variance * each_side,
+            df,
+        }
+    }
+
+    fn row(
+        &self,
+        shift: &Shift,
+        margin: f64,
+        baseline: &[f64],
+        run: &[f64],
+        lower_bounds: (bool, bool),
+    ) -> MetricCompared {
+        let harm = Harm::of(shift, self, margin);
+        let (low, high) = shift.change.interval(SIGNIFICANT);
+        let said = harm.verdict(shift.p, self.only_fall);
+        // A latency that is only a lower bound may be anything above it.
+        let open = match said {
+            MetricVerdict::Regression => lower_bounds.0,
+            MetricVerdict::NoRegression | MetricVerdict::Improvement => lower_bounds.1,
+            MetricVerdict::Inconclusive => false,
+        };
+        let verdict = if open && !self.higher_is_better {
+            MetricVerdict::Inconclusive
+        } else {
+            said
+        };
+        let level = |logs: &[f64]| median(&mut logs.to_vec()).exp();
+        let (more_replicates, runs_needed) = match verdict {
+            MetricVerdict::Inconclusive => harm.needs(shift),
+            _ => (None, None),
+        };
+        MetricCompared {
+            metric: self.name.to_owned(),
+            unit: self.unit.to_owned(),
+            higher_is_better: self.higher_is_better,
+            judged: self.judged,
+            baseline: level(baseline),
+            saw: level(run),
+            baseline_replicates: shift.replicates.0 as u64,
+            replicates: shift.replicates.1 as u64,
+            change: shift.change.value.exp_m1(),
+            low: low.exp_m1(),
+            high: high.exp_m1(),
+            confidence: SIGNIFICANT,
+            p: shift.p,
+            verdict,
+            worst: harm
+                .share(harm.estimate.value + harm.estimate.reach(EQUIVALENT))
+                .max(0.0),
+            minimum_detectable: harm.share(harm.detectable()),
+            more_replicates,
+            runs_needed,
+        }
+    }
+}
+
+/// Where the runs of both sides lie.
+struct Levels {
+    baseline: Vec<f64>,
+    run: Vec<f64>,
+    /// Of the runs of a side, pooled; with these degrees of freedom.
+    variance: f64,
+    df: f64,
+}
+
+impl Levels {
+    fn of(baseline: &[Vec<f64>], run: &[Vec<f64>]) -> Self {
+        let levels = |side: &[Vec<f64>]| -> Vec<f64> {
+            side.iter().map(|series| pseudo_median(series)).collect()
+        };
+        let (baseline, run) = (levels(baseline), levels(run));
+        let squares = |levels: &[f64]| {
+            let mean = levels.iter().sum::<f64>() / levels.len() as f64;
+            let squares = levels.iter().map(|level| (level - mean).powi(2));
+            squares.sum::<f64>()
+        };
+        let df = (baseline.len() + run.len()) as f64 - 2.0;
+        Self {
+            variance: (squares(&baseline) + squares(&run)) / df.max(1.0),
+            df,
+            baseline,
+            run,
+        }
+    }
+
+    fn shift(&self) -> f64 {
+        hodges_lehmann(&self.baseline, &self.run)
+    }
+}
+
+/// The change with its sign turned so that more is worse.
+struct Harm {
+    estimate: Estimate,
+    /// Logarithm of the change that matters.
+    margin: f64,
+    worse_is_less: bool,
+}
+
+impl Harm {
+    fn of(shift: &Shift, metric: &Metric, margin: f64) -> Self {
+        let (sign, margin) = if metric.higher_is_better {
+            (-1.0, -(-margin).ln_1p())
+        } else {
+            (1.0, margin.ln_1p())
+        };
+        Self {
+            estimate: Estimate {
+                value: sign * shift.change.value,
+                ..shift.change
+            },
+            margin,
+            worse_is_less: metric.higher_is_better,
+        }
+    }
+
+    /// A harm as a relative change for the worse: 5 % less of a rate, 5 % more of a latency.
+    fn share(&self, log: f64) -> f64 {
+        if self.worse_is_less {
+            -(-log).exp_m1()
+        } else {
+            log.exp_m1()
+        }
+    }
+
+    fn significant_reach(&self) -> f64 {
+        self.estimate.reach(f64::midpoint(1.0, SIGNIFICANT))
+    }
+
+    fn verdict(&self, p: f64, only_fall: bool) -> MetricVerdict {
+        let value = self.estimate.value;
+        let significant = value.abs() > self.significant_reach() && p < 1.0 - SIGNIFICANT;
+        if significant && value >= self.margin {
+            MetricVerdict::Regression
+        } else if significant && value <= -self.margin && !only_fall {
+            MetricVerdict::Improvement
+        } else if value + self.estimate.reach(EQUIVALENT) < self.margin {
+            MetricVerdict::NoRegression
+        } else {
+            MetricVerdict::Inconclusive
+        }
+    }
+
+    /// The true harm whose estimate lies above both margin and significance in 95 of 100 comparisons.
+    fn detectable(&self) -> f64 {
+        self.margin.max(self.significant_reach()) + self.estimate.reach(EQUIVALENT)
+    }
+
+    /// How many more replicates of each side would tell, if the estimate stays what it is; or how many runs of each side.
+    fn needs(&self, shift: &Shift) -> (Option<u64>, Option<u64>) {
+        let value = self.estimate.value;
+        let (room, reach) = if value < self.margin {
+            (
+                self.margin - value.max(0.0),
+                self.estimate.reach(EQUIVALENT),
+            )
+        } else {
+            (value, self.significant_reach())
+        };
+        let each = shift.replicates.0.min(shift.replicates.1) as u64;
+        let more = replicates_for(room, reach, each, shift.fixed);
+        let more = more.map(|all| all.saturating_sub(each).max(1));
+        match (more, shift.runs) {
+            (None, Some(runs)) => (None, replicates_for(room, reach, runs as u64, 0.0)),
+            _ => (more, None),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! `krush compare` and `--baseline`: runs held against each other, end to end.
+
+use std::path::{Path, PathBuf};
+
+use krush::standin::{Embedded, Settings};
+use serde_json::Value;
+
+use crate::krush;
+
+/// Code, standard output, standard error.
+type Said = (i32, String, String);
+
+fn standin(fault: &str) -> Embedded {
+    Embedded::start(Settings {
+        faults: vec![fault.parse().unwrap()],
+        ..Settings::default()
+    })
+    .unwrap()
+}
+
+fn said(folder: &Path, args: &[&str]) -> Said {
+    let output = krush().current_dir(folder).args(args).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+const LOAD: [&str; 10] = [
+    "basic",
+    "--duration",
+    "1s",
+    "-c",
+    "4",
+    "--batch-size",
+    "10",
+    "--quiet",
+    "--history",
+    "off",
+];
+
+fn load(folder: &Path, server: &Embedded, file: &str, more: &[&str]) -> Said {
+    let url = ["--url", server.url(), "-o", file];
+    said(folder, &[&LOAD[..], &url[..], more].concat())
+}
+
+fn json(path: PathBuf) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_target_half_as_fast_is_a_regression_and_the_same_one_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let (fast, slow) = (standin("delay=10ms"), standin("delay=20ms"));
+    for (server, file) in [(&fast, "old.json"), (&fast, "same.json")] {
+        assert_eq!(load(here, server, file, &[]).0, 0);
+    }
+    let known = ["--run-noise", "1%"];
+    let before_load = |file: &str| {
+        load(
+            here,
+            &slow,
+            file,
+            &[&["--baseline", "old.json"][..], &known].concat(),
+        )
+    };
+    let (code, out, err) = before_load("slow.json");
+    assert_eq!(code, 11, "{out}{err}");
+    assert!(out.contains("REGRESSION  (exit 11)"), "{out}");
+    let report = json(here.join("slow.json"));
+    assert_eq!(report["verdict"]["outcome"], "regression");
+    let throughput = &report["comparison"]["metrics"][0];
+    assert_eq!(throughput["metric"], "throughput");
+    let change = throughput["change"].as_f64().unwrap();
+    assert!((-0.6..-0.3).contains(&change), "{throughput}");
+
+    let compare = |files: [&str; 2], more: &[&str]| {
+        said(here, &[&["compare", files[0], files[1]][..], more].concat())
+    };
+    let (code, out, _) = compare(
+        ["old.json", "slow.json"],
+        &[&known[..], &["-o", "c.md", "-o", "c.json"]].concat(),
+    );
+    assert_eq!(code, 11, "{out}");
+    assert!(
+        out.contains("throughput") && out.contains("99 % interval"),
+        "{out}"
+    );
+    assert!(
+        std::fs::read_to_string(here.join("c.md"))
+            .unwrap()
+            .contains("| regression |")
+    );
+    assert_eq!(json(here.join("c.json"))["outcome"], "regression");
+    // The other way round it is faster, and what was not slower passes.
+    assert_eq!(compare(["slow.json", "old.json"], &known).0, 0);
+    let (code, out, _) = compare(
+        ["old.json", "same.json"],
+        &["--run-noise", "1%", "--margin", "80%"],
+    );
+    assert_eq!(code, 0, "{out}");
+    // Two single runs on a machine that nobody knows: so small a margin cannot be told.
+    let (code, out, _) = compare(["old.json", "same.json"], &[]);
+    assert_eq!(code, 12, "{out}");
+    let flat = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("runs of each side"), "{flat}");
+    let several = compare(["old.json,same.json", "slow.json"], &known);
+    assert_eq!(several.0, 11, "{}", several.1);
+}
+
+#[test]
+fn what_cannot_be_compared_is_said_before_anything_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let server = standin("delay=1ms");
+    assert_eq!(load(here, &server, "old.json", &[]).0, 0);
+    let stored = || server.memory().records("performance-test").len();
+    let before = stored();
+    let other = ["--baseline", "old.json", "-c", "8"];
+    let flags: Vec<&str> = LOAD
+        .iter()
+        .copied()
+        .filter(|flag| !["-c", "4"].contains(flag))
+        .collect();
+    let url = ["--url", server.url(), "-o", "x.json"];
+    let (code, _, err) = said(here, &[&flags[..], &url, &other].concat());
+    assert_eq!(code, 2, "{err}");
+    assert!(
+        err.contains("concurrency: 4 in the baseline, 8 here"),
+        "{err}"
+    );
+    let (code, _, err) = load(here, &server, "x.json", &["--baseline", "none.json"]);
+    assert_eq!(
+        (
+            code,
+            err.contains("--baseline: cannot read report none.json")
+        ),
+        (2, true),
+        "{err}"
+    );
+    let (code, _, err) = load(here, &server, "x.json", &["--fail-on", "e2e.p95 > 1s"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(
+        err.contains("`e2e.p95 > 1s`") && err.contains("krush e2e"),
+        "{err}"
+    );
+    assert_eq!(stored(), before);
+
+    let mut void = json(here.join("old.json"));
+    void["validity"]["void"] = true.into();
+    std::fs::write(here.join("void.json"), void.to_string()).unwrap();
+    assert_eq!(
+        load(here, &server, "x.json", &["--baseline", "void.json"]).0,
+        2
+    );
+    let (code, out, _) = said(here, &["compare", "void.json", "old.json"]);
+    assert_eq!(code, 13, "{out}");
+    let mut early = json(here.join("old.json"));
+    early["blocks"] = Value::Null;
+    std::fs::write(here.join("early.json"), early.to_string()).unwrap();
+    let (code, _, err) = said(here, &["compare", "early.json", "old.json"]);
+    assert_eq!(code, 2);
+    assert!(
+        err.contains("early.json") && err.contains("kept no blocks"),
+        "{err}"
+    );
+    let (code, _, err) = said(here, &["compare", "old.json", "old.json", "--margin", "0%"]);
+    assert_eq!(code, 2, "{err}");
+}

@@ -1,0 +1,293 @@
+//! Duets end to end: two stand-ins in this process that take a fixed time for each request, loaded in turn by the built program.
+
+use std::process::{Child, Stdio};
+use std::sync::Mutex;
+
+use krush::standin::{Embedded, Settings};
+use serde_json::Value;
+
+use crate::load::{Ran, krush, standin_with, wait_until};
+
+/// A stand-in that holds each request this long: how fast it is does not depend on the machine.
+fn taking(delay: &str) -> Embedded {
+    standin_with(Settings {
+        faults: vec![format!("delay={delay}").parse().unwrap()]
+            .into_iter()
+            .collect(),
+        ..Settings::default()
+    })
+}
+
+const SHORT: [&str; 10] = [
+    "--duration",
+    "200ms",
+    "--warmup",
+    "20ms",
+    "--concurrency",
+    "8",
+    "--batch-size",
+    "10",
+    "--threads",
+    "1",
+];
+
+fn args<'a>(command: &[&'a str], old: &'a str, new: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let urls = ["--url", new, "--baseline-url", old];
+    [command, &urls[..], &SHORT[..], more].concat()
+}
+
+/// The verdict of each of so many duets of the same two targets, a few at a time: they wait more than they work.
+fn outcomes(old: &Embedded, new: &Embedded, pairs: &str, duets: usize) -> Vec<String> {
+    let seen = Mutex::new(Vec::new());
+    let left = Mutex::new(duets);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    {
+                        let mut left = left.lock().unwrap();
+                        if *left == 0 {
+                            return;
+                        }
+                        *left -= 1;
+                    }
+                    let ran =
+                        krush(&args(&["gate"], old.url(), new.url(), &["--repeat", pairs])).run();
+                    let comparison = &ran.report()["comparison"];
+                    assert_eq!(
+                        comparison["method"], "pairs",
+                        "{}{}",
+                        ran.stdout, ran.stderr
+                    );
+                    let outcome = comparison["outcome"].as_str().unwrap();
+                    seen.lock().unwrap().push(outcome.to_owned());
+                }
+            });
+        }
+    });
+    seen.into_inner().unwrap()
+}
+
+#[test]
+fn twenty_duets_of_equals_find_no_regression() {
+    let (old, new) = (taking("10ms"), taking("10ms"));
+    let seen = outcomes(&old, &new, "12", 20);
+    let count = |outcome: &str| seen.iter().filter(|seen| *seen == outcome).count();
+    let words = format!(
+        "{} pass, {} inconclusive, {} regression",
+        count("pass"),
+        count("inconclusive"),
+        count("regression")
+    );
+    // Shown with --nocapture.
+    std::io::Write::write_all(&mut std::io::stderr(), format!("{words}\n").as_bytes()).unwrap();
+    assert_eq!(count("regression"), 0, "{words}");
+    assert_eq!(count("pass") + count("inconclusive"), 20, "{seen:?}");
+}
+
+#[test]
+fn a_target_slowed_by_a_tenth_is_found_and_every_record_is_in_a_ledger() {
+    let (old, new) = (taking("20ms"), taking("22ms"));
+    let ran = krush(&args(
+        &["basic"],
+        old.url(),
+        new.url(),
+        &["--repeat", "24", "--margin", "4%"],
+    ))
+    .run();
+    assert_eq!(ran.code, Some(11), "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("REGRESSION  (exit 11)"),
+        "{}",
+        ran.stdout
+    );
+    let comparison = &ran.report()["comparison"];
+    assert_eq!(comparison["baseline"]["source"], old.url());
+    let throughput = &comparison["metrics"][0];
+    assert_eq!(throughput["metric"], "throughput");
+    let change = throughput["change"].as_f64().unwrap();
+    assert!((-0.13..-0.05).contains(&change), "{change}");
+    // Whatever was stored is in the ledger of its side, warm-up of each slice included.
+    let warmup = |report: &Value| report["warmup"]["records"]["acked"].as_u64().unwrap();
+    let acked = |report: &Value| report["ledger"]["records"]["acked"].as_u64().unwrap();
+    let stored = |server: &Embedded| server.memory().totals().stored;
+    let report = ran.report();
+    assert_eq!(acked(report) + warmup(report), stored(&new));
+    let before = ran.baseline.clone().unwrap();
+    assert_eq!(acked(&before) + warmup(&before), stored(&old));
+    assert_eq!(before["target"]["urls"][0], old.url());
+    assert_eq!(report["plan"]["load"]["duration_secs"], 4.8);
+}
+
+#[test]
+fn pairs_go_on_until_the_interval_is_narrow_or_time_is_up() {
+    let (old, new) = (taking("10ms"), taking("10ms"));
+    let wide = krush(&args(
+        &["basic"],
+        old.url(),
+        new.url(),
+        &["--margin", "60%"],
+    ))
+    .run();
+    assert_eq!(wide.code, Some(0), "{}{}", wide.stdout, wide.stderr);
+    let pairs = |ran: &Ran| {
+        let metrics = ran.report()["comparison"]["metrics"]
+            .as_array()
+            .unwrap()
+            .clone();
+        metrics[0]["replicates"].as_u64().unwrap()
+    };
+    assert!(
+        pairs(&wide) >= 8 && pairs(&wide).is_multiple_of(4),
+        "{}",
+        pairs(&wide)
+    );
+    let short = ["--margin", "0.1%", "--max-time", "2s"];
+    let short = krush(&args(&["basic"], old.url(), new.url(), &short)).run();
+    assert_eq!(short.code, Some(12), "{}{}", short.stdout, short.stderr);
+    assert!(
+        short.stdout.contains("time was up after"),
+        "{}",
+        short.stdout
+    );
+}
+
+#[test]
+fn a_side_that_is_not_there_is_named() {
+    let there = taking("1ms");
+    let gone = taking("1ms").url().to_owned();
+    let old = krush(&args(&["basic"], &gone, there.url(), &[])).run();
+    assert_eq!(old.code, Some(15), "{}{}", old.stdout, old.stderr);
+    assert!(old.stderr.contains(&gone), "{}", old.stderr);
+    let new = krush(&args(&["basic"], there.url(), &gone, &[])).run();
+    assert_eq!(new.code, Some(15), "{}{}", new.stdout, new.stderr);
+}
+
+#[test]
+fn a_side_that_dies_is_named() {
+    let (old, new) = (taking("5ms"), taking("5ms"));
+    let url = old.url().to_owned();
+    let mut krush = krush(&args(&["basic"], &url, new.url(), &["--repeat", "500"]));
+    let child = krush.start();
+    wait_until("both are loaded", || {
+        old.memory().totals().stored > 0 && new.memory().totals().stored > 0
+    });
+    drop(old);
+    let ran = krush.ran(&child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(15), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("baseline"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&url), "{}", ran.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_duet_keeps_what_it_has() {
+    let (old, new) = (taking("5ms"), taking("5ms"));
+    let mut krush = krush(&args(
+        &["basic"],
+        old.url(),
+        new.url(),
+        &["--repeat", "500"],
+    ));
+    let child: Child = krush.start();
+    wait_until("both are loaded", || {
+        old.memory().totals().stored > 0 && new.memory().totals().stored > 0
+    });
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let ran = krush.ran(&child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.report()["end"], "interrupted");
+    let stored = new.memory().totals().stored;
+    let report = ran.report();
+    let acked = report["ledger"]["records"]["acked"].as_u64().unwrap();
+    let warmup = report["warmup"]["records"]["acked"].as_u64().unwrap();
+    assert_eq!(acked + warmup, stored);
+}
+
+/// The first line of the error and its hint.
+fn refused(words: &[&str]) -> String {
+    let output = crate::krush()
+        .args(words)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    format!("{} {}", output.status.code().unwrap(), text.trim_end())
+}
+
+#[test]
+fn what_makes_no_sense_in_slices_is_refused() {
+    let url = ["--baseline-url", "http://127.0.0.1:1"];
+    let lines = [
+        refused(&[&["basic", "--verify"], &url[..]].concat()),
+        refused(
+            &[
+                &["basic", "--max-lag", "10000", "--lag-group", "g"],
+                &url[..],
+            ]
+            .concat(),
+        ),
+        refused(&[&["basic", "--stage", "hold:5k/s:1s"], &url[..]].concat()),
+        refused(
+            &[
+                &[
+                    "basic",
+                    "--duration",
+                    "10s",
+                    "--rate",
+                    "1k/s",
+                    "--spike",
+                    "5k/s@1s+1s",
+                ],
+                &url[..],
+            ]
+            .concat(),
+        ),
+        refused(&[&["basic", "--duration", "50ms"], &url[..]].concat()),
+        refused(&[&["e2e"], &url[..]].concat()),
+        refused(&["gate"]),
+        refused(&["gate", "--baseline", "x.json"]),
+        refused(&["gate", "--aa", "-o", "x.json"]),
+        refused(&[
+            "gate",
+            "--rounds",
+            "3",
+            "--baseline-url",
+            "http://127.0.0.1:1",
+        ]),
+        refused(&["gate", "--aa", "--baseline-url", "http://127.0.0.1:1"]),
+    ];
+    insta::assert_snapshot!(lines.join("\n"), @"");
+}
+
+#[test]
+fn a_target_against_itself_says_what_noise_does() {
+    let server = taking("5ms");
+    let words = [
+        "gate",
+        "--aa",
+        "--rounds",
+        "2",
+        "--url",
+        server.url(),
+        "--margin",
+        "50%",
+    ];
+    let output = crate::krush()
+        .args(words)
+        .args(SHORT)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for wanted in [
+        "against itself: 2 rounds of 8 pairs, slices of 200ms",
+        "false alarms          0 of 2 rounds: a rate of at most 78 % (95 %)",
+        "interval, throughput",
+        "margin held",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+}

@@ -1,0 +1,182 @@
+//! `krush merge` end to end: workers in processes of their own against one stand-in, whose store is the truth to compare with.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use krush::standin::{Embedded, Settings};
+use serde_json::Value;
+
+use crate::load::standin_with;
+
+fn server() -> Embedded {
+    standin_with(Settings::default())
+}
+
+/// Two workers at once, each with its own report in `folder`.
+fn workers(folder: &Path, server: &Embedded, loads: [&[&str]; 2]) {
+    let start = |(number, load): (usize, &[&str])| {
+        crate::krush()
+            .args([
+                "basic",
+                "--url",
+                server.url(),
+                "--quiet",
+                "--history",
+                "off",
+                "--output",
+            ])
+            .arg(format!("w{number}.json"))
+            .args(load)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let children: Vec<_> = loads.into_iter().enumerate().map(start).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(matches!(output.status.code(), Some(0 | 13)), "{text}");
+    }
+}
+
+fn merge(folder: &Path, words: &[&str]) -> Output {
+    crate::krush()
+        .arg("merge")
+        .args(words)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn json(folder: &Path, name: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap()
+}
+
+/// Exit code and standard error.
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    format!("{} {}", output.status.code().unwrap(), text.trim_end())
+}
+
+#[test]
+fn two_workers_merged_are_what_the_server_stored() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), server());
+    let load = ["--duration", "1s", "--concurrency", "2", "--threads", "1"];
+    let slower = [
+        "--duration",
+        "1500ms",
+        "--concurrency",
+        "3",
+        "--threads",
+        "1",
+    ];
+    workers(folder.path(), &server, [&load, &slower]);
+    let output = merge(
+        folder.path(),
+        &["w0.json", "w1.json", "-o", "all.json,all.md"],
+    );
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}{}", said(&output));
+    let (all, one, two) = (
+        json(folder.path(), "all.json"),
+        json(folder.path(), "w0.json"),
+        json(folder.path(), "w1.json"),
+    );
+    let acked = |report: &Value| report["ledger"]["records"]["acked"].as_u64().unwrap();
+    assert_eq!(acked(&all), server.memory().totals().stored);
+    assert_eq!(acked(&all), acked(&one) + acked(&two));
+    let samples = |report: &Value| report["summary"]["latency_samples"].as_u64().unwrap();
+    assert_eq!(samples(&all), samples(&one) + samples(&two));
+    let seconds = all["timeline"].as_array().unwrap().iter();
+    let by_second: u64 = seconds
+        .map(|row| row["records_acked"].as_u64().unwrap())
+        .sum();
+    assert_eq!(by_second, acked(&all));
+    assert_eq!(all["plan"]["load"]["concurrency"], 5);
+    assert_eq!(all["merged"]["sources"][1]["file"], "w1.json");
+    assert_eq!(all["claims"], Value::Null);
+    assert!(folder.path().join("all.md").exists());
+    assert!(text.contains("merged"), "{text}");
+
+    let verify = crate::krush()
+        .args(["verify", "all.json", "--url", server.url()])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    insta::assert_snapshot!(said(&verify), @"");
+    let twice = merge(folder.path(), &["w0.json", "w1.json", "w0.json"]);
+    let run = one["claims"]["run"].as_str().unwrap();
+    insta::assert_snapshot!(said(&twice).replace(run, "RUN"), @"");
+    let again = merge(folder.path(), &["all.json", "w1.json"]);
+    let run = two["claims"]["run"].as_str().unwrap();
+    insta::assert_snapshot!(said(&again).replace(run, "RUN"), @"");
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused_by_name() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), server());
+    let few = ["--messages", "100", "--concurrency", "2"];
+    let other = [
+        "--messages",
+        "100",
+        "--concurrency",
+        "2",
+        "--batch-size",
+        "20",
+        "--format",
+        "binary",
+        "--rate",
+        "1k/s",
+    ];
+    workers(folder.path(), &server, [&few, &other]);
+    let text = std::fs::read_to_string(folder.path().join("w0.json")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("cut.json", &text[..text.len() / 2]);
+    write(
+        "v9.json",
+        &text.replace("\"schema_version\": 1", "\"schema_version\": 9"),
+    );
+    let started = json(folder.path(), "w0.json")["started_at"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let run = json(folder.path(), "w0.json")["claims"]["run"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let old = text.replace(&started, "2026-01-02T03:04:05.678Z");
+    write("old.json", &old.replace(&run, "other"));
+    let histogram = json(folder.path(), "w0.json")["histograms"]["service_time"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    write(
+        "broken.json",
+        &text.replace(&histogram, "AAAA").replace(&run, "third"),
+    );
+    let lines: Vec<String> = [
+        &["w0.json"][..],
+        &["w0.json", "none.json"],
+        &["w0.json", "cut.json"],
+        &["w0.json", "v9.json"],
+        &["w0.json", "w1.json"],
+        &["w0.json", "old.json"],
+        &["w0.json", "broken.json"],
+        &["w0.json", "broken.json", "-o", "x.xlsx"],
+    ]
+    .iter()
+    .map(|words| said(&merge(folder.path(), words)))
+    .collect();
+    let text = lines.join("\n");
+    let cut = text.find("cut.json is no report").unwrap();
+    let place = text[cut..].lines().next().unwrap().to_owned();
+    let text = text.replace(&place, "cut.json is no report of krush: …");
+    let gap = text.find("it began ").unwrap();
+    let gap = text[gap..].lines().next().unwrap().to_owned();
+    let text = text.replace(&gap, "it began …");
+    insta::assert_snapshot!(text, @"");
+}
