@@ -392,10 +392,51 @@ fn the_page_of_a_run_with_failures_reads_in_order() {
     p95 | 40.0 ms | 36.0 ms | -10.0 % | -13.0 % to -7.0 % | &lt; 0.001 | ✓ | no regression | 3.1 %
     p50 (not judged) | 40.0 ms | 36.0 ms | -10.0 % | -13.0 % to -7.0 % | &lt; 0.001 | ? | inconclusive | 3.1 %
     Compared all the same (--force): machine
+    Blocks
+    Records per second in each of 19 blocks of 512 ms
+    records per second of a block
+    the middle: 0 rec/s
+    0
+    50,000
+    100,000
+    150,000
+    1
+    3
+    5
+    7
+    9
+    11
+    13
+    15
+    17
+    19
+    block
+    Blocks of equal time, between 0 and 179,570 rec/s, the middle 0: the spread that comparisons have to reckon with.
+    Numbers by block
+    block | acked | rec/s | failed req. | P50 | P95 | lower bounds
+    1 | 91,940 | 179,570 | 2 | 151 ms | 10.0 s | 7
+    2 | 0 | 0 | 0 | - | - | 0
+    3 | 0 | 0 | 0 | - | - | 0
+    4 | 0 | 0 | 0 | - | - | 0
+    5 | 0 | 0 | 0 | - | - | 0
+    6 | 0 | 0 | 0 | - | - | 0
+    7 | 0 | 0 | 0 | - | - | 0
+    8 | 0 | 0 | 0 | - | - | 0
+    9 | 0 | 0 | 0 | - | - | 0
+    10 | 0 | 0 | 0 | - | - | 0
+    11 | 0 | 0 | 0 | - | - | 0
+    12 | 0 | 0 | 0 | - | - | 0
+    13 | 0 | 0 | 0 | - | - | 0
+    14 | 0 | 0 | 0 | - | - | 0
+    15 | 0 | 0 | 0 | - | - | 0
+    16 | 0 | 0 | 0 | - | - | 0
+    17 | 0 | 0 | 0 | - | - | 0
+    18 | 0 | 0 | 0 | - | - | 0
+    19 | 0 | 0 | 0 | - | - | 0
     Thresholds
-    the run fails if | saw | result
-    p95 &gt; 15s | ≥ 10.0 s | ✗ | missed | it is at least 10.0 s: requests without an answer may have taken longer
-    success &lt; 99.9% | 91.9 % | ✗ | missed
+    the run fails if | saw | 95 % bound | margin | result
+    p95 &gt; 15s | ≥ 10.0 s | - | - | ✗ | missed | it is at least 10.0 s: requests without an answer may have taken longer
+    success &lt; 99.9% | 91.9 % | - | - | ✗ | missed
     Validity
     check | saw | wanted
     ledger balances | ✓ | held | balanced | scheduled = sent + unsent, and every request and record sent ends in exactly one place
@@ -452,6 +493,7 @@ fn the_page_of_a_run_with_failures_reads_in_order() {
     target.embedded | false
     target.faults | -
     target.kind | rest-proxy
+    target.model | -
     target.partitions | 48
     target.server | REST Proxy
     target.topic | performance-test
@@ -542,11 +584,9 @@ fn the_page_of_a_history_shows_the_road_to_the_record() {
     30,000
     40,000
     2026-11-01
-    2026-11-03
-    2026-11-05
+    2026-11-04
     2026-11-07
-    2026-11-09
-    2026-11-11
+    2026-11-10
     runs, oldest first
     From the first run to the record: 432 → 42,284 records/s, × 97.9, from 2026-11-01 to 2026-11-08.
     Changes that lasted
