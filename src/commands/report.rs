@@ -76,11 +76,12 @@ fn beside(args: &ReportArgs, formats: &[&Format], reports: &[&Report]) -> Result
             }
         }
     }
-    let lines: String = paths
+    let mut lines: Vec<String> = paths
         .iter()
-        .map(|path| format!("{}\n", path.display()))
+        .map(|path| path.display().to_string())
         .collect();
-    print(&lines)
+    lines.push(String::new());
+    print(&lines.join("\n"))
 }
 
 fn write_beside(

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn error(text: &str) -> String {
-        parse(text, "x.json").err().expect("no report").to_string()
+        parse(text, "x.json").expect_err("no report").to_string()
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = read(Path::new("no/such.json")).err().expect("no file");
+        let error = read(Path::new("no/such.json")).expect_err("no file");
         assert!(
             error
                 .to_string()

@@ -53,7 +53,7 @@ pub(super) struct Line {
     /// Points that are only lower bounds.
     pub(super) bounds: Vec<(f64, f64)>,
     /// A part of the line that is only a lower bound.
-    pub(super) bound_line: Vec<(f64, f64)>,
+    pub(super) pale: Vec<(f64, f64)>,
     /// Every point is marked.
     pub(super) dotted: bool,
 }
@@ -66,7 +66,7 @@ impl Line {
             style,
             points,
             bounds: Vec::new(),
-            bound_line: Vec::new(),
+            pale: Vec::new(),
             dotted: false,
         }
     }
@@ -193,8 +193,8 @@ impl Chart {
         let dots = if line.dotted { &all } else { &alone };
         html! {
             path.s.(class) d=(self.path(&line.points)) {}
-            @if !line.bound_line.is_empty() {
-                @let points: Vec<_> = line.bound_line.iter().copied().map(Some).collect();
+            @if !line.pale.is_empty() {
+                @let points: Vec<_> = line.pale.iter().copied().map(Some).collect();
                 path.(class).bound d=(self.path(&points)) {}
             }
             @if !dots.is_empty() { path.(class).dots d=(self.dots(dots)) {} }
@@ -239,7 +239,7 @@ impl Chart {
             .iter()
             .any(|mark| matches!(mark, Mark::Failed(..)));
         let bounds = self.lines.iter().any(|line| !line.bounds.is_empty());
-        let bound_line = self.lines.iter().any(|line| !line.bound_line.is_empty());
+        let pale = self.lines.iter().any(|line| !line.pale.is_empty());
         let rules: Vec<&String> = (self.marks.iter())
             .filter_map(|mark| match mark {
                 Mark::Level(_, what) => Some(what),
@@ -250,15 +250,14 @@ impl Chart {
             .marks
             .iter()
             .any(|mark| matches!(mark, Mark::Moment(..)));
-        if self.lines.len() < 2 && !moments && !failed && !bounds && !bound_line && rules.is_empty()
-        {
+        if self.lines.len() < 2 && !moments && !failed && !bounds && !pale && rules.is_empty() {
             return html! {};
         }
         html! {
             ul.legend {
                 @for line in &self.lines { li { (sample(&format!("s s{}", line.style % 8), "M0 5H40")) (line.name) } }
                 @if bounds { li { (ring()) "only a lower bound (≥)" } }
-                @if bound_line { li { (sample("base bound", "M0 5H40")) "wide and pale: only a lower bound (≥)" } }
+                @if pale { li { (sample("base bound", "M0 5H40")) "wide and pale: only a lower bound (≥)" } }
                 @if failed { li { (sample("tick", "M20 0V10")) "failed requests" } }
                 @if moments { li { (sample("rule", "M20 0V10")) "a change that lasted" } }
                 @for what in rules { li { (sample("rule", "M0 5H40")) (what) } }

@@ -36,7 +36,7 @@ fn collect(key: &str, value: &Value, facts: &mut Vec<Fact>) {
                 collect(&format!("{key}.{name}"), member, facts);
             }
         }
-        Value::Array(items) if items.iter().all(|item| item.is_string()) => {
+        Value::Array(items) if items.iter().all(Value::is_string) => {
             let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
             let none = items.is_empty();
             let text = if none {

@@ -17,7 +17,7 @@ const LISTED: usize = 400;
 /// Trends of one page; of more, those with the latest runs.
 const TRENDS: usize = 12;
 /// Labels below the chart.
-const DATES: usize = 6;
+const DATES: usize = 5;
 /// Runs that each get a dot.
 const DOTTED: usize = 60;
 

@@ -45,7 +45,7 @@ pub(super) struct Run<'a> {
 }
 
 /// Runs cut into points of the same length, and that length in seconds.
-pub(super) fn runs<'a>(named: Vec<(String, &'a Report)>) -> (u64, Vec<Run<'a>>) {
+pub(super) fn runs(named: Vec<(String, &Report)>) -> (u64, Vec<Run<'_>>) {
     let longest = named
         .iter()
         .filter_map(|(_, report)| report.timeline.last())

@@ -12,7 +12,7 @@ use crate::measure::Blocks;
 use crate::report::text::clean;
 use crate::report::words::{
     capitalised, failures_by_weight, generator_words, held_back_words, requests_ledger,
-    warmup_words,
+    threshold_cells, warmup_words,
 };
 use crate::report::{Report, audit, end_to_end};
 use crate::units::{self, counted, grouped, rate_digits};
@@ -71,23 +71,27 @@ pub(super) fn thresholds(report: &Report) -> Markup {
     }
     let void = report.validity.void;
     let row = |threshold: &crate::gate::ThresholdResult| {
-        let word = match (void, threshold.passed) {
-            (true, _) => tag("warn", "?", "not judged"),
-            (false, true) => tag("good", "✓", "met"),
-            (false, false) => tag("bad", "✗", "missed"),
+        let [saw, bound, margin, word] = threshold_cells(threshold, void);
+        let (class, sign) = match (void, threshold.passed, threshold.inconclusive) {
+            (true, ..) | (_, false, true) => ("warn", "?"),
+            (_, true, _) => ("good", "✓"),
+            (_, false, false) => ("bad", "✗"),
         };
-        let why = threshold.reason.as_deref().unwrap_or_default();
         vec![
             html! { (threshold.expression) },
-            html! { (threshold.saw) },
-            word,
-            html! { (why) },
+            html! { (saw) },
+            html! { (bound) },
+            html! { (margin) },
+            tag(class, sign, &word),
+            html! { (threshold.reason.as_deref().unwrap_or_default()) },
         ]
     };
     let rows: Vec<Vec<Markup>> = report.thresholds.iter().map(row).collect();
     let head = [
         ("the run fails if", Column::Text),
         ("saw", Column::Number),
+        ("95 % bound", Column::Number),
+        ("margin", Column::Number),
         ("result", Column::Text),
         ("", Column::Wide),
     ];

@@ -90,7 +90,7 @@ fn chart(curves: &[Curve]) -> Chart {
         .map(|(index, curve)| line(index, curve))
         .collect();
     let values: Vec<f64> = (lines.iter())
-        .flat_map(|line| line.points.iter().flatten().chain(&line.bound_line))
+        .flat_map(|line| line.points.iter().flatten().chain(&line.pale))
         .map(|(_, us)| *us)
         .collect();
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
@@ -134,11 +134,10 @@ fn line(index: usize, curve: &Curve) -> Line {
             line.points.push(Some((x, us)));
             continue;
         }
-        if line.bound_line.is_empty() {
-            line.bound_line
-                .extend(line.points.last().copied().flatten());
+        if line.pale.is_empty() {
+            line.pale.extend(line.points.last().copied().flatten());
         }
-        line.bound_line.push((x, us));
+        line.pale.push((x, us));
     }
     line
 }
@@ -148,7 +147,7 @@ fn ticks(decades: f64) -> Vec<Tick> {
         .map(|decade| {
             (
                 f64::from(decade),
-                percentile_words(100.0 - 100.0 * 10f64.powi(-(decade as i32))),
+                percentile_words(100.0 - 100.0 * 10f64.powf(-f64::from(decade))),
             )
         })
         .collect()
