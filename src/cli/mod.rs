@@ -188,8 +188,14 @@ impl Command {
             Self::Lag(args) => Some(&mut args.control),
             Self::Monitor(args) => Some(&mut args.control),
             Self::Consume(args) => Some(args.layered()),
-            Self::Serve(_) | Self::Selftest(_) | Self::Completions(_) | Self::Man(_) => None,
-            Self::Compare(_) | Self::History(_) | Self::Report(_) | Self::Merge(_) => None,
+            Self::Compare(_)
+            | Self::History(_)
+            | Self::Report(_)
+            | Self::Merge(_)
+            | Self::Serve(_)
+            | Self::Selftest(_)
+            | Self::Completions(_)
+            | Self::Man(_) => None,
             Self::Tune(args) => Some(&mut args.load),
             Self::Capacity(args) => Some(&mut args.load),
         }

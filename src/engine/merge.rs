@@ -60,11 +60,7 @@ pub(super) fn merge(
         .iter()
         .filter_map(|harvest| harvest.load_over_us)
         .max();
-    let of_threads = harvests.iter_mut();
-    let mut slices = of_threads
-        .map(|harvest| std::mem::take(&mut harvest.slices))
-        .reduce(Slices::merge)
-        .unwrap_or_default();
+    let mut slices = slices(&mut harvests);
     let claims = claims(setup, harvests);
 
     // What comes due while an interrupted run drains was not called for any more.
@@ -104,12 +100,6 @@ pub(super) fn merge(
     };
     let last_answer_us = endings.iter().map(|ending| ending.last_answer_us).max();
     let last_us = last_ack_us.max(load_end_us).max(last_answer_us);
-    let end = match interrupts {
-        0 if !gone.is_empty() => End::TargetGone,
-        0 => End::Finished,
-        1 => End::Interrupted,
-        _ => End::Abandoned,
-    };
     Measured {
         started_at: SystemTime::UNIX_EPOCH,
         elapsed,
@@ -135,9 +125,27 @@ pub(super) fn merge(
         }),
         connections,
         generator,
-        end,
+        end: end(interrupts, &gone),
         gone,
         claims,
+    }
+}
+
+/// The slices of all threads.
+fn slices(harvests: &mut [Harvest]) -> Slices {
+    let of_threads = harvests.iter_mut();
+    of_threads
+        .map(|harvest| std::mem::take(&mut harvest.slices))
+        .reduce(Slices::merge)
+        .unwrap_or_default()
+}
+
+fn end(interrupts: u8, gone: &[usize]) -> End {
+    match interrupts {
+        0 if !gone.is_empty() => End::TargetGone,
+        0 => End::Finished,
+        1 => End::Interrupted,
+        _ => End::Abandoned,
     }
 }
 

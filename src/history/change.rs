@@ -111,7 +111,7 @@ fn median(values: &[f64]) -> f64 {
         return f64::NAN;
     }
     let middle = some.len() / 2;
-    let even = some.len() % 2 == 0;
+    let even = some.len().is_multiple_of(2);
     let (lower, &mut upper, _) = some.select_nth_unstable_by(middle, f64::total_cmp);
     if !even {
         return upper;

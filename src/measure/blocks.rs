@@ -98,7 +98,7 @@ pub struct Blocks {
 #[derive(Debug)]
 pub struct Slices {
     slice_us: u64,
-    slices: Vec<Block>,
+    kept: Vec<Block>,
     /// Number of the latest slice that anything happened in, plus one.
     used: usize,
 }
@@ -115,7 +115,7 @@ impl Slices {
         let planned_us = planned.map_or(0, |planned| planned.as_micros() as u64);
         Self {
             slice_us: planned_us.div_ceil(PLANNED_SLICES).max(SHORTEST_SLICE_US),
-            slices: vec![Block::default(); SLICES],
+            kept: vec![Block::default(); SLICES],
             used: 0,
         }
     }
@@ -126,23 +126,23 @@ impl Slices {
         }
         let index = (us / self.slice_us) as usize;
         self.used = self.used.max(index + 1);
-        &mut self.slices[index]
+        &mut self.kept[index]
     }
 
     /// Puts every two slices into one.
     fn fold(&mut self) {
         self.slice_us *= 2;
         for index in 0..SLICES / 2 {
-            let (kept, rest) = self.slices.split_at_mut(2 * index + 1);
+            let (left, right) = self.kept.split_at_mut(2 * index + 1);
             if 2 * index >= self.used {
                 break;
             }
-            kept[2 * index].merge(&rest[0]);
+            left[2 * index].merge(&right[0]);
             if index > 0 {
-                self.slices.swap(index, 2 * index);
-                self.slices[2 * index].clear();
+                self.kept.swap(index, 2 * index);
+                self.kept[2 * index].clear();
             }
-            self.slices[2 * index + 1].clear();
+            self.kept[2 * index + 1].clear();
         }
         self.used = self.used.div_ceil(2);
     }
@@ -173,7 +173,7 @@ impl Slices {
         while other.slice_us < self.slice_us {
             other.fold();
         }
-        for (into, from) in self.slices.iter_mut().zip(&other.slices[..other.used]) {
+        for (into, from) in self.kept.iter_mut().zip(&other.kept[..other.used]) {
             into.merge(from);
         }
         self.used = self.used.max(other.used);
@@ -199,7 +199,7 @@ impl Slices {
         };
         Blocks {
             block_us: self.slice_us * each as u64,
-            blocks: (self.slices[..count * each].chunks(each))
+            blocks: (self.kept[..count * each].chunks(each))
                 .map(block)
                 .collect(),
         }

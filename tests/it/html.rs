@@ -106,14 +106,14 @@ fn stretched(mut report: Report, seconds: u64) -> Report {
 }
 
 fn hostile(mut report: Report) -> Report {
-    report.plan.scenario = HOSTILE.to_owned();
-    report.target.topic = HOSTILE.to_owned();
-    report.target.server = HOSTILE.to_owned();
+    HOSTILE.clone_into(&mut report.plan.scenario);
+    HOSTILE.clone_into(&mut report.target.topic);
+    HOSTILE.clone_into(&mut report.target.server);
     report.target.urls = vec![HOSTILE.to_owned()];
     report.warnings.push(HOSTILE.to_owned());
     report.verdict.reasons.push(HOSTILE.to_owned());
     for failure in &mut report.failures {
-        failure.sample = HOSTILE.to_owned();
+        HOSTILE.clone_into(&mut failure.sample);
     }
     report
 }
