@@ -104,14 +104,14 @@ mod tests {
         ];
         let said: Vec<String> = texts.iter().map(|text| error(text)).collect();
         insta::assert_snapshot!(said.join("\n"), @"
-            x.json is no report of krush: no JSON: EOF while parsing a value at line 1 column 0
-            x.json is no report of krush: no JSON: expected value at line 1 column 1
-            x.json is no report of krush: no JSON: trailing comma at line 2 column 4
-            x.json is no report of krush: JSON without a schema_version
-            x.json has schema_version 7, this krush reads up to 1
-            x.json is no report of krush: missing field `started_at` at line 354 column 1
-            x.json is a line of a history, not a report: krush history reads it
-            ");
+        x.json is no report of krush: no JSON: EOF while parsing a value at line 1 column 0
+        x.json is no report of krush: no JSON: expected value at line 1 column 1
+        x.json is no report of krush: no JSON: trailing comma at line 2 column 4
+        x.json is no report of krush: JSON without a schema_version
+        x.json has schema_version 7, this krush reads up to 1
+        x.json is no report of krush: missing field `started_at` at line 497 column 1
+        x.json is a line of a history, not a report: krush history reads it
+        ");
     }
 
     #[test]

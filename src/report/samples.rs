@@ -693,6 +693,7 @@ fn json_of_a_good_run_on_the_stand_in() {
         "server": "krush 0.1.0 stand-in",
         "embedded": true,
         "faults": [],
+        "model": null,
         "dialect": "confluent",
         "apis": [
           "v2",
@@ -1099,6 +1100,7 @@ fn json_of_a_good_run_on_the_stand_in() {
       },
       "end_to_end": null,
       "comparison": null,
+      "merged": null,
       "warnings": [
         "the target is krush's built-in stand-in, in this process: figures are about this machine, not about a REST Proxy. Name a REST Proxy with --url.",
         "100 batches over 500 connections: a burst, not sustained load; 400 connections sent nothing. Try --duration 30s.",
