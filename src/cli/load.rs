@@ -354,7 +354,7 @@ pub struct LoadArgs {
     #[arg(help_heading = "Comparison", value_parser = value::<Duration>)]
     pub max_time: Option<Duration>,
 
-    /// Result file, the format by its ending: .json, .md, .xml (JUnit), .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json, .smaller.json; repeatable [default: results/TIME-SCENARIO.json]
+    /// Result file, the format by its ending: .json, .html, .md, .xml (JUnit), .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json, .smaller.json; repeatable [default: results/TIME-SCENARIO.json]
     #[arg(
         long,
         short,

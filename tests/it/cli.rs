@@ -152,6 +152,15 @@ fn help_lists_the_commands() {
       verify       Hold what a run acked against what is stored, from its report
       lag          How far a consumer group is behind, partition by partition
       monitor      Watch a target live: throughput by topic, a canary's latency, lag of groups, health
+      compare      Hold one run against another: a regression only if it is significant and matters
+      gate         Load two targets in turn and compare them pair by pair; `--aa` finds this machine's
+                   false-alarm rate
+      history      List the runs so far, and their trend
+      report       Make other formats from reports: HTML, Markdown, CSV, JUnit, Prometheus, HDR
+      merge        Put the reports of several workers into one, losslessly
+      tune         Find the batch size and the connections with the most records per second under a
+                   latency limit
+      capacity     Find the highest rate that holds a latency limit, then overload it and see it recover
       serve        Serve the built-in stand-in proxy on a port of its own
       selftest     Run krush against servers that lie, and show that its figures do not
       completions  Print the script that completes krush's command line in a shell
@@ -219,6 +228,10 @@ fn help_of_a_load_command_names_units_and_defaults() {
           --embedded              Test the built-in stand-in, started inside krush [env: KRUSH_EMBEDDED]
           --fault <FAULT>         Make the built-in stand-in misbehave, such as stall=1s@5s; repeatable,
                                   see docs/serve.md [env: KRUSH_FAULT]
+          --model [<MODEL>]       Give the built-in stand-in the capacity of a model, such as
+                                  workers=2,request=230us,record=8us,latency=5ms,scale=0.5, or
+                                  `default`, which is fitted to a Confluent REST Proxy; see
+                                  docs/serve.md [env: KRUSH_MODEL]
 
     Topic:
           --topic <NAME>    Topic to produce to [default: performance-test] [env: KRUSH_TOPIC]
@@ -281,14 +294,39 @@ fn help_of_a_load_command_names_units_and_defaults() {
                                    99.9%`; repeatable [env: KRUSH_FAIL_ON]
           --gate                   Fail below the scenario's reference figures [env: KRUSH_GATE]
 
+    Comparison:
+          --baseline <FILE>     Report to compare the run with, or several runs of it with commas
+                                between: a regression ends with exit code 11, one that cannot be told
+                                from noise with 12 [env: KRUSH_BASELINE]
+          --baseline-url <URL>  Target to compare with: both are loaded in turn, slice by slice, and
+                                compared pair by pair [env: KRUSH_BASELINE_URL]
+          --margin <SHARE>      Change that matters [default: 5%] [env: KRUSH_MARGIN]
+          --run-noise <SHARE>   How much runs differ that only time separates (standard deviation), for
+                                every metric [default: that of shared machines, see docs/gate.md] [env:
+                                KRUSH_RUN_NOISE]
+          --force               Compare although plans, kinds of target or machines differ [env:
+                                KRUSH_FORCE]
+          --repeat <N>          Pairs of slices with --baseline-url: a number, or auto, until the
+                                interval is narrower than the margin [default: auto] [env: KRUSH_REPEAT]
+          --max-time <TIME>     Most time for all pairs [default: 5m] [env: KRUSH_MAX_TIME]
+
     Output:
-      -o, --output <FILE>  Result file, .json, .md or .xml (JUnit); repeatable [default:
-                           results/TIME-SCENARIO.json] [env: KRUSH_OUTPUT]
-      -q, --quiet          No progress and no table: verdict line and errors only [env: KRUSH_QUIET]
-          --no-color       No colour; so does a variable NO_COLOR that is not empty [env:
-                           KRUSH_NO_COLOR]
-          --dry-run        Print the resolved plan and the first request, and send nothing [env:
-                           KRUSH_DRY_RUN]
+      -o, --output <FILE>           Result file, the format by its ending: .json, .md, .xml (JUnit),
+                                    .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json,
+                                    .bigger.json, .smaller.json; repeatable [default:
+                                    results/TIME-SCENARIO.json] [env: KRUSH_OUTPUT]
+          --history <FILE>          Where finished runs are listed, a line each; `off`: nowhere
+                                    [default: results/history.jsonl] [env: KRUSH_HISTORY]
+          --push-gateway <URL>      Prometheus Pushgateway that is told the result; one that is gone is
+                                    a warning [env: KRUSH_PUSH_GATEWAY]
+          --prometheus-port <PORT>  Port of 127.0.0.1 where Prometheus reads figures during the run,
+                                    under /metrics; 0: any that is free [env: KRUSH_PROMETHEUS_PORT]
+      -q, --quiet                   No progress and no table: verdict line and errors only [env:
+                                    KRUSH_QUIET]
+          --no-color                No colour; so does a variable NO_COLOR that is not empty [env:
+                                    KRUSH_NO_COLOR]
+          --dry-run                 Print the resolved plan and the first request, and send nothing
+                                    [env: KRUSH_DRY_RUN]
 
     Defaults are those of a scenario that says nothing. This command's scenario comes before them,
     the environment before the scenario, flags before all; --dry-run shows what holds and why.
@@ -422,6 +460,7 @@ fn dry_run_of_the_small_presets_shows_every_value_and_its_origin() {
     source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/basic.toml:23
 
     # output = ["results/TIME-SCENARIO.json"]          # default
+    # history = "off"                                  # KRUSH_HISTORY
     # quiet = false                                    # default
     # no_color = false                                 # default
     "#);
@@ -463,6 +502,7 @@ fn dry_run_of_the_small_presets_shows_every_value_and_its_origin() {
     source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/optimized.toml:23
 
     # output = ["results/TIME-SCENARIO.json"]          # default
+    # history = "off"                                  # KRUSH_HISTORY
     # quiet = false                                    # default
     # no_color = false                                 # default
     "#);
@@ -509,6 +549,7 @@ fn dry_run_of_the_large_presets_shows_every_value_and_its_origin() {
     source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/extreme.toml:25
 
     # output = ["results/TIME-SCENARIO.json"]          # default
+    # history = "off"                                  # KRUSH_HISTORY
     # quiet = false                                    # default
     # no_color = false                                 # default
     "#);
@@ -550,6 +591,7 @@ fn dry_run_of_the_large_presets_shows_every_value_and_its_origin() {
     source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/64kb.toml:25
 
     # output = ["results/TIME-SCENARIO.json"]          # default
+    # history = "off"                                  # KRUSH_HISTORY
     # quiet = false                                    # default
     # no_color = false                                 # default
     "#);
@@ -631,6 +673,7 @@ fn flags_beat_variables_beat_the_scenario() {
     source = "proof of concept: one broker, one REST Proxy, about 8 cores, Python client" # scenarios/extreme.toml:25
 
     # output = ["a.json", "b.md"]                      # --output
+    # history = "off"                                  # KRUSH_HISTORY
     # quiet = false                                    # default
     # no_color = true                                  # KRUSH_NO_COLOR or NO_COLOR
     "#);
@@ -722,11 +765,11 @@ fn wrong_command_lines() {
 
     For more information, try '--help'.
     ");
-    shows!(krush(&["basic", "--fail-on", "speed > 3"]), @r"
+    shows!(krush(&["basic", "--fail-on", "speed > 3"]), @"
     code: 2
     --- stdout
     --- stderr
-    error: invalid value 'speed > 3' for '--fail-on <EXPR>': `speed` is no metric of a threshold: expected p50 to p99.99, max, mean, success, throughput or failed
+    error: invalid value 'speed > 3' for '--fail-on <EXPR>': `speed` is no metric of a threshold: expected p50 to p99.99, service.p95, send_delay.p95, e2e.p95, max, mean, success, throughput or failed
 
     For more information, try '--help'.
     ");
@@ -849,12 +892,12 @@ fn a_body_or_a_result_that_makes_no_sense() {
     error: --message-size: a request of 10 records would be 671,089,644 bytes, and 256 MiB is the limit
     hint: make --batch-size or --message-size smaller
     ");
-    shows!(krush(&["basic", "--output", "result.xlsx"]), @r"
+    shows!(krush(&["basic", "--output", "result.xlsx"]), @"
     code: 2
     --- stdout
     --- stderr
     error: --output: `result.xlsx` has no known ending
-    hint: the format goes by the ending: .json, .md, .xml, .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json or .smaller.json
+    hint: the format goes by the ending: .json, .html, .md, .xml, .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json or .smaller.json
     ");
 }
 

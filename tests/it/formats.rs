@@ -97,6 +97,6 @@ fn an_ending_without_a_format_is_an_error_that_lists_those_with_one() {
     assert_eq!(ran.status.code(), Some(2));
     insta::assert_snapshot!(String::from_utf8_lossy(&ran.stderr), @"
     error: --output: `run.txt` has no known ending
-    hint: the format goes by the ending: .json, .md, .xml, .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json or .smaller.json
+    hint: the format goes by the ending: .json, .html, .md, .xml, .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json or .smaller.json
     ");
 }

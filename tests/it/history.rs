@@ -230,6 +230,8 @@ fn help_says_what_can_be_asked() {
       -n, --last <N>           List the latest runs of each trend [default: 20]
       -a, --all                List all runs
           --json               Print JSON: every trend with its runs, record and changes
+          --html <FILE>        Write a page for people to this file: every trend with its chart, record,
+                               changes and runs
           --add <REPORT>...    Add reports (JSON) that are not listed yet
           --no-color           No colour [env: KRUSH_NO_COLOR]
       -h, --help               Print help

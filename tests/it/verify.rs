@@ -381,7 +381,7 @@ fn what_cannot_be_audited_is_refused_with_a_reason() {
         assert_eq!(ran.stdout, "");
         said.push(ran.stderr);
     }
-    insta::assert_snapshot!(said.join(""), @r"
+    insta::assert_snapshot!(said.join(""), @"
     error: cannot read report missing.json: No such file or directory (os error 2)
     hint: give the JSON report of a load command (see --output)
     error: no.json is no report of krush: JSON without a schema_version
@@ -391,6 +391,6 @@ fn what_cannot_be_audited_is_refused_with_a_reason() {
     error: the run of inside.json was against the stand-in inside krush, which is gone with its records
     hint: audit such a run while it lasts, with --verify, or name a target with --url
     error: --output: no format goes by the ending of `x.pdf`
-    hint: end the name in .json, .md or .xml
+    hint: end the name in .json, .html, .md, .xml, .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json, .bigger.json or .smaller.json
     ");
 }
