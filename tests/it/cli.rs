@@ -311,8 +311,8 @@ fn help_of_a_load_command_names_units_and_defaults() {
           --max-time <TIME>     Most time for all pairs [default: 5m] [env: KRUSH_MAX_TIME]
 
     Output:
-      -o, --output <FILE>           Result file, the format by its ending: .json, .md, .xml (JUnit),
-                                    .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json,
+      -o, --output <FILE>           Result file, the format by its ending: .json, .html, .md, .xml
+                                    (JUnit), .csv, .timeline.csv, .prom, .hgrm, .hlog, .bencher.json,
                                     .bigger.json, .smaller.json; repeatable [default:
                                     results/TIME-SCENARIO.json] [env: KRUSH_OUTPUT]
           --history <FILE>          Where finished runs are listed, a line each; `off`: nowhere
