@@ -92,7 +92,8 @@ echo   test-optimized                        50,000 small records in batches of 
 echo   test-extreme                          100,000 small records in batches of 1,000
 echo   test-64kb                             1,000 records of 64 KiB
 echo   test-all                              these four, going on after a failure; one table, the highest exit code
-echo   performance-test                      optimized and extreme with --gate
+echo   performance-test                      optimized and extreme with --gate; where a burst is too near a
+echo                                         reference to tell (exit code 12), add --duration 30s
 echo   quick-start [STACK OPTIONS]           start, basic, then extreme with 8 connections, batches of 100, 15 s of
 echo                                         warm-up and 30 s of load
 echo   help                                  this text
@@ -105,7 +106,8 @@ echo   --cluster                             three brokers, two REST Proxies beh
 echo   --wait SECONDS                        how long to wait until all is healthy (default 180)
 echo.
 echo Settings such as ports are in .env (see .env.example). krush's exit code is passed on: 0 pass, 2 usage,
-echo 10 threshold missed, 13 void run, 15 target unreachable or a service not healthy, 130 interrupted.
+echo 10 threshold missed, 11 regression, 12 inconclusive, 13 void run, 14 data integrity, 15 target unreachable
+echo or a service not healthy, 130 interrupted.
 echo Quote what has a ^< or ^> in it, with a space: --fail-on "p99 > 1s". krush extreme --help lists its flags.
 exit /b 0
 

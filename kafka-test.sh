@@ -38,7 +38,8 @@ tests (anything after the command goes to krush: ./kafka-test.sh test-extreme --
   test-extreme                          100,000 small records in batches of 1,000
   test-64kb                             1,000 records of 64 KiB
   test-all                              these four, going on after a failure; one table, the highest exit code
-  performance-test                      optimized and extreme with --gate
+  performance-test                      optimized and extreme with --gate; where a burst is too near a reference to tell
+                                        (exit code 12), add --duration 30s
   quick-start [STACK OPTIONS]           start, basic, then extreme with 8 connections, batches of 100, 15 s of warm-up
                                         and 30 s of load
 
@@ -50,7 +51,8 @@ STACK OPTIONS
   --wait SECONDS                        how long to wait until all is healthy (default 180)
 
 Settings such as ports are in .env (see .env.example). krush's exit code is passed on: 0 pass, 2 usage, 10 threshold
-missed, 13 void run, 15 target unreachable or a service not healthy, 130 interrupted. krush extreme --help lists its flags.
+missed, 11 regression, 12 inconclusive, 13 void run, 14 data integrity, 15 target unreachable or a service not healthy,
+130 interrupted. krush extreme --help lists its flags.
 END
 }
 
