@@ -201,6 +201,7 @@ fn the_version_is_one_word_or_says_what_is_in_the_build() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is one page of help")]
 fn help_of_a_load_command_names_units_and_defaults() {
     shows!(krush(&["basic", "--help"]), @"
     code: 0
