@@ -36,7 +36,7 @@ pub struct HistoryArgs {
     pub html: Option<PathBuf>,
 
     /// Add reports (JSON) that are not listed yet
-    #[arg(long, value_name = "REPORT", num_args = 1..)]
+    #[arg(long, value_name = "REPORT", num_args = 1.., conflicts_with_all = ["html", "json", "last", "all", "scenario", "target"])]
     pub add: Vec<PathBuf>,
 
     /// No colour

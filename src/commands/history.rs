@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::keep::append;
+use super::report::no_input;
 use crate::cli::HistoryArgs;
 use crate::error::{Error, Result, exit};
 use crate::history::{self, Entry, Lines, Shown, Trend};
@@ -12,14 +13,33 @@ use crate::report::Style;
 
 /// Runs of each trend that are listed if nothing is said.
 const LISTED: u32 = 20;
+/// What load commands take for no history.
+const OFF: &str = "off";
 
 /// Runs it and returns the exit code.
 ///
 /// # Errors
 /// A file that cannot be read or written, a report that is none, or filters that leave nothing.
 pub fn history(args: &HistoryArgs) -> Result<u8> {
+    if args.file.as_os_str() == OFF {
+        return Err(Error::Usage {
+            message: format!("the history is off: --file (KRUSH_HISTORY) is `{OFF}`"),
+            hint: Some(format!(
+                "name a file with --file, such as {}",
+                crate::plan::DEFAULT_HISTORY
+            )),
+        });
+    }
     if !args.add.is_empty() {
         return add(args);
+    }
+    if let Some(page) = &args.html {
+        no_input(
+            page,
+            std::slice::from_ref(&args.file),
+            "the history",
+            "--html",
+        )?;
     }
     let lines = read(&args.file)?;
     let wrong = history::wrong_words(&lines.wrong);
@@ -34,7 +54,9 @@ pub fn history(args: &HistoryArgs) -> Result<u8> {
     let trends = history::trends(chosen(lines.entries, args)?);
     if let Some(path) = &args.html {
         let notes: Vec<String> = wrong.into_iter().collect();
-        crate::report::write_text(&crate::report::history_html(&trends, &notes), path)?;
+        let page = crate::report::history_html(&trends, &notes);
+        crate::report::write_text(&page, path)
+            .map_err(|error| unwritten(&error, "another file with --html"))?;
         return super::load::written(super::say(&format!("{}\n", path.display())));
     }
     let style = Style::new(super::in_color(!args.no_color && !super::no_color_asked()));
@@ -118,9 +140,12 @@ fn add(args: &HistoryArgs) -> Result<u8> {
         }
     }
     if !new.is_empty() {
-        append(&args.file, &new).map_err(|source| Error::Output {
-            path: args.file.clone(),
-            source,
+        append(&args.file, &new).map_err(|source| {
+            let error = Error::Output {
+                path: args.file.clone(),
+                source,
+            };
+            unwritten(&error, "another file with --file")
         })?;
     }
     let reports = crate::units::counted(new.len() as u64, "report", "reports");
@@ -131,6 +156,14 @@ fn add(args: &HistoryArgs) -> Result<u8> {
     let text = format!("{reports} added to {}{known}\n", args.file.display());
     super::load::written(super::say(&text))?;
     Ok(exit::PASS)
+}
+
+/// The hint of an [`Error::Output`] is about `--output`, which this command has not.
+fn unwritten(error: &Error, instead: &str) -> Error {
+    Error::Usage {
+        message: error.to_string(),
+        hint: Some(format!("make the folder writable, or name {instead}")),
+    }
 }
 
 /// What two lines of the same run have in common.

@@ -1,5 +1,6 @@
 //! `krush report`: other formats from reports that are there.
 
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -59,40 +60,41 @@ fn to(args: &ReportArgs, format: &Format, output: &Path, reports: &[&Report]) ->
     if output == Path::new(STDOUT) {
         return print(&text);
     }
-    write(args, &text, output)?;
+    no_input(output, &args.files, "one of the reports", "--output")?;
+    report::write_text(&text, output)?;
     print(&format!("{}\n", output.display()))
 }
 
 /// Each format in a file beside the first report, or beside each if it holds one run only.
 fn beside(args: &ReportArgs, formats: &[&Format], reports: &[&Report]) -> Result<u8> {
-    let mut paths = Vec::new();
+    let mut files: Vec<(PathBuf, &Format, &[&Report])> = Vec::new();
     for format in formats {
+        let path = |file: &Path| file.with_extension(format.ending.trim_start_matches('.'));
         if format.takes_several() {
             holds(format, reports)?;
-            paths.push(write_beside(args, format, reports, &args.files[0])?);
+            files.push((path(&args.files[0]), format, reports));
         } else {
-            for (report, file) in reports.iter().zip(&args.files) {
-                paths.push(write_beside(args, format, &[report], file)?);
-            }
+            let each = args.files.iter().zip(reports.chunks(1));
+            files.extend(each.map(|(file, one)| (path(file), *format, one)));
         }
     }
-    let mut lines: Vec<String> = paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    lines.push(String::new());
-    print(&lines.join("\n"))
-}
-
-fn write_beside(
-    args: &ReportArgs,
-    format: &Format,
-    reports: &[&Report],
-    file: &Path,
-) -> Result<PathBuf> {
-    let path = file.with_extension(format.ending.trim_start_matches('.'));
-    write(args, &format.text(reports), &path)?;
-    Ok(path)
+    // All of them before the first is written.
+    let mut places = HashSet::new();
+    for (path, ..) in &files {
+        no_input(path, &args.files, "one of the reports", "--output")?;
+        if !places.insert(place(path)) {
+            return Err(Error::Usage {
+                message: format!("{} would be written for two reports", path.display()),
+                hint: Some("name each with --output, one report at a time".to_owned()),
+            });
+        }
+    }
+    let mut said = String::new();
+    for (path, format, reports) in files {
+        report::write_text(&format.text(reports), &path)?;
+        said += &format!("{}\n", path.display());
+    }
+    print(&said)
 }
 
 /// A page has a line style for so many runs; other formats hold one run, or any number.
@@ -119,22 +121,29 @@ fn few_enough(what: &str, reports: &[&Report], most: usize, hint: &str) -> Resul
     })
 }
 
-/// Never over a report that was read: it would be lost.
-fn write(args: &ReportArgs, text: &str, path: &Path) -> Result<()> {
-    let same = |file: &PathBuf| match (file.canonicalize(), path.canonicalize()) {
-        (Ok(file), Ok(path)) => file == path,
-        _ => file == path,
-    };
-    if args.files.iter().any(same) {
-        return Err(Error::Usage {
-            message: format!(
-                "{} is one of the reports, and would be overwritten",
-                path.display()
-            ),
-            hint: Some("name another file with --output".to_owned()),
-        });
+/// Never over what is read: it would be lost.
+pub(super) fn no_input(output: &Path, inputs: &[PathBuf], what: &str, flag: &str) -> Result<()> {
+    let written = place(output);
+    if inputs.iter().all(|input| place(input) != written) {
+        return Ok(());
     }
-    report::write_text(text, path)
+    Err(Error::Usage {
+        message: format!("{} is {what}, and would be overwritten", output.display()),
+        hint: Some(format!("name another file with {flag}")),
+    })
+}
+
+/// One name for a file, however it is spelled, also before it is there.
+fn place(path: &Path) -> PathBuf {
+    let there = path.canonicalize().ok();
+    let to_be = || {
+        let folder = match path.parent()? {
+            folder if folder.as_os_str().is_empty() => Path::new("."),
+            folder => folder,
+        };
+        Some(folder.canonicalize().ok()?.join(path.file_name()?))
+    };
+    there.or_else(to_be).unwrap_or_else(|| path.to_owned())
 }
 
 /// The table of one run, or several side by side.

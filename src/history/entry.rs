@@ -22,6 +22,12 @@ pub struct Entry {
     pub target_kind: TargetKind,
     /// What the server was recognised as.
     pub server: String,
+    /// Capacity model of a stand-in whose figures these are; none in lines of earlier versions.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// How the target misbehaved on purpose; none in lines of earlier versions.
+    #[serde(default)]
+    pub faults: Vec<String>,
     /// Base URLs without credentials.
     pub urls: Vec<String>,
     /// Records in a request.
@@ -65,6 +71,8 @@ impl Entry {
             scenario: report.plan.scenario.clone(),
             target_kind: report.target.kind,
             server: report.target.server.clone(),
+            model: report.target.model.clone(),
+            faults: report.target.faults.clone(),
             urls: report.target.urls.clone(),
             batch_size: report.plan.load.batch_size,
             concurrency: report.plan.load.concurrency,

@@ -18,6 +18,8 @@ pub struct Lines {
 pub fn read(text: &str) -> Lines {
     let mut lines = Lines::default();
     for (index, line) in text.lines().enumerate() {
+        // Editors put a byte order mark before the first line, and `cat` moves it to the middle.
+        let line = line.trim_start_matches('\u{feff}');
         if line.trim().is_empty() {
             continue;
         }

@@ -11,5 +11,5 @@ mod trend;
 pub use change::{Shift, shifts};
 pub use entry::Entry;
 pub use lines::{Lines, read, wrong_words};
-pub use show::{Shown, change_words, day, evolution, machine, show, title, words};
+pub use show::{Shown, change_words, day, evolution, machine, minute, show, title, words};
 pub use trend::{Change, Trend, is_evidence, trends};

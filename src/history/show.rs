@@ -35,7 +35,7 @@ pub fn show(trends: &[Trend], shown: Shown) -> String {
         lines.push(String::new());
     }
     if trends.len() > 1 {
-        let words = "runs of another scenario, target or machine are another trend: their figures are not compared";
+        let words = "runs of another scenario, target, kind of loop or machine are another trend: their figures are not compared";
         lines.push(format!("{} trends; {words}", grouped(trends.len() as u64)));
     }
     let mut text = lines
@@ -77,7 +77,7 @@ fn head(trend: &Trend, style: Style) -> Vec<String> {
     lines
 }
 
-/// `extreme on rest-proxy http://proxy:8082: 12 runs`.
+/// `extreme on rest-proxy http://proxy:8082, open loop: 12 runs`.
 pub fn title(trend: &Trend) -> String {
     let urls = match &trend.urls[..] {
         [] => String::new(),
@@ -85,7 +85,28 @@ pub fn title(trend: &Trend) -> String {
     };
     let scenario = crate::report::clean_text(&trend.scenario);
     let runs = counted(trend.runs.len() as u64, "run", "runs");
-    format!("{scenario} on {}{urls}: {runs}", trend.target_kind.name())
+    let how = how(trend);
+    format!(
+        "{scenario} on {}{urls}{how}: {runs}",
+        trend.target_kind.name()
+    )
+}
+
+/// What sets the trend apart from that of the same scenario and target: `, capacity model small, open loop`.
+fn how(trend: &Trend) -> String {
+    let model = trend.model.as_ref();
+    let faults = trend.faults.join(", ");
+    let parts = [
+        model.map(|name| format!("capacity model {name}")),
+        (!faults.is_empty()).then(|| format!("misbehaving on purpose ({faults})")),
+        trend.open_loop.then(|| "open loop".to_owned()),
+    ];
+    let parts: String = parts
+        .iter()
+        .flatten()
+        .map(|part| format!(", {part}"))
+        .collect();
+    crate::report::clean_text(&parts)
 }
 
 /// `from linux x86_64, 8 CPUs, Some CPU`.
@@ -156,7 +177,7 @@ fn row([date, rate, first, previous, p95, shape, mark]: [String; 7]) -> String {
 }
 
 /// `2026-11-20T09:15:02.123Z` as `2026-11-20 09:15`.
-fn minute(started_at: &str) -> String {
+pub fn minute(started_at: &str) -> String {
     started_at.get(..16).unwrap_or(started_at).replace('T', " ")
 }
 
@@ -169,7 +190,7 @@ fn shape(entry: &Entry) -> String {
     format!("{}×{}", entry.concurrency, entry.batch_size)
 }
 
-/// `+3.1 %`, `−12 %`, `× 98`.
+/// `+3.1 %`, `-12 %`, `× 98`.
 pub fn change_words(from: f64, to: f64) -> String {
     let ratio = to / from;
     if ratio >= TIMES_FROM {
@@ -181,7 +202,7 @@ pub fn change_words(from: f64, to: f64) -> String {
     let zero = number.chars().all(|c| matches!(c, '0' | '.'));
     let sign = match (zero, percent < 0.0) {
         (true, _) => "±",
-        (false, true) => "−",
+        (false, true) => "-",
         (false, false) => "+",
     };
     format!("{sign}{number} %")
@@ -237,7 +258,7 @@ pub fn evolution(trend: &Trend) -> Option<String> {
     })
 }
 
-/// `2026-11-20: −12 % from 41,900 to 36,800`.
+/// `2026-11-20: -12 % from 41,900 to 36,800`.
 pub fn words(change: &Change) -> String {
     let (before, after) = (change.before_records_per_sec, change.after_records_per_sec);
     let load = if change.load_changed {

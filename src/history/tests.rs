@@ -13,6 +13,8 @@ fn run(day: usize, records_per_sec: f64) -> Entry {
         scenario: "extreme".to_owned(),
         target_kind: TargetKind::RestProxy,
         server: "REST Proxy".to_owned(),
+        model: None,
+        faults: Vec::new(),
         urls: vec!["http://localhost:8082".to_owned()],
         batch_size: 1_000,
         concurrency: 500,
@@ -70,31 +72,31 @@ fn a_history_reads_from_the_first_run_to_the_record_and_the_change() {
     2026-01-01 09:15        432        -        -   195 ms        1×10
     2026-01-02 09:15     41,000   × 94.9   × 94.9   195 ms    500×1000
     2026-01-03 09:15     42,320     × 98   +3.2 %   195 ms    500×1000  record
-    2026-01-04 09:15     42,050   × 97.3   −0.6 %   195 ms    500×1000
-    2026-01-05 09:15     41,600   × 96.3   −1.1 %   195 ms    500×1000
+    2026-01-04 09:15     42,050   × 97.3   -0.6 %   195 ms    500×1000
+    2026-01-05 09:15     41,600   × 96.3   -1.1 %   195 ms    500×1000
     2026-01-06 09:15     42,320     × 98   +1.7 %   195 ms    500×1000
-    2026-01-07 09:15     42,050   × 97.3   −0.6 %   195 ms    500×1000
-    2026-01-08 09:15     41,600   × 96.3   −1.1 %   195 ms    500×1000
+    2026-01-07 09:15     42,050   × 97.3   -0.6 %   195 ms    500×1000
+    2026-01-08 09:15     41,600   × 96.3   -1.1 %   195 ms    500×1000
     2026-01-09 09:15     42,320     × 98   +1.7 %   195 ms    500×1000
-    2026-01-10 09:15     42,050   × 97.3   −0.6 %   195 ms    500×1000
-    2026-01-11 09:15     41,600   × 96.3   −1.1 %   195 ms    500×1000
+    2026-01-10 09:15     42,050   × 97.3   -0.6 %   195 ms    500×1000
+    2026-01-11 09:15     41,600   × 96.3   -1.1 %   195 ms    500×1000
     2026-01-12 09:15     42,320     × 98   +1.7 %   195 ms    500×1000
-    2026-01-13 09:15     42,050   × 97.3   −0.6 %   195 ms    500×1000
-    2026-01-14 09:15     41,600   × 96.3   −1.1 %   195 ms    500×1000
+    2026-01-13 09:15     42,050   × 97.3   -0.6 %   195 ms    500×1000
+    2026-01-14 09:15     41,600   × 96.3   -1.1 %   195 ms    500×1000
     2026-01-15 09:15     99,000        -        -   195 ms    500×1000  void
-    2026-01-16 09:15     36,890   × 85.4    −11 %   195 ms    500×1000
-    2026-01-17 09:15     36,600   × 84.7   −0.8 %   195 ms    500×1000
+    2026-01-16 09:15     36,890   × 85.4    -11 %   195 ms    500×1000
+    2026-01-17 09:15     36,600   × 84.7   -0.8 %   195 ms    500×1000
     2026-01-18 09:15     36,840   × 85.3   +0.7 %   195 ms    500×1000
     2026-01-19 09:15     36,890   × 85.4   +0.1 %   195 ms    500×1000
     2026-01-20 09:15         12        -        -   195 ms    500×1000  interrupted
-    2026-01-21 09:15     36,700     × 85   −0.5 %   195 ms    500×1000  threshold
+    2026-01-21 09:15     36,700     × 85   -0.5 %   195 ms    500×1000  threshold
 
     trend    ▁█████████████▇▇▇▇▇
              432 to 42,320 records/s, oldest run on the left
     record   432 → 42,320 records/s, × 98, from 2026-01-01 to 2026-01-03
     left out 2 runs that prove nothing (void, interrupted, target gone, records
       lost)
-    changes  2026-01-16: −12 % from 42,050 to 36,840
+    changes  2026-01-16: -12 % from 42,050 to 36,840
     ");
 }
 
@@ -116,9 +118,29 @@ fn runs_that_are_not_alike_are_trends_of_their_own() {
             run.urls = vec![format!("http://127.0.0.1:{port}")];
         }));
     }
+    let alike = |day, change: fn(&mut Entry)| {
+        with(run(day, 905.0), |run| {
+            run.target_kind = TargetKind::StandIn;
+            change(run);
+        })
+    };
+    runs.push(alike(8, |run| run.model = Some("small".to_owned())));
+    runs.push(alike(9, |run| {
+        run.faults = vec!["10 % answers 500".to_owned()];
+    }));
+    runs.push(alike(10, |run| {
+        (run.open_loop, run.model) = (true, Some("small".to_owned()));
+    }));
     let trends = trends(runs);
     let sizes: Vec<usize> = trends.iter().map(|trend| trend.runs.len()).collect();
-    assert_eq!(sizes, [2, 1, 1, 1, 1, 2]);
+    assert_eq!(sizes, [2, 1, 1, 1, 1, 2, 1, 1, 1]);
+    let titles: Vec<String> = trends[5..].iter().map(title).collect();
+    insta::assert_snapshot!(titles.join("\n"), @"
+    extreme on stand-in: 2 runs
+    extreme on stand-in, capacity model small: 1 run
+    extreme on stand-in, misbehaving on purpose (10 % answers 500): 1 run
+    extreme on stand-in, capacity model small, open loop: 1 run
+    ");
     let text = show(
         &trends,
         Shown {
@@ -127,7 +149,7 @@ fn runs_that_are_not_alike_are_trends_of_their_own() {
         },
     );
     assert!(
-        text.contains("6 trends; runs of another scenario"),
+        text.contains("9 trends; runs of another scenario"),
         "{text}"
     );
     assert!(
@@ -236,6 +258,9 @@ fn wrong_lines_are_told_by_number_and_the_others_count() {
     ");
     insta::assert_snapshot!(wrong_words(&lines.wrong).unwrap(), @"5 lines are left out: line 3 (half a line), line 4 (no run), line 5 (of version 2, and this krush reads 1) and 2 more");
     assert_eq!(wrong_words(&[]), None);
+    let marked = format!("\u{feff}{}\n\u{feff}{}\n", good(1), good(2));
+    let read_all = read(&marked);
+    assert_eq!((read_all.entries.len(), read_all.wrong), (2, Vec::new()));
     assert_eq!(read(""), Lines::default());
 }
 

@@ -11,7 +11,7 @@ use crate::measure::TargetKind;
 /// Seed of the permutation tests: the same file gives the same answer.
 const SEED: u64 = 1;
 
-/// Runs of one scenario against one target from one kind of machine.
+/// Runs of one scenario against one target from one kind of machine, all in a closed loop or all in an open one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trend {
     /// Preset or scenario file.
@@ -20,6 +20,12 @@ pub struct Trend {
     pub target_kind: TargetKind,
     /// Base URLs; none for a stand-in, whose port is another each time.
     pub urls: Vec<String>,
+    /// Capacity model of the stand-in, if its figures are those of one.
+    pub model: Option<String>,
+    /// How the target misbehaved on purpose.
+    pub faults: Vec<String>,
+    /// Requests were due on a schedule of their own.
+    pub open_loop: bool,
     /// The load generator.
     pub machine: String,
     /// Its CPU model, where readable.
@@ -52,16 +58,29 @@ pub struct Change {
 }
 
 /// What must be the same in all runs of a trend.
-type Key = (String, &'static str, Vec<String>, String, Option<String>);
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    scenario: String,
+    target_kind: &'static str,
+    urls: Vec<String>,
+    model: Option<String>,
+    faults: Vec<String>,
+    open_loop: bool,
+    machine: String,
+    cpu_model: Option<String>,
+}
 
 fn key(entry: &Entry) -> Key {
-    (
-        entry.scenario.clone(),
-        entry.target_kind.name(),
-        urls(entry),
-        entry.machine.clone(),
-        entry.cpu_model.clone(),
-    )
+    Key {
+        scenario: entry.scenario.clone(),
+        target_kind: entry.target_kind.name(),
+        urls: urls(entry),
+        model: entry.model.clone(),
+        faults: entry.faults.clone(),
+        open_loop: entry.open_loop,
+        machine: entry.machine.clone(),
+        cpu_model: entry.cpu_model.clone(),
+    }
 }
 
 fn urls(entry: &Entry) -> Vec<String> {
@@ -77,25 +96,27 @@ pub fn trends(entries: Vec<Entry>) -> Vec<Trend> {
     for entry in entries {
         groups.entry(key(&entry)).or_default().push(entry);
     }
-    let mut trends: Vec<Trend> = groups.into_values().filter_map(trend).collect();
+    let alike = groups.into_iter();
+    let mut trends: Vec<Trend> = alike.filter_map(|(key, runs)| trend(key, runs)).collect();
     let last = |trend: &Trend| trend.runs.last().map(|run| run.started_at.clone());
     trends.sort_by_cached_key(last);
     trends
 }
 
-fn trend(runs: Vec<Entry>) -> Option<Trend> {
-    let one = runs.first()?;
-    let (scenario, target_kind, urls) = (one.scenario.clone(), one.target_kind, urls(one));
-    let (machine, cpu_model) = (one.machine.clone(), one.cpu_model.clone());
+fn trend(key: Key, runs: Vec<Entry>) -> Option<Trend> {
+    let target_kind = runs.first()?.target_kind;
     let evidence: Vec<usize> = (0..runs.len())
         .filter(|&at| is_evidence(&runs[at]))
         .collect();
     Some(Trend {
-        scenario,
+        scenario: key.scenario,
         target_kind,
-        urls,
-        machine,
-        cpu_model,
+        urls: key.urls,
+        model: key.model,
+        faults: key.faults,
+        open_loop: key.open_loop,
+        machine: key.machine,
+        cpu_model: key.cpu_model,
         first: evidence.first().copied(),
         record: record(&runs),
         changes: changes(&runs, &evidence),
@@ -128,13 +149,7 @@ fn changes(runs: &[Entry], evidence: &[usize]) -> Vec<Change> {
         .iter()
         .map(|&at| runs[at].records_per_sec)
         .collect();
-    let shape = |at: usize| {
-        (
-            runs[at].concurrency,
-            runs[at].batch_size,
-            runs[at].open_loop,
-        )
-    };
+    let shape = |at: usize| (runs[at].concurrency, runs[at].batch_size);
     change::shifts(&values, SEED)
         .into_iter()
         .map(|shift| {

@@ -40,14 +40,23 @@ pub fn junit(report: &Report) -> String {
     let group = format!("{name}.fails_if");
     suite.add_test_cases(report.thresholds.iter().map(|threshold| {
         let status = threshold_status(report, threshold);
-        case(&threshold.expression, &group, status)
+        let mut case = case(&threshold.expression, &group, status);
+        if matches!(case.status, TestCaseStatus::Success { .. }) {
+            case.set_system_out(lines(&threshold_lines(threshold)));
+        }
+        case
     }));
     if let Some(compared) = &report.comparison {
         let group = format!("{name}.baseline");
         let judged = compared.metrics.iter().filter(|row| row.judged);
         suite.add_test_cases(judged.map(|row| {
             let name = format!("no regression of {}", row.metric);
-            case(&name, &group, compared_status(report, row))
+            let mut case = case(&name, &group, compared_status(report, row));
+            if matches!(case.status, TestCaseStatus::Success { .. }) {
+                let change = format!("change {}", change_words(row));
+                case.set_system_out(lines(&[vec![change], compared_lines(row)].concat()));
+            }
+            case
         }));
     }
     let group = format!("{name}.validity");
@@ -115,9 +124,7 @@ fn verdict(report: &Report) -> TestCaseStatus {
 }
 
 fn threshold_status(report: &Report, threshold: &ThresholdResult) -> TestCaseStatus {
-    let ThresholdResult {
-        expression, saw, ..
-    } = threshold;
+    let saw = &threshold.saw;
     if let Some(why) = not_judged(report) {
         let mut status = TestCaseStatus::skipped();
         status.set_message(clean(&format!("not judged: {why}; saw {saw}")));
@@ -126,13 +133,7 @@ fn threshold_status(report: &Report, threshold: &ThresholdResult) -> TestCaseSta
     if threshold.passed {
         return TestCaseStatus::success();
     }
-    let mut text = vec![format!("the run fails if {expression}: saw {saw}")];
-    text.extend(
-        threshold
-            .bound
-            .iter()
-            .map(|bound| format!("95 % bound: {bound}")),
-    );
+    let mut text = threshold_lines(threshold);
     text.extend(threshold.reason.clone());
     let (kind, of) = if threshold.inconclusive {
         (NonSuccessKind::Error, "inconclusive")
@@ -140,6 +141,19 @@ fn threshold_status(report: &Report, threshold: &ThresholdResult) -> TestCaseSta
         (NonSuccessKind::Failure, "threshold")
     };
     bad(kind, of, &format!("saw {saw}"), &text)
+}
+
+/// What was asked and seen, the bound of the figure, and how far within the limit that is.
+fn threshold_lines(threshold: &ThresholdResult) -> Vec<String> {
+    let ThresholdResult {
+        expression, saw, ..
+    } = threshold;
+    let bound = threshold.bound.as_ref();
+    let margin = threshold.margin.map(units::percent_of_change);
+    let mut lines = vec![format!("the run fails if {expression}: saw {saw}")];
+    lines.extend(bound.map(|bound| format!("95 % bound: {bound}")));
+    lines.extend(margin.map(|margin| format!("margin: {margin}")));
+    lines
 }
 
 /// Green only if it is no regression; what cannot be told is an error.
@@ -156,21 +170,28 @@ fn compared_status(report: &Report, row: &MetricCompared) -> TestCaseStatus {
         MetricVerdict::Regression => NonSuccessKind::Failure,
         MetricVerdict::Inconclusive => NonSuccessKind::Error,
     };
-    let message = format!(
+    bad(kind, "baseline", &change_words(row), &compared_lines(row))
+}
+
+/// `-12.0 % (-13.1 % to -10.8 %)`.
+fn change_words(row: &MetricCompared) -> String {
+    format!(
         "{} ({} to {})",
         units::percent_of_change(row.change),
         units::percent_of_change(row.low),
         units::percent_of_change(row.high)
-    );
-    let text = [
+    )
+}
+
+fn compared_lines(row: &MetricCompared) -> Vec<String> {
+    vec![
         format!(
             "baseline {:.1} {}, run {:.1} {}, p {:.4}",
             row.baseline, row.unit, row.saw, row.unit, row.p
         ),
         format!("worse by at most {:.1} % (95 %)", row.worst * 100.0),
         format!("what would show: {:.1} %", row.minimum_detectable * 100.0),
-    ];
-    bad(kind, "baseline", &message, &text)
+    ]
 }
 
 /// Why a run with this outcome has no thresholds that were met.

@@ -373,7 +373,13 @@ fn a_threshold_that_was_met_passes_only_in_a_run_that_was_judged() {
     let mut met = samples::good();
     met.plan.thresholds = vec![threshold("p50 > 2s", 50.0, 2e6)];
     let suite = parsed(&samples::report(&met));
-    assert_eq!(state(find(&suite, "p50 > 2s")), "passed");
+    let case = find(&suite, "p50 > 2s");
+    assert_eq!(state(case), "passed");
+    insta::assert_snapshot!(case.system_out.as_ref().unwrap().as_str(), @"
+    the run fails if p50 > 2s: saw 150 ms
+    95 % bound: ≤ 1.25 s
+    margin: +37.7 %
+    ");
     assert!(states(&suite).iter().all(|(_, state)| *state == "passed"));
     let with_threshold = |mut fixture: crate::gate::fixture::Fixture| {
         fixture.plan.thresholds = vec![threshold("p50 > 2s", 50.0, 2e6)];

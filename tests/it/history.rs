@@ -185,6 +185,11 @@ fn reports_are_added_once() {
         said(&["--scenario", "none"]),
         said(&["--target", "rest-proxy"]),
         said(&["--last", "0"]),
+        said(&["--html", "h.jsonl"]),
+        said(&["--html", "./h.jsonl"]),
+        said(&["--html", "no/x.html"]),
+        said(&["--add", "a.json", "--html", "x.html"]),
+        said(&["--add", "a.json", "-n", "3"]),
     ];
     insta::assert_snapshot!(all.join(""), @"
     2 error: cannot read the history h.jsonl: No such file or directory (os error 2)
@@ -200,6 +205,22 @@ fn reports_are_added_once() {
     2 error: invalid value '0' for '--last <N>': 0 is not in 1..=4294967295
 
     For more information, try '--help'.
+    2 error: h.jsonl is the history, and would be overwritten
+    hint: name another file with --html
+    2 error: ./h.jsonl is the history, and would be overwritten
+    hint: name another file with --html
+    2 error: cannot write no/x.html: No such file or directory (os error 2)
+    hint: make the folder writable, or name another file with --html
+    2 error: the argument '--add <REPORT>...' cannot be used with '--html <FILE>'
+
+    Usage: krush history --file <FILE> --add <REPORT>...
+
+    For more information, try '--help'.
+    2 error: the argument '--add <REPORT>...' cannot be used with '--last <N>'
+
+    Usage: krush history --file <FILE> --add <REPORT>...
+
+    For more information, try '--help'.
     ");
     let listed = std::fs::read_to_string(path.join("h.jsonl")).unwrap();
     assert_eq!(listed.lines().count(), 2);
@@ -209,6 +230,23 @@ fn reports_are_added_once() {
             "{target}"
         );
     }
+}
+
+#[test]
+fn off_is_no_name_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [&["history"][..], &["history", "--add", "r.json"]] {
+        let ran = in_folder(folder.path(), args)
+            .env("KRUSH_HISTORY", "off")
+            .output()
+            .unwrap();
+        assert_eq!(ran.status.code(), Some(2));
+        assert_eq!(
+            stderr(&ran),
+            "error: the history is off: --file (KRUSH_HISTORY) is `off`\nhint: name a file with --file, such as results/history.jsonl\n"
+        );
+    }
+    assert!(!folder.path().join("off").exists());
 }
 
 #[test]

@@ -207,6 +207,24 @@ fn a_page_is_written_beside_the_report_and_its_path_printed() {
 }
 
 #[test]
+fn nothing_is_written_if_one_of_the_files_would_go_over_another() {
+    let folder = copied(&["good.json"]);
+    let path = folder.path();
+    for name in ["good.md", "good.txt"] {
+        std::fs::copy(path.join("good.json"), path.join(name)).unwrap();
+    }
+    assert_eq!(
+        said(path, "report good.json ./good.md --html --markdown"),
+        "2 error: good.md is one of the reports, and would be overwritten\nhint: name another file with --output\n"
+    );
+    assert_eq!(
+        said(path, "report good.json ./good.txt --html --junit --hgrm"),
+        "2 error: ./good.xml would be written for two reports\nhint: name each with --output, one report at a time\n"
+    );
+    assert_eq!(std::fs::read_dir(path).unwrap().count(), 3);
+}
+
+#[test]
 fn a_load_command_writes_the_page_itself() {
     let folder = tempfile::tempdir().unwrap();
     let ran = in_folder(

@@ -35,7 +35,7 @@ pub fn history_html(trends: &[Trend], notes: &[String]) -> String {
         @if trends.is_empty() { p { "There is no run yet." } }
         @if trends.len() > 1 {
             p.soft {
-                "Runs of another scenario, target or machine are another trend: their figures are not compared."
+                "Runs of another scenario, target, kind of loop or machine are another trend: their figures are not compared."
                 @if trends.len() > TRENDS { " Of " (trends.len()) " trends, these are the " (TRENDS) " with the latest runs." }
             }
         }
@@ -149,26 +149,26 @@ fn slot_words(entry: &Entry) -> String {
         .p95_us
         .map_or_else(String::new, |us| format!(", P95 {}", units::latency(us)));
     format!(
-        "{}\n{} rec/s{p95}\n{}, batches of {}, {} connections",
+        "{}\n{} rec/s{p95}\n{}, {} connections, batches of {}",
         time_words(&entry.started_at),
         rate_digits(entry.records_per_sec),
         entry.outcome.headline(),
-        grouped(u64::from(entry.batch_size)),
-        entry.concurrency
+        grouped(u64::from(entry.concurrency)),
+        grouped(u64::from(entry.batch_size))
     )
 }
 
 /// Every run beside the first one and the one before it.
 fn evolution(trend: &Trend, most: usize) -> Markup {
     let head = [
-        ("started", Column::Line),
+        ("date (UTC)", Column::Line),
         ("rec/s", Column::Number),
-        ("to the first", Column::Number),
-        ("to the one before", Column::Number),
+        ("to first", Column::Number),
+        ("to previous", Column::Number),
         ("P50", Column::Number),
         ("P95", Column::Number),
         ("success", Column::Number),
-        ("batch × connections", Column::Number),
+        ("connections × batch", Column::Number),
         ("verdict", Column::Text),
         ("krush", Column::Text),
     ];
@@ -197,14 +197,14 @@ fn row(trend: &Trend, index: usize) -> Vec<Markup> {
     };
     let record = trend.record == Some(index);
     vec![
-        html! { (time_words(&entry.started_at)) },
+        html! { (history::minute(&entry.started_at)) },
         html! { (rate_digits(entry.records_per_sec)) },
         html! { (beside(trend.first)) },
         html! { (beside(trend.previous(index))) },
         html! { (us(entry.p50_us)) },
         html! { (us(entry.p95_us)) },
         html! { (units::percent(entry.success_ratio)) },
-        html! { (grouped(u64::from(entry.batch_size))) " × " (entry.concurrency) },
+        html! { (grouped(u64::from(entry.concurrency))) " × " (grouped(u64::from(entry.batch_size))) },
         html! { span.tag.(class) { span aria-hidden="true" { (sign) " " } (entry.outcome.headline()) @if record { ", the record" } } },
         html! { (entry.krush) },
     ]

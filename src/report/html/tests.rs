@@ -572,7 +572,7 @@ fn the_page_of_a_history_shows_the_road_to_the_record() {
     krush
     History of 12 runs
     2 lines could not be read: 7, 9
-    extreme on rest-proxy http://proxy:8082: 12 runs
+    extreme on rest-proxy http://proxy:8082, misbehaving on purpose (&lt;script&gt;alert(1)&lt;/script&gt;&quot;'&amp;&lt;img src=x onerror=alert(2)&gt;), open loop: 12 runs
     from linux x86_64, 8 CPUs, &lt;script&gt;alert(1)&lt;/script&gt;&quot;'&amp;&lt;img src=x onerror=alert(2)&gt;
     Throughput of each run, records per second
     records per second
@@ -591,19 +591,19 @@ fn the_page_of_a_history_shows_the_road_to_the_record() {
     From the first run to the record: 432 → 42,284 records/s, × 97.9, from 2026-11-01 to 2026-11-08.
     Changes that lasted
     2026-11-08: × 10.9 from 3,842 to 42,000
-    started | rec/s | to the first | to the one before | P50 | P95 | success | batch × connections | verdict | krush
-    2026-11-12 10:15:02 UTC | 41,950 | × 97.1 | −0.4 % | 150 ms | 10.0 s | 91.9 % | 1,000 × 500 | ✓ | PASS | 0.1.0
-    2026-11-11 10:15:02 UTC | 42,100 | × 97.5 | +0.2 % | 150 ms | 10.0 s | 91.9 % | 1,000 × 500 | ✓ | PASS | 0.1.0
-    2026-11-10 10:15:02 UTC | 42,000 | × 97.2 | +0.2 % | 150 ms | 10.0 s | 91.9 % | 1,000 × 500 | ✓ | PASS | 0.1.0
-    2026-11-09 10:15:02 UTC | 41,900 | × 97 | −0.9 % | 150 ms | 10.0 s | 91.9 % | 1,000 × 500 | ✓ | PASS | 0.1.0
-    2026-11-08 10:15:02 UTC | 42,284 | × 97.9 | × 11.1 | 150 ms | 10.0 s | 91.9 % | 1,000 × 500 | ✓ | PASS, the record | 0.1.0
-    2026-11-07 10:15:02 UTC | 3,820 | +784 % | −1.3 % | 150 ms | 10.0 s | 91.9 % | 1,000 × 500 | ✓ | PASS | 0.1.0
-    2026-11-06 10:15:02 UTC | 3,870 | +796 % | +0.5 % | 150 ms | 10.0 s | 91.9 % | 1,000 × 500 | ✓ | PASS | 0.1.0
-    2026-11-05 10:15:02 UTC | 0 | - | - | 150 ms | 10.0 s | 91.9 % | 1,000 × 500 | ? | VOID | 0.1.0
-    2026-11-04 10:15:02 UTC | 3,850 | +791 % | −1.3 % | 150 ms | 10.0 s | 91.9 % | 1,000 × 500 | ✓ | PASS | 0.1.0
-    2026-11-03 10:15:02 UTC | 3,900 | +803 % | +1.7 % | 150 ms | 10.0 s | 91.9 % | 1,000 × 500 | ✓ | PASS | 0.1.0
-    2026-11-02 10:15:02 UTC | 3,833 | +787 % | +787 % | 150 ms | 10.0 s | 91.9 % | 1,000 × 500 | ✓ | PASS | 0.1.0
-    2026-11-01 10:15:02 UTC | 432 | - | - | 150 ms | 10.0 s | 91.9 % | 1,000 × 500 | ✓ | PASS | 0.1.0
+    date (UTC) | rec/s | to first | to previous | P50 | P95 | success | connections × batch | verdict | krush
+    2026-11-12 10:15 | 41,950 | × 97.1 | -0.4 % | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS | 0.1.0
+    2026-11-11 10:15 | 42,100 | × 97.5 | +0.2 % | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS | 0.1.0
+    2026-11-10 10:15 | 42,000 | × 97.2 | +0.2 % | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS | 0.1.0
+    2026-11-09 10:15 | 41,900 | × 97 | -0.9 % | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS | 0.1.0
+    2026-11-08 10:15 | 42,284 | × 97.9 | × 11.1 | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS, the record | 0.1.0
+    2026-11-07 10:15 | 3,820 | +784 % | -1.3 % | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS | 0.1.0
+    2026-11-06 10:15 | 3,870 | +796 % | +0.5 % | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS | 0.1.0
+    2026-11-05 10:15 | 0 | - | - | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ? | VOID | 0.1.0
+    2026-11-04 10:15 | 3,850 | +791 % | -1.3 % | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS | 0.1.0
+    2026-11-03 10:15 | 3,900 | +803 % | +1.7 % | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS | 0.1.0
+    2026-11-02 10:15 | 3,833 | +787 % | +787 % | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS | 0.1.0
+    2026-11-01 10:15 | 432 | - | - | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS | 0.1.0
     Made by krush 0.1.0. Everything shown is in this file.
     ");
 }
