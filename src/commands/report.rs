@@ -89,12 +89,13 @@ fn beside(args: &ReportArgs, formats: &[&Format], reports: &[&Report]) -> Result
             });
         }
     }
-    let mut said = String::new();
+    let mut lines = Vec::new();
     for (path, format, reports) in files {
         report::write_text(&format.text(reports), &path)?;
-        said += &format!("{}\n", path.display());
+        lines.push(path.display().to_string());
     }
-    print(&said)
+    lines.push(String::new());
+    print(&lines.join("\n"))
 }
 
 /// A page has a line style for so many runs; other formats hold one run, or any number.

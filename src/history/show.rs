@@ -101,12 +101,11 @@ fn how(trend: &Trend) -> String {
         (!faults.is_empty()).then(|| format!("misbehaving on purpose ({faults})")),
         trend.open_loop.then(|| "open loop".to_owned()),
     ];
-    let parts: String = parts
+    let text = parts
         .iter()
         .flatten()
-        .map(|part| format!(", {part}"))
-        .collect();
-    crate::report::clean_text(&parts)
+        .fold(String::new(), |text, part| text + ", " + part);
+    crate::report::clean_text(&text)
 }
 
 /// `from linux x86_64, 8 CPUs, Some CPU`.
