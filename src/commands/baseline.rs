@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::gate::{
     BaselineRow, Compared, How, Named, NotComparable, Outcome, Setting, compare_reports,
-    replicates, uncompared, unfit,
+    replicates, same_run, uncompared, unfit,
 };
 use crate::plan::{Against, Plan};
 use crate::report::{Machine, PlanSection, Report, TargetFacts, TargetSection, Tool};
@@ -20,7 +20,16 @@ impl Side {
     /// [`Error::Usage`] names the file and what is wrong with it.
     pub(super) fn read(list: &Path, flag: &str) -> Result<Self> {
         let read = |path: &Path| Ok((path.display().to_string(), read(path, flag)?));
-        paths(list)
+        let paths = paths(list);
+        if paths.iter().any(|path| path.as_os_str().is_empty()) {
+            return Err(Error::Usage {
+                message: format!("{flag}: `{}` has a file without a name", list.display()),
+                hint: Some(
+                    "name reports with one comma between two, such as A1.json,A2.json".to_owned(),
+                ),
+            });
+        }
+        paths
             .iter()
             .map(|path| read(path))
             .collect::<Result<_>>()
@@ -67,15 +76,24 @@ fn read(path: &Path, flag: &str) -> Result<Report> {
 pub(super) fn compared(baseline: &Side, run: &Side, how: &How) -> Result<Compared> {
     let (before, after) = (baseline.named(), run.named());
     compare_reports(&before, &after, how).or_else(|not| match not {
-        NotComparable::Void(why) => Ok(uncompared(
-            BaselineRow::of(&before),
-            Outcome::Void,
-            why,
-            how,
-        )),
+        NotComparable::Unfit(outcome, why) => {
+            Ok(uncompared(BaselineRow::of(&before), outcome, why, how))
+        }
+        NotComparable::Same(why) => Err(same(&why)),
+        NotComparable::Duet(why) => Err(Error::Usage {
+            message: why,
+            hint: Some("show that with krush report, or add --force to take the slices of each for a run at another time".to_owned()),
+        }),
         NotComparable::NoBlocks(why) => Err(Error::usage(why)),
         NotComparable::Differ(lines) => Err(differ(&lines, "the runs")),
     })
+}
+
+fn same(why: &str) -> Error {
+    Error::Usage {
+        message: format!("{why}: what is counted twice is no surer for it"),
+        hint: Some("name each run once; to compare with another run, make one".to_owned()),
+    }
 }
 
 fn differ(lines: &[String], what: &str) -> Error {
@@ -116,6 +134,9 @@ impl Earlier {
             if let Err(NotComparable::NoBlocks(why)) = replicates(&named) {
                 return Err(Error::usage(format!("--baseline: {why}")));
             }
+        }
+        if let Some(why) = same_run(&side.named()) {
+            return Err(same(&format!("--baseline: {why}")));
         }
         let how = How {
             margin: baseline.margin,
@@ -160,8 +181,8 @@ impl Earlier {
         }];
         let row = || BaselineRow::of(&before);
         let compared = compare_reports(&before, &run, &self.how).unwrap_or_else(|not| match not {
-            NotComparable::Void(why) => uncompared(row(), Outcome::Void, why, &self.how),
-            NotComparable::NoBlocks(why) => {
+            NotComparable::Unfit(outcome, why) => uncompared(row(), outcome, why, &self.how),
+            NotComparable::NoBlocks(why) | NotComparable::Same(why) | NotComparable::Duet(why) => {
                 uncompared(row(), Outcome::Inconclusive, why, &self.how)
             }
             NotComparable::Differ(lines) => {

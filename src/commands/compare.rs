@@ -30,19 +30,48 @@ pub fn compare(args: &CompareArgs) -> Result<u8> {
         Side::read(&args.baseline, "BASELINE")?,
         Side::read(&args.run, "RUN")?,
     );
+    for path in &args.output {
+        no_input(path, &[&baseline, &run])?;
+    }
     let compared = compared(&baseline, &run, &how)?;
     let source = run.sources();
+    let mut kept = Vec::new();
+    let mut wrote = Ok(());
     for path in &args.output {
-        report::write_text(&Ending::of(path)?.text(&compared, &source), path)?;
+        match report::write_text(&Ending::of(path)?.text(&compared, &source), path) {
+            Ok(()) => kept.push(path.clone()),
+            Err(error) => wrote = wrote.and(Err(error)),
+        }
     }
     let text = if args.json {
         report::json_of(&compared)
     } else {
         let style = Style::new(super::in_color(!args.no_color && !super::no_color_asked()));
-        report::compared(&compared, &source, &args.output, style)
+        report::compared(&compared, &source, &kept, style)
     };
+    // A result that cannot be kept is at least shown.
     written(super::say(&text))?;
+    wrote?;
     Ok(compared.outcome.exit_code())
+}
+
+/// Refuses to write over a report that is compared, by whatever name.
+fn no_input(output: &Path, sides: &[&Side]) -> Result<()> {
+    let Ok(output_file) = output.canonicalize() else {
+        return Ok(());
+    };
+    let inputs = sides.iter().flat_map(|side| side.named());
+    let mut inputs = inputs.filter_map(|named| Path::new(named.source).canonicalize().ok());
+    if inputs.any(|input| input == output_file) {
+        return Err(Error::Usage {
+            message: format!(
+                "--output: `{}` is one of the reports that are compared",
+                output.display()
+            ),
+            hint: Some("name another file".to_owned()),
+        });
+    }
+    Ok(())
 }
 
 enum Ending {

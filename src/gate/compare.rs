@@ -10,7 +10,7 @@ mod words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use comparable::{Setting, unfit};
+pub use comparable::{Setting, same_run, unfit};
 pub use figures::{BlockFigures, How, Pair};
 
 use self::figures::Sides;
@@ -93,7 +93,8 @@ pub struct MetricCompared {
     pub p: f64,
     /// What it comes to.
     pub verdict: MetricVerdict,
-    /// Relative change for the worse that is not exceeded, with 95 % confidence: a pass needs it below the margin.
+    /// Relative change for the worse that is not exceeded, with 95 % confidence: a pass needs it below the margin. No bound where
+    /// `lower_bound` is set.
     pub worst: f64,
     /// True relative change for the worse that would be called a regression with 95 % probability; more than the margin.
     pub minimum_detectable: f64,
@@ -101,6 +102,36 @@ pub struct MetricCompared {
     pub more_replicates: Option<u64>,
     /// Runs of each side until it could be told, where only more runs can.
     pub runs_needed: Option<u64>,
+    /// Whose latency is only a lower bound, so that it cannot be judged; `null`: nobody's, or it changes nothing.
+    #[serde(default)]
+    pub lower_bound: Option<Bounded>,
+    /// Where what is added for runs at two times comes from; `null`: nothing is added.
+    #[serde(default)]
+    pub run_spread: Option<RunSpread>,
+}
+
+/// Whose requests without an answer make a percentile a lower bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Bounded {
+    /// Those of the baseline.
+    Baseline,
+    /// Those of the run.
+    Run,
+    /// Those of either.
+    Both,
+}
+
+/// Where it is known from what runs differ by that only time separates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunSpread {
+    /// It is that of shared machines: too few runs to show their own.
+    Assumed,
+    /// It was given (`--run-noise`).
+    Given,
+    /// The runs show it.
+    Shown,
 }
 
 /// What a comparison says of one metric.
@@ -129,8 +160,12 @@ pub enum NotComparable {
     Differ(Vec<String>),
     /// A report without replicates: which, and why.
     NoBlocks(String),
-    /// A run that proves nothing: which, and why.
-    Void(String),
+    /// A run that proves nothing: what that makes of the comparison, which, and why.
+    Unfit(Outcome, String),
+    /// Reports of one run, which say nothing twice: which.
+    Same(String),
+    /// The two sides of one duet, whose slices belong in pairs: which, and where its comparison is.
+    Duet(String),
 }
 
 /// A report, and the file it was read from.
@@ -152,20 +187,37 @@ pub fn compare_reports(
     run: &[Named],
     how: &How,
 ) -> Result<Compared, NotComparable> {
-    for named in baseline.iter().chain(run) {
-        if let Some(why) = comparable::unfit(named.report) {
-            return Err(NotComparable::Void(format!("{}: {why}", named.source)));
+    for (side, integrity) in [(baseline, Outcome::Void), (run, Outcome::Integrity)] {
+        for named in side {
+            if let Some(why) = comparable::unfit(named.report) {
+                let outcome = if named.report.verdict.outcome == Outcome::Integrity {
+                    integrity
+                } else {
+                    Outcome::Void
+                };
+                let why = format!("{}: {why}", named.source);
+                return Err(NotComparable::Unfit(outcome, why));
+            }
         }
     }
     let Some(first) = run.first() else {
         return Err(NotComparable::NoBlocks("no report at all".to_owned()));
     };
-    let forced = differences(baseline.iter().chain(run).map(|named| named.report));
+    let duet = comparable::duet(baseline, run);
+    if let Some(why) = duet.as_ref().filter(|_| !how.force) {
+        return Err(NotComparable::Duet(why.clone()));
+    }
+    let all = [baseline, run].concat();
+    let mut forced = differences(all.iter().map(|named| named.report));
+    forced.extend(duet);
     if !forced.is_empty() && !how.force {
         return Err(NotComparable::Differ(forced));
     }
     let side = |all: &[Named]| all.iter().map(replicates).collect::<Result<Vec<_>, _>>();
     let (before, after) = (side(baseline)?, side(run)?);
+    if let Some(why) = comparable::same_run(&all) {
+        return Err(NotComparable::Same(why));
+    }
     let requests = |all: &[Named]| {
         all.iter().fold(Requests::default(), |sum, named| {
             let requests = &named.report.ledger.requests;
@@ -214,7 +266,7 @@ pub fn replicates(named: &Named) -> Result<Vec<BlockFigures>, NotComparable> {
     })?;
     let blocks = section
         .read()
-        .ok_or_else(|| none("the histogram of a block is unreadable".to_owned()))?;
+        .ok_or_else(|| none("its blocks are unreadable".to_owned()))?;
     let secs = blocks.block_us as f64 / 1e6;
     let figures: Vec<BlockFigures> = blocks
         .blocks

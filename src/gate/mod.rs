@@ -14,7 +14,7 @@ mod warnings;
 pub use compare::{
     BaselineRow, BlockFigures, Compared, FEWEST, How, Method, MetricCompared, MetricVerdict, Named,
     NotComparable, Pair, Setting, compare_pairs, compare_reports, compare_runs, replicates,
-    uncompared, unfit,
+    same_run, uncompared, unfit,
 };
 pub use threshold::{ThresholdResult, evaluate, evaluate_arrivals};
 pub use validity::{Check, Validity, check};

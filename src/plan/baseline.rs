@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::layers::Origins;
+use super::layers::{Origin, Origins};
 use super::settings::Overrides;
 use super::threshold::share;
 use super::{Against, Baseline, Repeat, Share};
@@ -43,7 +43,7 @@ pub(super) fn resolve(settings: &Overrides, origins: &Origins) -> Result<Option<
     };
     if matches!(against, Against::Report(_)) {
         for key in ["comparison.repeat", "comparison.max_time"] {
-            if settings.has(key) {
+            if said(settings, origins, key) {
                 let message = "has no effect without a second target";
                 return Err(origins.error(
                     key,
@@ -60,18 +60,17 @@ pub(super) fn resolve(settings: &Overrides, origins: &Origins) -> Result<Option<
         let message = "0s is too short";
         return Err(origins.error("comparison.max_time", message, "such as 5m"));
     }
-    let run_noise = settings.run_noise.map(|share| share.0);
+    let is_duet = matches!(against, Against::Target(_));
+    let noise_key = "comparison.run_noise";
+    let unused = is_duet && !said(settings, origins, noise_key);
+    let run_noise = (settings.run_noise.filter(|_| !unused)).map(|share| share.0);
     if run_noise.is_some_and(|noise| noise > 0.9) {
         let message = "is more noise than anything could be told from";
-        return Err(origins.error(
-            "comparison.run_noise",
-            message,
-            "from 0% to 90%, such as 2%",
-        ));
+        return Err(origins.error(noise_key, message, "from 0% to 90%, such as 2%"));
     }
-    if run_noise.is_some() && matches!(against, Against::Target(_)) {
+    if run_noise.is_some() && is_duet {
         let message = "has no effect on pairs of slices: what drifts is in both";
-        return Err(origins.error("comparison.run_noise", message, "leave it out"));
+        return Err(origins.error(noise_key, message, "leave it out"));
     }
     Ok(Some(Baseline {
         run_noise,
@@ -83,11 +82,16 @@ pub(super) fn resolve(settings: &Overrides, origins: &Origins) -> Result<Option<
     }))
 }
 
+/// Whether this run was told so. A variable is set for many runs, and has no effect on those that it does not suit.
+fn said(settings: &Overrides, origins: &Origins, key: &str) -> bool {
+    settings.has(key) && !matches!(origins.of(key), Origin::Environment(_))
+}
+
 /// Without a baseline, to say how to compare is a mistake.
 fn unused(settings: &Overrides, origins: &Origins) -> Result<Option<Baseline>> {
     let named = ["margin", "run_noise", "force", "repeat", "max_time"]
         .map(|name| format!("comparison.{name}"));
-    match named.iter().find(|key| settings.has(key)) {
+    match named.iter().find(|key| said(settings, origins, key)) {
         None => Ok(None),
         Some(key) => {
             let hint = "name a baseline with --baseline or --baseline-url, or leave it out";
@@ -107,4 +111,44 @@ pub(super) fn http_url(text: &str, key: &str, origins: &Origins) -> Result<Url> 
             let message = format!("`{text}` is not a URL");
             origins.error(key, &message, "such as http://localhost:9091")
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::plan::Scenario;
+    use crate::plan::layers::{Layers, merge};
+
+    fn layer(text: &str) -> Scenario {
+        Scenario::parse(Path::new("layer.toml"), text).expect(text)
+    }
+
+    fn baseline(environment: &str, flags: &str) -> Result<Option<super::Baseline>, String> {
+        let layers = Layers {
+            scenario: layer(""),
+            environment: layer(environment).overrides,
+            flags: layer(flags).overrides,
+        };
+        let (settings, origins) = merge(layers).map_err(|error| error.to_string())?;
+        super::resolve(&settings, &origins).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn variables_have_no_effect_where_they_do_not_suit() {
+        let told = "[comparison]\nmargin = \"7%\"\nforce = true\nrun_noise = \"2%\"\nrepeat = 9";
+        assert_eq!(baseline(told, "").map(|none| none.is_none()), Ok(true));
+        let refused = baseline("", told).expect_err("flags are of this run");
+        assert!(
+            refused.contains("has no effect without a baseline"),
+            "{refused}"
+        );
+        for (against, noise) in [
+            ("[comparison]\nbaseline = \"a.json\"", Some(0.02)),
+            ("[comparison]\nbaseline_url = \"http://localhost:1\"", None),
+        ] {
+            let found = baseline(told, against).expect(against).expect(against);
+            assert_eq!((found.run_noise, found.force), (noise, true), "{against}");
+        }
+    }
 }

@@ -35,8 +35,9 @@ impl FromStr for Threshold {
                 "`{text}` is not a threshold: write METRIC OP VALUE such as `success < 99.9%`, `p99 > 2s`, `throughput < 40k/s` (it says when the run fails)"
             )
         };
-        let at = text.find(['<', '>']).ok_or_else(wanted)?;
-        let (name, rest) = text.split_at(at);
+        let at = text.trim().find(['<', '>']).ok_or_else(wanted)?;
+        let (name, rest) = text.trim().split_at(at);
+        let name = name.to_ascii_lowercase();
         let (operator, fails_if) = COMPARISONS
             .iter()
             .find(|(operator, _)| rest.starts_with(operator))
@@ -49,7 +50,7 @@ impl FromStr for Threshold {
         })?;
         let value = metric.parse_value(rest[operator.len()..].trim())?;
         Ok(Self {
-            expression: text.trim().to_owned(),
+            expression: format!("{name}{rest}"),
             metric,
             fails_if: *fails_if,
             value,
@@ -199,6 +200,18 @@ mod tests {
             assert_eq!(threshold.fails_if, fails_if, "{text}");
             assert!((threshold.value - value).abs() < 1e-9, "{text}");
             assert_eq!(threshold.expression, text.trim());
+        }
+    }
+
+    #[test]
+    fn metrics_may_be_in_capitals() {
+        for (text, expression) in [
+            ("P95 > 1s", "p95 > 1s"),
+            (" Success<99% ", "success<99%"),
+            ("E2E.P99.9 > 1s", "e2e.p99.9 > 1s"),
+        ] {
+            let threshold: Threshold = text.parse().expect(text);
+            assert_eq!(threshold.expression, expression);
         }
     }
 

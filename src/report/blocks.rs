@@ -41,8 +41,12 @@ impl BlocksSection {
         }
     }
 
-    /// The blocks as they were; `None` if a histogram is unreadable.
+    /// The blocks as they were; `None` if a histogram is unreadable, or the blocks take no time.
     pub fn read(&self) -> Option<Blocks> {
+        // Also no number at all.
+        if !self.rows.is_empty() && !(1e-6..1e9).contains(&self.block_secs) {
+            return None;
+        }
         Some(Blocks {
             block_us: (self.block_secs * 1e6).round() as u64,
             blocks: self.rows.iter().map(block).collect::<Option<_>>()?,
@@ -111,5 +115,10 @@ mod tests {
         let mut broken = section;
         broken.rows[0].latency.truncate(9);
         assert_eq!(broken.read(), None);
+        for block_secs in [0.0, -1.0, f64::NAN, 1e300] {
+            let rows = BlocksSection::of(&blocks).rows;
+            assert_eq!(BlocksSection { block_secs, rows }.read(), None);
+        }
+        assert!(BlocksSection::of(&Blocks::default()).read().is_some());
     }
 }

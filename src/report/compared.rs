@@ -10,23 +10,24 @@ use crate::gate::{Compared, Method, MetricCompared, MetricVerdict, Outcome, Verd
 use crate::units::{self, counted, percent_of_change, rate_digits};
 
 /// Columns of the table of metrics.
-const HEAD: [&str; 7] = [
+const HEAD: [&str; 8] = [
     "against",
     "baseline",
     "run",
     "change",
     "99 % interval",
+    "at most",
     "p",
     "",
 ];
+/// What a terminal can do without where a line is too long, the first first: other formats have it all.
+const SPARED: [&str; 2] = ["p", "99 % interval"];
 
 /// The comparison for a terminal, without its verdict.
 pub(super) fn lines(compared: &Compared, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     if !compared.metrics.is_empty() {
-        let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
-        rows.extend(compared.metrics.iter().map(|row| Vec::from(cells(row))));
-        lines.extend(columns(rows, false));
+        lines.extend(table(compared));
         lines.extend(wrap("", 2, &note(compared)));
     }
     let source = clean(&baseline_words(compared));
@@ -34,6 +35,25 @@ pub(super) fn lines(compared: &Compared, style: Style) -> Vec<String> {
     let forced: Vec<String> = forced(compared);
     if !forced.is_empty() {
         lines.extend(warning_lines(&forced, style));
+    }
+    lines
+}
+
+/// The metrics in as many columns as fit.
+fn table(compared: &Compared) -> Vec<String> {
+    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
+    rows.extend(compared.metrics.iter().map(|row| Vec::from(cells(row))));
+    let mut lines = columns(rows.clone(), false);
+    for spared in SPARED {
+        // A line that does not fit is broken into several.
+        if lines.len() == rows.len() {
+            break;
+        }
+        let column = rows[0].iter().position(|name| name == spared);
+        for row in &mut rows {
+            column.map(|column| row.remove(column));
+        }
+        lines = columns(rows.clone(), false);
     }
     lines
 }
@@ -89,8 +109,8 @@ pub(super) fn section(compared: &Compared) -> Vec<String> {
             "result",
         ];
         let rows = compared.metrics.iter().map(|row| {
-            let [name, baseline, run, change, interval, p, word] = cells(row);
-            let (worst, least) = (share(row.worst), share(row.minimum_detectable));
+            let [name, baseline, run, change, interval, worst, p, word] = cells(row);
+            let least = share(row.minimum_detectable);
             vec![name, baseline, run, change, interval, p, worst, least, word]
         });
         lines.extend(markdown_table(&head, rows));
@@ -149,7 +169,7 @@ fn note(compared: &Compared) -> String {
         Method::Pairs => counted(replicates.1, what.0, what.1),
     };
     let shows: Vec<String> = (compared.metrics.iter())
-        .filter(|row| row.judged)
+        .filter(|row| row.judged && row.lower_bound.is_none())
         .map(|row| format!("{} {}", name(row), share(row.minimum_detectable)))
         .collect();
     let outcome = match compared.outcome {
@@ -157,8 +177,13 @@ fn note(compared: &Compared) -> String {
         _ => "would show",
     };
     format!(
-        "{of}, margin {}; worse by this {outcome}: {}",
+        "{of}, margin {}; baseline and run are medians over the {}, the change is that between {}; at most: worse by no more than this, with 95 % confidence; worse by this {outcome}: {}",
         share(compared.margin),
+        what.1,
+        match compared.method {
+            Method::Blocks => "blocks",
+            Method::Pairs => "the slices of a pair",
+        },
         shows.join(", ")
     )
 }
@@ -172,10 +197,24 @@ fn name(row: &MetricCompared) -> String {
 }
 
 fn share(share: f64) -> String {
-    percent_of_change(share).trim_start_matches('+').to_owned()
+    change(share).trim_start_matches('+').to_owned()
 }
 
-fn cells(row: &MetricCompared) -> [String; 7] {
+/// A change as it fits a column.
+fn change(change: f64) -> String {
+    percent_of_change(change).replace("10,000 or more", "10,000+")
+}
+
+fn interval(low: f64, high: f64) -> String {
+    let (low, high) = (change(low), change(high));
+    // The sign of percent once where both are.
+    match low.strip_suffix(" %") {
+        Some(low) if high.ends_with('%') => format!("{low} to {high}"),
+        _ => format!("{low} to {high}"),
+    }
+}
+
+fn cells(row: &MetricCompared) -> [String; 8] {
     let figure = |value: f64| match row.unit.as_str() {
         "us" => units::latency(value.round() as u64),
         "ratio" => units::percent(value),
@@ -185,12 +224,13 @@ fn cells(row: &MetricCompared) -> [String; 7] {
         name(row),
         figure(row.baseline),
         figure(row.saw),
-        percent_of_change(row.change),
-        format!(
-            "{} to {}",
-            percent_of_change(row.low),
-            percent_of_change(row.high)
-        ),
+        change(row.change),
+        interval(row.low, row.high),
+        if row.lower_bound.is_some() {
+            "-".to_owned()
+        } else {
+            share(row.worst)
+        },
         if row.p < 0.001 {
             "<0.001".to_owned()
         } else {
@@ -209,5 +249,73 @@ fn word(row: &MetricCompared) -> &'static str {
         MetricVerdict::Improvement => "better",
         MetricVerdict::NoRegression => "no regression",
         MetricVerdict::Inconclusive => "inconclusive",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::BaselineRow;
+
+    fn row(metric: &str, (baseline, saw): (f64, f64), (low, high): (f64, f64)) -> MetricCompared {
+        MetricCompared {
+            metric: metric.to_owned(),
+            unit: if metric == "throughput" {
+                "records/s"
+            } else {
+                "us"
+            }
+            .to_owned(),
+            higher_is_better: metric == "throughput",
+            judged: true,
+            baseline,
+            saw,
+            baseline_replicates: 16,
+            replicates: 16,
+            change: saw / baseline - 1.0,
+            low,
+            high,
+            confidence: 0.99,
+            p: 0.123,
+            verdict: MetricVerdict::NoRegression,
+            worst: high.max(-low) / 2.0,
+            minimum_detectable: 1e5,
+            more_replicates: None,
+            runs_needed: None,
+            lower_bound: None,
+            run_spread: None,
+        }
+    }
+
+    fn shown(metrics: Vec<MetricCompared>) -> String {
+        let compared = Compared {
+            method: Method::Blocks,
+            baseline: BaselineRow {
+                source: "old.json".to_owned(),
+                started_at: "2026-01-01T00:00:00Z".to_owned(),
+                scenario: "basic".to_owned(),
+            },
+            margin: 0.05,
+            metrics,
+            forced: Vec::new(),
+            outcome: Outcome::Pass,
+            reasons: Vec::new(),
+        };
+        lines(&compared, Style::new(false)).join("\n")
+    }
+
+    #[test]
+    fn rows_keep_within_80_columns() {
+        let usual = row("throughput", (40_000.0, 39_000.0), (-0.041, 0.01));
+        let wild = row("p95", (1_234.0, 1_234_000.0), (-0.995, 1e5));
+        let both = shown(vec![usual.clone(), wild]);
+        let usual = shown(vec![usual, row("p95", (2e6, 2e6), (-0.1, 0.3))]);
+        assert!(
+            both.lines()
+                .chain(usual.lines())
+                .all(|line| line.chars().count() <= 80)
+        );
+        insta::assert_snapshot!(usual, @"");
+        insta::assert_snapshot!(both, @"");
     }
 }

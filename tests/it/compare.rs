@@ -106,7 +106,7 @@ fn a_target_half_as_fast_is_a_regression_and_the_same_one_is_none() {
     let (code, out, _) = compare(["old.json", "same.json"], &[]);
     assert_eq!(code, 12, "{out}");
     let flat = out.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat.contains("runs of each side"), "{flat}");
+    assert!(flat.contains("five runs or more in all"), "{flat}");
     let several = compare(["old.json,same.json", "slow.json"], &known);
     assert_eq!(several.0, 11, "{}", several.1);
 }
@@ -169,4 +169,75 @@ fn what_cannot_be_compared_is_said_before_anything_is_sent() {
     );
     let (code, _, err) = said(here, &["compare", "old.json", "old.json", "--margin", "0%"]);
     assert_eq!(code, 2, "{err}");
+}
+
+#[test]
+fn what_proves_nothing_is_no_pass_and_no_input_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let server = standin("delay=1ms");
+    for file in ["a.json", "b.json"] {
+        assert_eq!(load(here, &server, file, &[]).0, 0);
+    }
+    let compare = |args: &[&str]| said(here, &[&["compare", "--margin", "90%"][..], args].concat());
+    let refused = |args: &[&str], words: &str| {
+        let (code, out, err) = compare(args);
+        assert_eq!(
+            (code, err.contains(words)),
+            (2, true),
+            "{args:?} {out}{err}"
+        );
+    };
+    // Each counts once.
+    refused(&["a.json,a.json", "b.json"], "a.json is named twice");
+    std::fs::copy(here.join("a.json"), here.join("copy.json")).unwrap();
+    refused(
+        &["a.json", "copy.json"],
+        "a.json and copy.json are of the same run",
+    );
+    refused(&["a.json, ", "b.json"], "has a file without a name");
+    // An input is kept as it is.
+    let before = std::fs::read(here.join("a.json")).unwrap();
+    refused(
+        &["a.json", "b.json", "-o", "./a.json"],
+        "is one of the reports",
+    );
+    assert_eq!(std::fs::read(here.join("a.json")).unwrap(), before);
+    // A result that cannot be kept is shown.
+    std::fs::create_dir(here.join("folder.json")).unwrap();
+    let (code, out, err) = compare(&["a.json", "b.json", "-o", "folder.json"]);
+    assert_eq!(code, 2, "{out}{err}");
+    assert!(
+        out.contains("99 % interval") && err.contains("cannot write"),
+        "{out}{err}"
+    );
+
+    // Records that were lost are lost, however fast the rest was.
+    let mut lost = json(here.join("b.json"));
+    lost["verdict"]["outcome"] = "integrity".into();
+    std::fs::write(here.join("lost.json"), lost.to_string()).unwrap();
+    let (code, out, _) = compare(&["a.json", "lost.json"]);
+    assert_eq!(
+        (code, out.contains("its audit found records lost")),
+        (14, true),
+        "{out}"
+    );
+    assert_eq!(compare(&["lost.json", "a.json"]).0, 13);
+
+    // The two sides of a duet have been compared already.
+    let (before, mut duet) = (json(here.join("a.json")), json(here.join("b.json")));
+    let (code, out, _) = compare(&["a.json", "b.json", "--json"]);
+    assert!([0, 11, 12].contains(&code), "{out}");
+    let mut pairs: Value = serde_json::from_str(&out).unwrap();
+    pairs["method"] = "pairs".into();
+    pairs["baseline"]["started_at"] = before["started_at"].clone();
+    pairs["baseline"]["source"] = before["target"]["urls"][0].clone();
+    duet["comparison"] = pairs;
+    std::fs::write(here.join("duet.json"), duet.to_string()).unwrap();
+    refused(&["a.json", "duet.json"], "are the two sides of a duet");
+    let (code, out, _) = compare(&["a.json", "duet.json", "--force"]);
+    assert!(
+        [0, 11, 12].contains(&code) && out.contains("two sides of a duet"),
+        "{out}"
+    );
 }

@@ -1,5 +1,6 @@
 //! What must be the same on both sides of a comparison, and what is not.
 
+use super::{Method, Named, Outcome};
 use crate::measure::{End, TargetKind};
 use crate::report::{LoadSection, Machine, PayloadSection, PlanSection, Report, TargetSection};
 use crate::units;
@@ -51,6 +52,9 @@ pub fn unfit(report: &Report) -> Option<String> {
     if report.end == End::TargetGone {
         return Some("its target was gone at the end".to_owned());
     }
+    if report.verdict.outcome == Outcome::Integrity {
+        return Some("its audit found records lost, duplicated, reordered or corrupted".to_owned());
+    }
     let failed = report.validity.checks.iter().find(|check| !check.passed);
     report.validity.void.then(|| match failed {
         None => "it is void".to_owned(),
@@ -58,6 +62,53 @@ pub fn unfit(report: &Report) -> Option<String> {
             "it is void ({}? no: saw {}, wanted {})",
             check.name, check.saw, check.wanted
         ),
+    })
+}
+
+/// Which of these are reports of one run; `None`: each is of its own.
+pub fn same_run(all: &[Named]) -> Option<String> {
+    all.iter().enumerate().find_map(|(index, later)| {
+        let earlier = all[..index].iter().find(|earlier| {
+            let (a, b) = (earlier.report, later.report);
+            match (&a.claims, &b.claims) {
+                (Some(a), Some(b)) => a.run == b.run,
+                (None, None) => a.started_at == b.started_at && a.ledger == b.ledger,
+                _ => false,
+            }
+        })?;
+        let (earlier, later) = (earlier.source, later.source);
+        Some(if earlier == later {
+            format!("{later} is named twice")
+        } else {
+            format!("{earlier} and {later} are of the same run")
+        })
+    })
+}
+
+/// Which of these are the two sides of one duet; `None`: none are.
+pub(super) fn duet(baseline: &[Named], run: &[Named]) -> Option<String> {
+    let pairs = baseline
+        .iter()
+        .flat_map(|a| run.iter().map(move |b| (a, b)));
+    let is_baseline_of = |old: &Report, new: &Report| {
+        new.comparison.as_ref().is_some_and(|compared| {
+            compared.method == Method::Pairs
+                && compared.baseline.started_at == old.started_at
+                && compared.baseline.source == old.target.urls.join(", ")
+        })
+    };
+    pairs.into_iter().find_map(|(a, b)| {
+        let new = if is_baseline_of(a.report, b.report) {
+            b
+        } else if is_baseline_of(b.report, a.report) {
+            a
+        } else {
+            return None;
+        };
+        Some(format!(
+            "{} and {} are the two sides of a duet, whose comparison, pair by pair, is in {}",
+            a.source, b.source, new.source
+        ))
     })
 }
 

@@ -2,7 +2,7 @@
 //! a rise of a latency by the same factor weigh the same.
 
 use super::figures::{BlockFigures, Sides};
-use super::{MetricCompared, MetricVerdict};
+use super::{Bounded, MetricCompared, MetricVerdict, RunSpread};
 use crate::stats::{
     Estimate, Random, hodges_lehmann, locate, mann_whitney, median, pseudo_median, replicates_for,
     signed_rank,
@@ -42,6 +42,8 @@ struct Shift {
     runs: Option<usize>,
     /// Part of the variance that more replicates of the same runs leave as it is.
     fixed: f64,
+    /// Where what runs differ by comes from.
+    spread: Option<RunSpread>,
 }
 
 impl Metric {
@@ -88,6 +90,7 @@ impl Metric {
             replicates: (ratios.len(), ratios.len()),
             runs: None,
             fixed: 0.0,
+            spread: None,
         };
         let bounds = (
             pairs.iter().any(|pair| pair.baseline.lower_bound),
@@ -138,7 +141,7 @@ impl Metric {
         let (all_before, all_after) = (baseline.concat(), run.concat());
         let own = Levels::of(baseline, run);
         let each_side = 1.0 / few + 1.0 / many;
-        let (change, within) = if self.trusts(&own) {
+        let (change, within) = if self.spread(&own) == RunSpread::Shown {
             // The run is the replicate: what its blocks vary by is in its level.
             let variance = own.variance.max(within) * each_side * PSEUDO_MEDIAN;
             let change = Estimate {
@@ -164,12 +167,19 @@ impl Metric {
             runs: Some(baseline.len().min(run.len())),
             fixed,
             change,
+            spread: Some(self.spread(&own)),
         }
     }
 
-    /// Whether there are runs enough to say how far they lie apart, and nobody has said it already.
-    fn trusts(&self, own: &Levels) -> bool {
-        own.df >= OWN_SPREAD_DF && self.run_noise.1.is_finite()
+    /// Whether there are runs enough to say how far they lie apart, or somebody has said it already.
+    fn spread(&self, own: &Levels) -> RunSpread {
+        if self.run_noise.1.is_infinite() {
+            RunSpread::Given
+        } else if own.df >= OWN_SPREAD_DF {
+            RunSpread::Shown
+        } else {
+            RunSpread::Assumed
+        }
     }
 
     /// What two sides differ by from run to run: what machines usually have, or what these runs show if that is more.
@@ -200,20 +210,15 @@ impl Metric {
         let harm = Harm::of(shift, self, margin);
         let (low, high) = shift.change.interval(SIGNIFICANT);
         let said = harm.verdict(shift.p, self.only_fall);
-        // A latency that is only a lower bound may be anything above it.
-        let open = match said {
-            MetricVerdict::Regression => lower_bounds.0,
-            MetricVerdict::NoRegression | MetricVerdict::Improvement => lower_bounds.1,
-            MetricVerdict::Inconclusive => false,
-        };
-        let verdict = if open && !self.higher_is_better {
-            MetricVerdict::Inconclusive
+        let lower_bound = if self.higher_is_better {
+            None
         } else {
-            said
+            open(said, lower_bounds)
         };
+        let verdict = lower_bound.map_or(said, |_| MetricVerdict::Inconclusive);
         let level = |logs: &[f64]| median(&mut logs.to_vec()).exp();
         let (more_replicates, runs_needed) = match verdict {
-            MetricVerdict::Inconclusive => harm.needs(shift),
+            MetricVerdict::Inconclusive if lower_bound.is_none() => harm.needs(shift),
             _ => (None, None),
         };
         MetricCompared {
@@ -237,8 +242,25 @@ impl Metric {
             minimum_detectable: harm.share(harm.detectable()),
             more_replicates,
             runs_needed,
+            lower_bound,
+            run_spread: shift.spread,
         }
     }
+}
+
+/// Whose lower bound keeps this from being said; `None`: nobody's. A latency that is only a lower bound may be anything above it,
+/// so that such a run may still be worse, and such a baseline no better.
+fn open(said: MetricVerdict, (baseline, run): (bool, bool)) -> Option<Bounded> {
+    let hidden = match said {
+        MetricVerdict::Regression => baseline,
+        MetricVerdict::NoRegression | MetricVerdict::Improvement => run,
+        MetricVerdict::Inconclusive => baseline || run,
+    };
+    hidden.then_some(match (baseline, run) {
+        (true, true) => Bounded::Both,
+        (true, false) => Bounded::Baseline,
+        (false, _) => Bounded::Run,
+    })
 }
 
 /// Where the runs of both sides lie.
@@ -347,6 +369,8 @@ impl Harm {
         let more = replicates_for(room, reach, each, shift.fixed);
         let more = more.map(|all| all.saturating_sub(each).max(1));
         match (more, shift.runs) {
+            // What is assumed of shared machines shrinks with no number of runs: from five on, their own spread takes its place.
+            (None, Some(_)) if shift.spread == Some(RunSpread::Assumed) => (None, None),
             (None, Some(runs)) => (None, replicates_for(room, reach, runs as u64, 0.0)),
             _ => (more, None),
         }

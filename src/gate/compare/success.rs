@@ -80,6 +80,8 @@ pub(super) fn compared(
             .min(1.0),
         more_replicates: None,
         runs_needed: None,
+        lower_bound: None,
+        run_spread: None,
     }
 }
 

@@ -90,6 +90,8 @@ fn compared() -> Compared {
         minimum_detectable: 0.031,
         more_replicates: None,
         runs_needed: None,
+        lower_bound: None,
+        run_spread: None,
     };
     Compared {
         method: Method::Blocks,
