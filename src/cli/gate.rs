@@ -1,7 +1,7 @@
 //! What `krush gate` takes.
 
-use clap::ArgAction;
 use clap::builder::BoolishValueParser;
+use clap::{Arg, ArgAction};
 
 use super::load::LoadArgs;
 
@@ -22,4 +22,39 @@ pub struct GateArgs {
     /// The shared flags; `--duration` and `--messages` are those of one slice.
     #[command(flatten)]
     pub load: LoadArgs,
+}
+
+/// Shared flags that `krush gate` refuses, whatever their value: its scenario has no reference figures, and slices of two targets are
+/// neither shaped nor read back.
+const NO_PLACE: [&str; 8] = [
+    "gate",
+    "stage",
+    "spike",
+    "verify",
+    "max_lag",
+    "lag_group",
+    "baseline",
+    "run_noise",
+];
+
+/// Help shows no flag that is refused.
+pub(super) fn shown(flag: Arg) -> Arg {
+    let refused = NO_PLACE.contains(&flag.get_id().as_str());
+    if refused { flag.hide(true) } else { flag }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn help_hides_what_is_refused() {
+        let cli = Cli::command();
+        let gate = cli.find_subcommand("gate").expect("gate");
+        let flags = gate.get_arguments().filter(|flag| flag.is_hide_set());
+        assert_eq!(flags.count(), NO_PLACE.len());
+    }
 }

@@ -121,6 +121,7 @@ pub enum Command {
     /// Hold one run against another: a regression only if it is significant and matters
     Compare(CompareArgs),
     /// Load two targets in turn and compare them pair by pair; `--aa` finds this machine's false-alarm rate
+    #[command(mut_args = gate::shown)]
     Gate(GateArgs),
     /// List the runs so far, and their trend
     History(HistoryArgs),

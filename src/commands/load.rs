@@ -162,7 +162,10 @@ pub fn run(invocation: Invocation) -> Result<u8> {
 }
 
 /// A threshold on what consumers receive is never met by a run that has none.
-fn no_arrivals(plan: &Plan) -> Result<()> {
+///
+/// # Errors
+/// Names the threshold.
+pub(super) fn no_arrivals(plan: &Plan) -> Result<()> {
     let of_arrivals = |threshold: &&Threshold| matches!(threshold.metric, Metric::EndToEnd(_));
     match plan.thresholds.iter().find(of_arrivals) {
         None => Ok(()),

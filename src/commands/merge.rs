@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::load::written;
+use super::same_file;
 use crate::cli::MergeArgs;
 use crate::error::{Error, Result};
 use crate::report::{self, NotMergeable, Source, Style, table};
@@ -22,6 +23,8 @@ pub fn merge(args: &MergeArgs) -> Result<u8> {
             hint: Some("name the JSON reports of all workers".to_owned()),
         });
     }
+    same_file::refuse(&args.output, &args.reports, "is a report that is merged")?;
+    same_file::refuse_twice(&args.output)?;
     report::check_outputs(&args.output)?;
     let sources: Vec<Source> = (args.reports.iter())
         .map(|path| source(path))

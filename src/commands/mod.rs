@@ -28,6 +28,7 @@ mod progress;
 #[cfg(test)]
 mod recorded;
 pub mod report;
+mod same_file;
 pub mod selftest;
 pub mod serve;
 pub mod status;

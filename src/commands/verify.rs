@@ -12,7 +12,7 @@ use crate::audit::Audited;
 use crate::cli::VerifyArgs;
 use crate::engine::Control;
 use crate::error::{Error, Result, exit};
-use crate::gate::{Compared, Method, Verdict};
+use crate::gate::Verdict;
 use crate::plan::{Target, resolve_target};
 use crate::report::{self, Report, Style, table};
 use crate::rest::{Client, Patience, Server, probe};
@@ -81,8 +81,7 @@ fn read(path: &Path) -> Result<Report> {
             hint: Some("verify the reports of the workers one by one".to_owned()),
         });
     }
-    let pairs = |compared: &Compared| compared.method == Method::Pairs;
-    if report.comparison.as_ref().is_some_and(pairs) {
+    if report.is_of_duet() {
         return Err(Error::Usage {
             message: format!(
                 "{} is of a duet, which is about speed and says nothing of single records",
@@ -159,6 +158,9 @@ fn print(
         lines.push(String::new());
     }
     lines.push(table::headline(verdict, style));
+    if args.quiet {
+        lines.extend(table::reason_lines(verdict));
+    }
     written(writeln!(out, "{}", lines.join("\n"))).map(|_| ())
 }
 

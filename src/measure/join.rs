@@ -20,7 +20,8 @@ pub enum Lie {
 /// one recorder that saw everything. Claims are about single runs: the whole has none.
 ///
 /// Side by side, each part's time starts at its own `started_at`, rounded to whole seconds in the timeline; the first byte of a part
-/// counts as written when it started, since nothing else is known of it.
+/// counts as written when it started, since nothing else is known of it. In turn, there are no seconds of the whole: parts do not begin
+/// and end with one, so that rows of a second would hold more or less of the load than that of a second.
 pub fn join(parts: &[Measured], lie: Lie) -> Option<Measured> {
     let started_at = parts.iter().map(|part| part.started_at).min()?;
     let offsets = offsets(parts, lie, started_at);
@@ -30,7 +31,10 @@ pub fn join(parts: &[Measured], lie: Lie) -> Option<Measured> {
     let elapsed = placed()
         .map(|(part, offset)| *offset + part.elapsed)
         .max()?;
-    let (timeline, spans) = seconds::joined(parts, &offsets, load, elapsed);
+    let (timeline, spans) = match lie {
+        Lie::SideBySide => seconds::joined(parts, &offsets, load, elapsed),
+        Lie::InTurn => (Vec::new(), Vec::new()),
+    };
     let counts = |of: fn(&Measured) -> Counts| {
         parts
             .iter()

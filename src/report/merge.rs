@@ -117,10 +117,11 @@ pub fn merge(sources: &[Source]) -> Result<Report, NotMergeable> {
     report.merged = Some(MergedSection {
         sources: rows(sources, &parts, measured.started_at),
     });
-    report.warnings = judge::warnings(sources, &report, &measured, unlike);
+    report.warnings = judge::warnings(sources, &report, &measured);
+    report.verdict = judge::named(report.verdict, sources, unlike);
     for source in sources {
         if let Some(audited) = &source.report.audit {
-            report.verdict = report.verdict.clone().audited(&judge::of(source, audited));
+            report.verdict = judge::audited(report.verdict, source, audited);
         }
     }
     Ok(report)

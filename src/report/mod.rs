@@ -41,6 +41,7 @@ pub use read::{parse, read};
 pub use side_by_side::side_by_side;
 pub use style::Style;
 pub(crate) use text::clean as clean_text;
+pub(crate) use text::wrap;
 pub use write::{append_markdown, check_outputs, write, write_named, write_text};
 
 pub use crate::gate::Verdict;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BlocksSection, ClaimsSection, EndToEndSection, MergedSection};
 use crate::audit::Audited;
-use crate::gate::{Compared, ThresholdResult, Validity, Verdict};
+use crate::gate::{Compared, Method, ThresholdResult, Validity, Verdict};
 use crate::measure::{self, Connections, End, FailureKind, Summary, TargetKind};
 use crate::wire::{Dialect, Format};
 
@@ -81,6 +81,16 @@ pub struct Report {
     pub thresholds: Vec<ThresholdResult>,
     /// The last word.
     pub verdict: Verdict,
+}
+
+impl Report {
+    /// Whether it is of a side of a duet: that of the new target holds the comparison, that of the baseline has blocks and no claims,
+    /// as no other report has that was not merged.
+    pub fn is_of_duet(&self) -> bool {
+        let pairs = |compared: &Compared| compared.method == Method::Pairs;
+        let unclaimed = self.claims.is_none() && self.merged.is_none() && self.blocks.is_some();
+        unclaimed || self.comparison.as_ref().is_some_and(pairs)
+    }
 }
 
 /// What a limit on a consumer group's lag did to the load.

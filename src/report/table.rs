@@ -330,6 +330,14 @@ pub fn headline(verdict: &Verdict, style: Style) -> String {
     }
 }
 
+/// Why the verdict is what it is.
+pub fn reason_lines(verdict: &Verdict) -> Vec<String> {
+    let reasons = verdict.reasons.iter();
+    reasons
+        .flat_map(|reason| wrap("  ", 4, &clean(reason)))
+        .collect()
+}
+
 pub(super) fn verdict_block(verdict: &Verdict, files: &[PathBuf], style: Style) -> Vec<String> {
     let word = headline(verdict, style);
     let mut paths = files.iter().map(|path| path.display().to_string());
@@ -339,8 +347,6 @@ pub(super) fn verdict_block(verdict: &Verdict, files: &[PathBuf], style: Style) 
         None => lines.push(word),
     }
     lines.extend(paths.map(|path| format!("  {path}")));
-    for reason in &verdict.reasons {
-        lines.extend(wrap("  ", 4, &clean(reason)));
-    }
+    lines.extend(reason_lines(verdict));
     lines
 }

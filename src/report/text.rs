@@ -5,7 +5,7 @@ pub(super) const WIDTH: usize = 80;
 
 /// Breaks `text` at spaces into lines of at most [`WIDTH`]; the first starts with `first`, the others with as many
 /// spaces as `indent`. A word that fits on no line is broken.
-pub(super) fn wrap(first: &str, indent: usize, text: &str) -> Vec<String> {
+pub(crate) fn wrap(first: &str, indent: usize, text: &str) -> Vec<String> {
     let mut lines = vec![first.to_owned()];
     let mut fresh = true;
     let mut used = first.chars().count();

@@ -159,6 +159,7 @@ fn a_side_that_is_not_there_is_named() {
     let old = krush(&args(&["basic"], &gone, there.url(), &[])).run();
     assert_eq!(old.code, Some(15), "{}{}", old.stdout, old.stderr);
     assert!(old.stderr.contains(&gone), "{}", old.stderr);
+    assert!(old.stderr.contains("--baseline-url"), "{}", old.stderr);
     let new = krush(&args(&["basic"], there.url(), &gone, &[])).run();
     assert_eq!(new.code, Some(15), "{}{}", new.stdout, new.stderr);
 }
@@ -249,6 +250,10 @@ fn what_makes_no_sense_in_slices_is_refused() {
         refused(&["gate"]),
         refused(&["gate", "--baseline", "x.json"]),
         refused(&["gate", "--aa", "-o", "x.json"]),
+        refused(&["gate", "--aa", "--min-throughput", "1/s"]),
+        refused(&["gate", "--aa", "--history", "h.jsonl"]),
+        refused(&[&["gate", "--fail-on", "e2e.p95 > 1us"], &url[..]].concat()),
+        refused(&[&["gate", "-o", "a.json,./a-baseline.json"], &url[..]].concat()),
         refused(&[
             "gate",
             "--rounds",

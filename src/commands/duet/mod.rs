@@ -16,8 +16,11 @@ use std::time::{Duration, Instant};
 use super::interrupt::Interrupts;
 use super::keep;
 use super::limits::{self, Ends};
-use super::load::{Invocation, exporter, print_plan, print_result, summarise, written};
+use super::load::{
+    Invocation, exporter, no_arrivals, print_plan, print_result, summarise, written,
+};
 use super::progress::Line;
+use super::same_file;
 use crate::engine::Control;
 use crate::error::{Error, Result, exit};
 use crate::gate::{BaselineRow, Compared, Outcome};
@@ -112,8 +115,10 @@ pub(super) fn run(invocation: Invocation, slices_by_scenario: bool) -> Result<u8
     let Some(baseline) = plan.baseline.clone() else {
         return Err(Error::Internal("a duet without a baseline".to_owned()));
     };
+    no_arrivals(&plan)?;
     limits::descriptors(plan.load.concurrency, Ends::One)?;
     report::check_outputs(&plan.output.files)?;
+    check_baseline_output(&plan.output.files)?;
     let exporter = exporter(&plan)?;
     let control = Arc::new(Control::new());
     let interrupts = Interrupts::watch(Arc::clone(&control))?;
@@ -164,7 +169,8 @@ pub(super) fn run(invocation: Invocation, slices_by_scenario: bool) -> Result<u8
     report.add_comparison(compared);
     let mut files = report::write(&report, &plan.output.files);
     if let (Some(before), Ok(files)) = (&before, &mut files) {
-        files.extend(keep_baseline(before, &plan.output.files)?);
+        let path = baseline_file(files).into_iter().collect::<Vec<_>>();
+        files.extend(report::write(before, &path)?);
     }
     if let Some(path) = &github_summary {
         summarise(&report, path, &mut std::io::stderr());
@@ -189,10 +195,13 @@ fn sides(plan: &Plan, interrupts: &Interrupts) -> Result<Option<[Side; 2]>> {
     before.target.faults = Vec::new();
     // What the new target must reach is nothing that the old one is held against.
     before.thresholds = Vec::new();
-    let Some(old) = Side::prepare("baseline", before, interrupts)? else {
+    let prepared = |role: &'static str, plan: Plan| {
+        Side::prepare(role, plan, interrupts).map_err(|error| side::named(role, error))
+    };
+    let Some(old) = prepared(side::BASELINE, before)? else {
         return Ok(None);
     };
-    let new = Side::prepare("new target", plan.clone(), interrupts)?;
+    let new = prepared("new target", plan.clone())?;
     Ok(new.map(|new| [old, new]))
 }
 
@@ -240,16 +249,24 @@ fn void(compared: &mut Compared) {
     compared.reasons.insert(0, reason.to_owned());
 }
 
-/// Writes the baseline's report beside the other one.
-fn keep_baseline(report: &report::Report, files: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    match files.first() {
-        None => report::write_named(report, &[], "baseline"),
-        Some(first) => {
-            let json = |path: &&PathBuf| path.extension().is_some_and(|ending| ending == "json");
-            let path = beside(files.iter().find(json).unwrap_or(first));
-            report::write(report, &[path])
-        }
-    }
+/// Where the baseline's report goes, beside the other one: beside its JSON file, if it has one. `None`: nothing is written.
+fn baseline_file(files: &[PathBuf]) -> Option<PathBuf> {
+    let json = |path: &&PathBuf| path.extension().is_some_and(|ending| ending == "json");
+    let path = files.iter().find(json).or(files.first())?;
+    Some(beside(path))
+}
+
+/// Refuses an output where the baseline's report goes.
+fn check_baseline_output(files: &[PathBuf]) -> Result<()> {
+    let Some(path) = baseline_file(files) else {
+        return Ok(());
+    };
+    same_file::refuse(
+        files,
+        std::slice::from_ref(&path),
+        "is where the baseline's report goes",
+    )?;
+    report::check_outputs(&[path])
 }
 
 /// `results/a.json` → `results/a-baseline.json`

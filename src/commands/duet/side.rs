@@ -148,7 +148,7 @@ impl Side {
         let measured = match engine::run(&self.setup, &own, &mut observe) {
             Ok(measured) => measured,
             Err(engine::Failed::Interrupted) => return Ok(None),
-            Err(failed) => return Err(self.named(failure(&self.plan, failed))),
+            Err(failed) => return Err(named(self.role, failure(&self.plan, failed))),
         };
         if measured.end == End::TargetGone {
             return Err(Error::target(
@@ -166,17 +166,6 @@ impl Side {
         let figures = figures(&run);
         self.slices.push(measured);
         Ok(Some(figures))
-    }
-
-    /// An error with the side that it is about.
-    fn named(&self, error: Error) -> Error {
-        match error {
-            Error::Target { message, hint } => Error::Target {
-                message: format!("{}: {message}", self.role),
-                hint,
-            },
-            other => other,
-        }
     }
 
     /// The checks of all slices; those of the whole are made of `run`.
@@ -228,20 +217,38 @@ impl Side {
     }
 }
 
+/// What the side that is compared with is called in messages.
+pub(super) const BASELINE: &str = "baseline";
+
+/// An error about a target, with the side that it is, and the flag that names it.
+pub(super) fn named(role: &str, error: Error) -> Error {
+    match error {
+        Error::Target { message, hint } => Error::Target {
+            message: format!("{role}: {message}"),
+            hint: hint.map(|hint| match role {
+                BASELINE => hint.replace("--url", "--baseline-url"),
+                _ => hint,
+            }),
+        },
+        other => other,
+    }
+}
+
 /// A slice as a replicate, from its full histograms.
 fn figures(run: &Run) -> BlockFigures {
     let latency: &Latency = &run.latency;
     let at = |percentile| latency.percentile(percentile).map(|reading| reading.value);
     let summary: &Summary = &run.summary;
-    let requests = &run.total.ledger.requests;
-    let failures = requests.partial + requests.rejected + requests.unknown;
+    // What was never sent failed as well.
+    let scheduled = run.measured.scheduled.requests;
+    let complete = run.total.ledger.requests.complete;
     BlockFigures {
         records_per_sec: summary.records_per_sec,
         p50_us: at(50.0),
         p95_us: at(95.0),
         p99_us: at(99.0),
-        requests: requests.complete + failures,
-        failures,
+        requests: scheduled,
+        failures: scheduled.saturating_sub(complete),
         lower_bound: summary.is_lower_bound("p95"),
     }
 }

@@ -14,7 +14,7 @@ use crate::commands::progress::Line;
 use crate::engine::Control;
 use crate::error::{Error, Result, exit};
 use crate::gate::Outcome;
-use crate::plan::{Repeat, Stop};
+use crate::plan::{Origin, Origins, Plan, Repeat, Stop};
 use crate::report::table;
 use crate::units::duration;
 
@@ -29,13 +29,7 @@ pub(super) fn run(invocation: Invocation, rounds: u32) -> Result<u8> {
         dry_run,
         ..
     } = invocation;
-    if !plan.output.files.is_empty() {
-        return Err(Error::Usage {
-            message: "--output: --aa is about this machine, and leaves no report of a run"
-                .to_owned(),
-            hint: Some("keep what it prints, such as with > aa.txt".to_owned()),
-        });
-    }
+    no_place(&plan, &origins)?;
     let plan = sliced(plan, &origins, true)?;
     if dry_run {
         return written(print_plan(&plan, &origins, &mut std::io::stdout().lock()));
@@ -104,6 +98,32 @@ pub(super) fn run(invocation: Invocation, rounds: u32) -> Result<u8> {
     Ok(code(&seen, interrupted))
 }
 
+/// Refuses flags that have no effect here. Variables have none: they may be set for all commands of a job.
+fn no_place(plan: &Plan, origins: &Origins) -> Result<()> {
+    const NO_RUN: &str = "--aa is about this machine, and leaves no report of a run";
+    const NO_VERDICT: &str = "--aa is about this machine, and judges no target";
+    let keep = "keep what it prints, such as with > aa.txt";
+    let leave = "leave it out, or hold two targets against each other without --aa";
+    let keys = [
+        ("output", NO_RUN, keep),
+        ("push_gateway", NO_RUN, leave),
+        ("prometheus_port", NO_RUN, leave),
+        ("thresholds.fail_on", NO_VERDICT, leave),
+        ("thresholds.min_throughput", NO_VERDICT, leave),
+        ("thresholds.max_p95", NO_VERDICT, leave),
+    ];
+    let history = plan
+        .output
+        .history
+        .is_some()
+        .then_some(("history", NO_RUN, leave));
+    let mut keys = keys.into_iter().chain(history);
+    match keys.find(|(key, ..)| matches!(origins.of(key), Origin::Flag(_))) {
+        None => Ok(()),
+        Some((key, what, hint)) => Err(origins.error(key, what, hint)),
+    }
+}
+
 /// A false alarm is no regression: what is asked here is whether one could be believed.
 fn code(rounds: &[Round], interrupted: bool) -> u8 {
     if interrupted {
@@ -112,7 +132,7 @@ fn code(rounds: &[Round], interrupted: bool) -> u8 {
     if rounds.iter().all(|round| !round.valid) {
         return exit::VOID;
     }
-    if rounds.iter().any(Round::is_alarm) {
+    if rounds.iter().any(Round::is_alarm) || !rounds.iter().any(Round::tells) {
         return exit::INCONCLUSIVE;
     }
     exit::PASS
@@ -121,7 +141,7 @@ fn code(rounds: &[Round], interrupted: bool) -> u8 {
 impl Round {
     /// Noise was called a regression.
     pub(super) fn is_alarm(&self) -> bool {
-        self.valid && self.outcome == Outcome::Regression
+        self.tells() && self.outcome == Outcome::Regression
     }
 }
 

@@ -5,10 +5,17 @@ use std::time::Duration;
 
 use super::aa::rounded;
 use crate::gate::{Compared, Outcome};
+use crate::report::wrap;
 use crate::units::counted;
 
 /// Fewest pairs that a duet judges.
-const LEAST: f64 = 8.0;
+const LEAST: u32 = 8;
+/// Most pairs that a duet may have.
+const MOST: f64 = 1_000.0;
+/// Largest margin that a duet may have.
+const WIDEST: f64 = 0.9;
+/// Columns of a label.
+const LABEL: usize = 22;
 /// Rounds in this many that should pass at the margin that is named.
 const HELD: f64 = 0.95;
 
@@ -38,6 +45,11 @@ impl Round {
                 .map(|row| (row.metric.clone(), (row.high - row.low) / 2.0, row.worst))
                 .collect(),
         }
+    }
+
+    /// Whether it says anything: no slice was void, and there were pairs enough for a verdict.
+    pub(super) fn tells(&self) -> bool {
+        self.valid && self.pairs >= LEAST
     }
 
     /// The margin at which it would have passed.
@@ -91,7 +103,7 @@ fn percent(share: f64) -> String {
 
 /// What is printed, line by line.
 pub(super) fn summary(rounds: &[Round], margin: f64, interrupted: bool) -> String {
-    let valid: Vec<&Round> = rounds.iter().filter(|round| round.valid).collect();
+    let valid: Vec<&Round> = rounds.iter().filter(|round| round.tells()).collect();
     let count = |outcome| {
         valid
             .iter()
@@ -101,8 +113,10 @@ pub(super) fn summary(rounds: &[Round], margin: f64, interrupted: bool) -> Strin
     let all = valid.len() as u64;
     let mut text = String::new();
     let mut line = |label: &str, words: &str| {
-        // Writing to memory cannot fail.
-        let _ = writeln!(text, "{label:<22}{words}");
+        for line in wrap(&format!("{label:<LABEL$}"), LABEL, words) {
+            // Writing to memory cannot fail.
+            let _ = writeln!(text, "{line}");
+        }
     };
     if interrupted {
         let words = format!(
@@ -111,13 +125,23 @@ pub(super) fn summary(rounds: &[Round], margin: f64, interrupted: bool) -> Strin
         );
         line("interrupted", &words);
     }
-    let void = rounds.len() as u64 - all;
+    let void = rounds.iter().filter(|round| !round.valid).count();
     if void > 0 {
         line(
             "void",
             &format!(
                 "{void} of {} rounds prove nothing: this machine has too little left for krush, or its clock jumps",
                 rounds.len()
+            ),
+        );
+    }
+    let short = rounds.len() - void - valid.len();
+    if short > 0 {
+        let rounds = rounds.len();
+        line(
+            "too short",
+            &format!(
+                "{short} of {rounds} rounds ended before {LEAST} pairs, and are left out: raise --max-time"
             ),
         );
     }
@@ -141,6 +165,12 @@ pub(super) fn summary(rounds: &[Round], margin: f64, interrupted: bool) -> Strin
             count(Outcome::Inconclusive)
         ),
     );
+    if passed == 0 {
+        line(
+            "",
+            "no round passed: a gate like these rounds cannot tell here",
+        );
+    }
     for (index, (name, ..)) in valid[0].metrics.iter().enumerate() {
         let halves = valid.iter().filter_map(|round| round.metrics.get(index));
         let half = quantile(halves.map(|(_, half, _)| *half).collect(), 0.5);
@@ -157,35 +187,43 @@ pub(super) fn summary(rounds: &[Round], margin: f64, interrupted: bool) -> Strin
     let pairs = valid.iter().map(|round| round.pairs).max().unwrap_or(0);
     let took: Duration = valid.iter().map(|round| round.took).sum();
     let each = took / u32::try_from(all).unwrap_or(u32::MAX);
+    let rank = (all as f64 * HELD).ceil();
+    let words = if held > WIDEST {
+        "none".to_owned()
+    } else {
+        percent(held)
+    };
     line(
         "margin held",
         &format!(
-            "{} by 19 of 20 rounds of {pairs} pairs ({} each)",
-            percent(held),
+            "{words} by {rank} of {all} rounds of {pairs} pairs ({} each)",
             rounded(each)
         ),
     );
-    // Intervals shrink with the root of the number of pairs.
-    let needed = (f64::from(pairs) * (held / margin).powi(2))
-        .ceil()
-        .max(LEAST);
-    let long = each.mul_f64(needed / f64::from(pairs.max(1)));
-    line(
-        "to hold the margin",
-        &if needed <= f64::from(pairs) {
-            format!(
-                "a duet of {pairs} pairs is long enough here for {}",
-                percent(margin)
-            )
-        } else {
-            format!(
-                "about {needed:.0} pairs for {}: --repeat {needed:.0} --max-time {}",
-                percent(margin),
-                rounded(long)
-            )
-        },
-    );
+    line("to hold the margin", &advice(pairs, each, held, margin));
     text
+}
+
+/// What it takes for rounds of `pairs` that took `each` and held one margin to hold another. Intervals shrink with the root of the
+/// number of pairs.
+fn advice(pairs: u32, each: Duration, held: f64, margin: f64) -> String {
+    let wanted = percent(margin);
+    let needed = (f64::from(pairs) * (held / margin).powi(2)).ceil();
+    if needed <= f64::from(pairs) {
+        return format!("a duet of {pairs} pairs is long enough here for {wanted}");
+    }
+    if needed > MOST {
+        return format!(
+            "too noisy for {wanted}: it takes longer slices (--duration), or a larger --margin"
+        );
+    }
+    let long = rounded(each.mul_f64(needed / f64::from(pairs.max(1))));
+    let quoted = if long.contains(' ') {
+        format!("'{long}'")
+    } else {
+        long
+    };
+    format!("about {needed:.0} pairs for {wanted}: --repeat {needed:.0} --max-time {quoted}")
 }
 
 #[cfg(test)]
@@ -229,25 +267,53 @@ mod tests {
             round(Outcome::Inconclusive, true, 0.09),
         ]);
         rounds.push(round(Outcome::Pass, false, 0.5));
-        insta::assert_snapshot!(summary(&rounds, 0.05, false), @r#"
-        void                  1 of 20 rounds prove nothing: this machine has too little left for krush, or its clock jumps
+        insta::assert_snapshot!(summary(&rounds, 0.05, false), @"
+        void                  1 of 20 rounds prove nothing: this machine has too little
+                              left for krush, or its clock jumps
         false alarms          0 of 19 rounds: a rate of at most 15 % (95 %)
         passed                17 of 19 at a margin of 5.0 %; 2 inconclusive
         interval, throughput  ± 1.0 % in the median round
         interval, p95         ± 2.0 % in the median round
-        margin held           9.0 % by 19 of 20 rounds of 8 pairs (10s each)
+        margin held           9.0 % by 19 of 19 rounds of 8 pairs (10s each)
         to hold the margin    about 26 pairs for 5.0 %: --repeat 26 --max-time 32s
-        "#);
-        insta::assert_snapshot!(summary(&rounds[..17], 0.05, true), @r#"
+        ");
+        insta::assert_snapshot!(summary(&rounds[..17], 0.05, true), @"
         interrupted           after 17 whole rounds
         false alarms          0 of 17 rounds: a rate of at most 16 % (95 %)
         passed                17 of 17 at a margin of 5.0 %; 0 inconclusive
         interval, throughput  ± 1.0 % in the median round
         interval, p95         ± 2.0 % in the median round
-        margin held           2.0 % by 19 of 20 rounds of 8 pairs (10s each)
+        margin held           2.0 % by 17 of 17 rounds of 8 pairs (10s each)
         to hold the margin    a duet of 8 pairs is long enough here for 5.0 %
-        "#);
+        ");
+        // Too noisy, and rounds that ended too early.
+        let mut noisy = vec![round(Outcome::Inconclusive, true, 7.8); 2];
+        noisy.push(Round {
+            pairs: 2,
+            ..noisy[0].clone()
+        });
+        insta::assert_snapshot!(summary(&noisy, 0.05, false), @"
+        too short             1 of 3 rounds ended before 8 pairs, and are left out:
+                              raise --max-time
+        false alarms          0 of 2 rounds: a rate of at most 78 % (95 %)
+        passed                0 of 2 at a margin of 5.0 %; 2 inconclusive
+                              no round passed: a gate like these rounds cannot tell here
+        interval, throughput  ± 390.0 % in the median round
+        interval, p95         ± 780.0 % in the median round
+        margin held           none by 2 of 2 rounds of 8 pairs (10s each)
+        to hold the margin    too noisy for 5.0 %: it takes longer slices (--duration),
+                              or a larger --margin
+        ");
+        let long = Duration::from_millis(9_600);
+        let words = advice(8, long, 0.3, 0.05);
+        assert_eq!(
+            words,
+            "about 288 pairs for 5.0 %: --repeat 288 --max-time '5m 46s'"
+        );
         let void = vec![round(Outcome::Pass, false, 0.5)];
-        insta::assert_snapshot!(summary(&void, 0.05, false), @"void                  1 of 1 rounds prove nothing: this machine has too little left for krush, or its clock jumps");
+        insta::assert_snapshot!(summary(&void, 0.05, false), @"
+        void                  1 of 1 rounds prove nothing: this machine has too little
+                              left for krush, or its clock jumps
+        ");
     }
 }

@@ -161,6 +161,8 @@ pub(super) fn section(group: u64, runs: &[Run]) -> Markup {
             (throughput(group, runs).markup())
             (latency(group, runs).markup())
             @for run in runs { (numbers(group, run, runs.len() > 1)) }
+        } @else if runs.iter().all(|run| run.report.is_of_duet()) {
+            p { "A side of a duet has no seconds: its slices do not begin and end with one." }
         } @else {
             p { "The run is too short for a line over time: it ended within two seconds." }
             @for run in runs { (numbers(group, run, runs.len() > 1)) }

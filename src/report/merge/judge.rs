@@ -3,8 +3,8 @@
 use super::Source;
 use super::refuse::not_beside;
 use crate::audit::Audited;
-use crate::gate::{Check, Validity};
-use crate::measure::Measured;
+use crate::gate::{Check, Outcome, Validity, Verdict};
+use crate::measure::{End, Measured};
 use crate::report::Report;
 
 /// Parts named where they fail a check.
@@ -78,12 +78,7 @@ fn of_parts(name: &str, parts: &[(&str, &Validity)], whole: Option<&Check>) -> O
 }
 
 /// What weakens the whole, then what the runs were warned of: once if all were, else with the run's file.
-pub(super) fn warnings(
-    sources: &[Source],
-    report: &Report,
-    measured: &Measured,
-    unlike: bool,
-) -> Vec<String> {
+pub(super) fn warnings(sources: &[Source], report: &Report, measured: &Measured) -> Vec<String> {
     let mut all = Vec::new();
     let alone = not_beside(sources);
     if !alone.is_empty() {
@@ -91,9 +86,6 @@ pub(super) fn warnings(
             "not all runs went on at the same time ({}): throughput is over the time from the first start to the last end, gaps included. Start the workers together.",
             alone.join(", ")
         ));
-    }
-    if unlike {
-        all.push("the runs had different thresholds: none is judged on the merged figures. Give all workers the same ones.".to_owned());
     }
     if inexact(report) {
         all.push("some reports are of a version of krush that did not keep the latencies of each second: the merged P50 and P95 of seconds are missing. All other figures are exact.".to_owned());
@@ -127,11 +119,82 @@ fn inexact(report: &Report) -> bool {
     report.timeline.iter().any(lacks)
 }
 
-/// An audit of one of several runs.
-pub(super) fn of(source: &Source, audited: &Audited) -> Audited {
-    let mut audited = audited.clone();
-    audited.why = audited.why.map(|why| format!("{}: {why}", source.name));
-    audited
+/// The verdict on the whole after the audit of one of its runs, which is named.
+pub(super) fn audited(verdict: Verdict, source: &Source, audited: &Audited) -> Verdict {
+    let before = verdict.reasons.clone();
+    let mut verdict = verdict.audited(audited);
+    for reason in &mut verdict.reasons {
+        if !before.contains(reason) {
+            *reason = format!("{}: {reason}", source.name);
+        }
+    }
+    verdict
+}
+
+/// The verdict on the whole with the runs that it is about: those that were interrupted, those that missed a threshold that is not
+/// judged on the whole since the runs had different ones (`unlike`), and what merges of merges cannot find out anew.
+pub(super) fn named(mut verdict: Verdict, sources: &[Source], unlike: bool) -> Verdict {
+    if verdict.outcome == Outcome::Interrupted {
+        let ended =
+            |source: &&Source| matches!(source.report.end, End::Interrupted | End::Abandoned);
+        let names = sources.iter().filter(ended).map(|source| &*source.name);
+        let names: Vec<&str> = names.collect();
+        verdict
+            .reasons
+            .insert(0, format!("interrupted: {}", names.join(", ")));
+    }
+    if unlike {
+        verdict = raised(verdict, Outcome::Inconclusive, missed(sources));
+    }
+    for source in sources
+        .iter()
+        .filter(|source| source.report.merged.is_some())
+    {
+        let own = &source.report.verdict;
+        if matches!(own.outcome, Outcome::Inconclusive | Outcome::Integrity) {
+            let reasons = own.reasons.iter();
+            let reasons = reasons.map(|reason| format!("{}: {reason}", source.name));
+            verdict = raised(verdict, own.outcome, reasons.collect());
+        }
+    }
+    verdict
+}
+
+/// Why thresholds of single runs leave the whole open.
+fn missed(sources: &[Source]) -> Vec<String> {
+    let mut reasons = vec![
+        "the runs had different thresholds, so that none is judged on the merged figures: give all workers the same ones"
+            .to_owned(),
+    ];
+    for source in sources {
+        let thresholds = source.report.thresholds.iter();
+        let missed = thresholds.filter(|threshold| !threshold.passed && !threshold.inconclusive);
+        reasons.extend(missed.map(|threshold| {
+            let (expression, saw) = (&threshold.expression, &threshold.saw);
+            format!("{} missed `{expression}`: saw {saw}", source.name)
+        }));
+    }
+    reasons
+}
+
+/// The verdict with more against it. What is lost is lost, whatever else is said; the rest is no pass.
+fn raised(verdict: Verdict, outcome: Outcome, more: Vec<String>) -> Verdict {
+    let plain = verdict.outcome == Outcome::Pass;
+    let outcome = match verdict.outcome {
+        Outcome::Pass => outcome,
+        _ if outcome == Outcome::Integrity => outcome,
+        own => own,
+    };
+    Verdict {
+        outcome,
+        exit_code: outcome.exit_code(),
+        headline: outcome.headline().to_owned(),
+        reasons: if plain {
+            [more, verdict.reasons].concat()
+        } else {
+            [verdict.reasons, more].concat()
+        },
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use crate::measure::{
 };
 use crate::report::{FailureRow, Report, SecondLatency, SecondRow};
 
+/// Longest run that is put together with others: a row of each of its seconds fits into memory.
+const LONGEST: Duration = Duration::from_hours(24 * 366);
+
 /// What a report is based on. Its window is taken to begin when it started, and all targets are one.
 ///
 /// # Errors
@@ -25,7 +28,12 @@ pub(super) fn measured(source: &Source) -> Result<Measured, NotMergeable> {
         hint: "the file was changed or cut: give the report as krush wrote it".to_owned(),
     };
     let started_at = started_at(report).ok_or_else(|| unreadable("started_at"))?;
-    let rows = report.timeline.iter().map(second).collect::<Option<_>>();
+    let elapsed = seconds(report.elapsed_secs).filter(|elapsed| *elapsed <= LONGEST);
+    let elapsed = elapsed.ok_or_else(|| unreadable("elapsed_secs"))?;
+    // A second that is far from the others would ask for a row for each between.
+    let rows = (0..).zip(&report.timeline);
+    let rows = rows.map(|(number, row)| second(row).filter(|row| row.second == number));
+    let rows = rows.collect::<Option<_>>();
     let blocks = match &report.blocks {
         None => Some(crate::measure::Blocks::default()),
         Some(section) => section.read(),
@@ -33,7 +41,7 @@ pub(super) fn measured(source: &Source) -> Result<Measured, NotMergeable> {
     let load_secs: f64 = report.over_time.iter().map(|span| span.load_secs).sum();
     Ok(Measured {
         started_at,
-        elapsed: seconds(report.elapsed_secs).ok_or_else(|| unreadable("elapsed_secs"))?,
+        elapsed,
         window: match report.ledger.requests.sent {
             0 => None,
             _ => seconds(report.summary.duration_secs),

@@ -46,6 +46,11 @@ fn alone(source: &Source) -> Result<(), NotMergeable> {
         let hint = "merge the reports of load commands";
         return Err(refused(source, what.to_owned(), hint));
     }
+    if report.is_of_duet() {
+        let what = "it is a side of a duet, whose slices have no seconds to lay beside those of another run";
+        let hint = "merge the reports of load commands without --baseline-url";
+        return Err(refused(source, what.to_owned(), hint));
+    }
     if report.comparison.is_some() {
         let what = "it holds a comparison with a baseline, which is about its run alone";
         let hint = "run the workers without --baseline and --baseline-url, and compare what is merged with krush compare";

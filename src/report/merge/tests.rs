@@ -217,8 +217,81 @@ fn thresholds_are_judged_on_the_whole_if_all_had_the_same() {
     let merged = merge(&[with("a", "failed > 0"), with("b", "failed > 0")]).unwrap();
     assert_eq!(merged.thresholds.len(), 1);
     assert!(merged.thresholds[0].passed);
-    let merged = merge(&[with("a", "failed > 0"), with("b", "failed > 1")]).unwrap();
+}
+
+/// The same with every check of validity held.
+fn valid(mut source: Source) -> Source {
+    let validity = &mut source.report.validity;
+    validity.void = false;
+    for check in &mut validity.checks {
+        check.passed = true;
+    }
+    source
+}
+
+#[test]
+fn a_threshold_that_a_worker_missed_alone_leaves_the_whole_open() {
+    let with = |run: &str, expression: &str| {
+        let mut fixture = second();
+        fixture.plan.thresholds = vec![expression.parse().unwrap()];
+        valid(later(&mut fixture, Duration::ZERO, run))
+    };
+    let merged = merge(&[with("a", "failed > 0"), with("b", "p95 > 1us")]).unwrap();
     assert!(merged.thresholds.is_empty());
-    let said = |warning: &String| warning.contains("different thresholds");
-    assert!(merged.warnings.iter().any(said));
+    let verdict = &merged.verdict;
+    assert_eq!(verdict.exit_code, 12, "{:?}", verdict.reasons);
+    assert!(verdict.reasons[0].starts_with("the runs had different thresholds"));
+    let missed = &verdict.reasons[1];
+    assert!(
+        missed.starts_with("b.json missed `p95 > 1us`: saw "),
+        "{missed}"
+    );
+    // So does the merge of such a merge.
+    let merged = merge(&[source("all.json", &merged), with("c", "failed > 0")]).unwrap();
+    assert_eq!(merged.verdict.exit_code, 12);
+    let said = merged.verdict.reasons.join("; ");
+    assert!(
+        said.contains("all.json: b.json missed `p95 > 1us`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_a_worker_lost_and_who_was_interrupted_is_named() {
+    use crate::audit::Audited;
+    use crate::measure::End;
+    let mut sources = pair(Duration::ZERO).map(valid);
+    sources[1].report.audit = Some(Audited::not_done("no answer".to_owned()));
+    let merged = merge(&sources).unwrap().verdict;
+    assert_eq!(merged.reasons, ["b.json: no audit: no answer"]);
+    sources[1].report.audit = None;
+    sources[0].report.end = End::Interrupted;
+    let merged = merge(&sources).unwrap().verdict;
+    assert_eq!(merged.exit_code, 130);
+    assert_eq!(merged.reasons[0], "interrupted: a.json");
+}
+
+#[test]
+fn sides_of_a_duet_and_seconds_after_the_end_are_refused() {
+    let refused = |change: fn(&mut Report)| {
+        let mut sources = pair(Duration::ZERO);
+        change(&mut sources[1].report);
+        let error = merge(&sources).unwrap_err();
+        error.to_string()
+    };
+    let lines = [
+        refused(|report| report.claims = None),
+        refused(|report| report.timeline[0].second = 1 << 63),
+        refused(|report| report.timeline[0].second = 21),
+        refused(|report| report.elapsed_secs = 1e15),
+    ];
+    assert_eq!(
+        lines,
+        [
+            "b.json: it is a side of a duet, whose slices have no seconds to lay beside those of another run",
+            "b.json: timeline cannot be read",
+            "b.json: timeline cannot be read",
+            "b.json: elapsed_secs cannot be read",
+        ]
+    );
 }
