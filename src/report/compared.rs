@@ -171,7 +171,7 @@ fn name(row: &MetricCompared) -> String {
     }
 }
 
-fn share(share: f64) -> String {
+pub(super) fn share(share: f64) -> String {
     percent_of_change(share).trim_start_matches('+').to_owned()
 }
 
