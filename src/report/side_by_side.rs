@@ -163,14 +163,14 @@ mod tests {
           target.urls: http://127.0.0.1:40123 | http://localhost:8082 |
             http://localhost:8082
 
-        run             rec/s    P50       P95       P99       max success   acked
-        A extreme      50,000 150 ms    195 ms    199 ms    200 ms   100 % 100,000
-        B extreme      37,073 150 ms  ≥ 10.0 s  ≥ 10.0 s  ≥ 10.0 s  91.9 %  91,940
-          to the first 0.74 × 1.00 × ≥ 51.28 × ≥ 50.25 × ≥ 50.00 ×
-        C extreme           0      -         -         -         -     0 %       0
-          to the first    0 ×
+        run              rec/s    P50       P95       P99       max success   acked
+        A extreme       50,000 150 ms    195 ms    199 ms    200 ms   100 % 100,000
+        B extreme       37,073 150 ms  ≥ 10.0 s  ≥ 10.0 s  ≥ 10.0 s  91.9 %  91,940
+          to A          0.74 × 1.00 × ≥ 51.28 × ≥ 50.25 × ≥ 50.00 ×
+        C extreme            0      -         -         -         -     0 %       0
+          FAIL (target)
 
-        A extreme: PASS
+        A extreme (monday.json): PASS
           stand-in inside this process: figures are about this machine, not a REST Proxy
         warning: the target is krush's built-in stand-in, in this process: figures are
           about this machine, not about a REST Proxy. Name a REST Proxy with --url.
@@ -178,7 +178,7 @@ mod tests {
           connections sent nothing. Try --duration 30s.
         warning: 100 requests: P99.9 is simply the slowest one (P99.9 needs 1,000
           requests). Raise --messages or --duration, or lower --batch-size.
-        B extreme: FAIL  (exit 10)
+        B extreme (tuesday.json): FAIL  (exit 10)
           p95 > 15s: saw ≥ 10.0 s; it is at least 10.0 s: requests without an answer may
             have taken longer
           success < 99.9%: saw 91.9 %
@@ -205,7 +205,7 @@ mod tests {
           Possible causes: krush itself closes after a time-out or an answer that it
           cannot trust, a server or what stands before it may answer with Connection:
           close, and Confluent closes after 30 s without a request.
-        C extreme: FAIL (target)  (exit 15)
+        C extreme (wednesday.json): FAIL (target)  (exit 15)
           the target answered nothing any more when the load ended
         warning: 12 attempts to connect failed: look at the target's log and at its
           limit of connections, or try fewer with --concurrency.
@@ -229,6 +229,12 @@ mod tests {
             *figure = Some(1);
         }
         let lines = figures(&[&slow, &slower]);
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @"
+        run           rec/s          P50              P95  success            acked
+        A       123,456,789       150 ms         ≥ 10.0 s   91.9 %  123,456,789,012
+        B       123,456,789         1 µs             1 µs   91.9 %  123,456,789,012
+          to A       1.00 ×  0.0000067 ×  ≤ 0.000000100 ×
+        no room for P99 and max: --html and --csv have all figures
+        ");
     }
 }
