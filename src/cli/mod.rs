@@ -229,6 +229,9 @@ fn command() -> clap::Command {
 
 fn with_negative_numbers(verb: clap::Command) -> clap::Command {
     let verb = verb.mut_args(|argument| {
+        if argument.get_id() == "no_color" {
+            return argument.value_parser(no_color);
+        }
         let takes_number = argument.get_long().is_some() && argument.get_action().takes_values();
         if takes_number {
             argument.allow_negative_numbers(true)
@@ -237,6 +240,15 @@ fn with_negative_numbers(verb: clap::Command) -> clap::Command {
         }
     });
     verb.mut_subcommands(with_negative_numbers)
+}
+
+/// What `KRUSH_NO_COLOR` says; an empty variable says nothing, as an empty `NO_COLOR` does.
+fn no_color(text: &str) -> Result<bool, String> {
+    match text.trim().to_lowercase().as_str() {
+        "" | "0" | "f" | "false" | "n" | "no" | "off" => Ok(false),
+        "1" | "t" | "true" | "y" | "yes" | "on" => Ok(true),
+        _ => Err("expected true or false".to_owned()),
+    }
 }
 
 /// clap blames the flag even if the value came from its variable; this adds the variable's name.

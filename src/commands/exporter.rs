@@ -2,10 +2,10 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::engine::Progress;
 use crate::error::{Error, Result};
@@ -18,6 +18,8 @@ use crate::rest::PROMETHEUS_TEXT;
 const MAX_HEAD_BYTES: usize = 16 << 10;
 /// How long a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Clients that are heard at once; more are turned away.
+const MOST_CLIENTS: usize = 32;
 
 /// Counts that only go up, though a run in slices counts each slice from 0.
 #[derive(Debug, Default, Clone, Copy)]
@@ -271,18 +273,32 @@ fn locked(live: &Mutex<Live>) -> std::sync::MutexGuard<'_, Live> {
 }
 
 fn serve(listener: &TcpListener, live: &Mutex<Live>, over: &AtomicBool) {
-    for client in listener.incoming() {
-        if over.load(Ordering::Acquire) {
-            return;
+    let heard = AtomicUsize::new(0);
+    // A thread a client: one that says nothing keeps no other waiting.
+    thread::scope(|scope| {
+        for client in listener.incoming() {
+            if over.load(Ordering::Acquire) {
+                return;
+            }
+            let Ok(client) = client else { continue };
+            if heard.fetch_add(1, Ordering::AcqRel) >= MOST_CLIENTS {
+                heard.fetch_sub(1, Ordering::AcqRel);
+                continue;
+            }
+            let hear = || {
+                // A client that leaves has seen what it wanted.
+                let _ = answer(client, live);
+                heard.fetch_sub(1, Ordering::AcqRel);
+            };
+            if thread::Builder::new().spawn_scoped(scope, hear).is_err() {
+                heard.fetch_sub(1, Ordering::AcqRel);
+            }
         }
-        // A client that leaves has seen what it wanted.
-        let _ = client.and_then(|client| answer(client, live));
-    }
+    });
 }
 
 /// One request a connection: scrapes come seconds apart.
 fn answer(mut client: TcpStream, live: &Mutex<Live>) -> io::Result<()> {
-    client.set_read_timeout(Some(PATIENCE))?;
     client.set_write_timeout(Some(PATIENCE))?;
     let head = head(&mut client)?;
     let mut words = head.split(' ');
@@ -309,7 +325,13 @@ fn answer(mut client: TcpStream, live: &Mutex<Live>) -> io::Result<()> {
 /// What comes before the empty line.
 fn head(client: &mut TcpStream) -> io::Result<String> {
     let (mut head, mut some) = (Vec::new(), [0; 1024]);
+    let until = Instant::now() + PATIENCE;
     while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        client.set_read_timeout(Some(left))?;
         let read = client.read(&mut some)?;
         if read == 0 || head.len() > MAX_HEAD_BYTES {
             return Err(io::ErrorKind::InvalidData.into());
@@ -370,6 +392,29 @@ mod tests {
         // A look that shows less than the one before is late.
         live.observe(running(6));
         assert_eq!(number(&live, "krush_live_requests_sent_total"), 14);
+    }
+
+    #[test]
+    fn clients_that_say_nothing_keep_no_other_waiting() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let live = Mutex::new(live(Stop::Messages(1)));
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| serve(&listener, &live, &over));
+            let silent: Vec<_> = (0..3).map(|_| TcpStream::connect(address)).collect();
+            let began = Instant::now();
+            let mut client = TcpStream::connect(address).unwrap();
+            let asked = client.write_all(b"GET /metrics HTTP/1.1\r\n\r\n");
+            let mut text = String::new();
+            let answered = client.read_to_string(&mut text);
+            let took = began.elapsed();
+            over.store(true, Ordering::Release);
+            drop((silent, TcpStream::connect(address)));
+            assert!(asked.is_ok() && answered.is_ok());
+            assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+            assert!(took < PATIENCE, "{took:?}");
+        });
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::engine::{self, Control, Progress, Setup, TargetSetup, TlsTarget};
 use crate::error::{Error, Result, exit};
 use crate::payload::{self, Head, RUN_CHARS};
 use crate::plan::{Metric, Origins, Plan, Threshold, describe, without_secrets};
+use crate::report::formats::kind_name;
 use crate::report::{self, Report, Style, table};
 use crate::rest::{self, Patience};
 use crate::standin::{Embedded, Settings};
@@ -100,7 +101,8 @@ pub fn run(invocation: Invocation) -> Result<u8> {
         written(writeln!(std::io::stdout().lock(), "{header}"))?;
     }
     if let Some(exporter) = &exporter {
-        exporter.prepared(&plan, prepared.facts.kind.name());
+        let facts = &prepared.facts;
+        exporter.prepared(&plan, kind_name(facts.kind, &facts.server));
     }
     let listeners = match &end_to_end {
         None => None,

@@ -1,6 +1,6 @@
 //! `krush report`: other formats from reports that are there.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,9 @@ use crate::report::formats::{FORMATS, Format};
 use crate::report::{self, MOST_RUNS, Report, Style, table};
 
 use super::load::written;
+
+/// Characters of a name made of others that any file system takes, its ending not counted.
+const LONGEST_NAME: usize = 120;
 
 /// Stands for standard output.
 const STDOUT: &str = "-";
@@ -56,7 +59,7 @@ fn one_format(flags: &[&'static Format], output: &Path) -> Result<&'static Forma
 
 fn to(args: &ReportArgs, format: &Format, output: &Path, reports: &[&Report]) -> Result<u8> {
     holds(format, reports)?;
-    let text = format.text(reports);
+    let text = format.text_of_files(reports, &labels(&args.files));
     if output == Path::new(STDOUT) {
         return print(&text);
     }
@@ -65,14 +68,14 @@ fn to(args: &ReportArgs, format: &Format, output: &Path, reports: &[&Report]) ->
     print(&format!("{}\n", output.display()))
 }
 
-/// Each format in a file beside the first report, or beside each if it holds one run only.
+/// Each format in a file beside the first report, by the names of all, or beside each if it holds one run only.
 fn beside(args: &ReportArgs, formats: &[&Format], reports: &[&Report]) -> Result<u8> {
     let mut files: Vec<(PathBuf, &Format, &[&Report])> = Vec::new();
     for format in formats {
         let path = |file: &Path| file.with_extension(format.ending.trim_start_matches('.'));
         if format.takes_several() {
             holds(format, reports)?;
-            files.push((path(&args.files[0]), format, reports));
+            files.push((path(&together(&args.files)), format, reports));
         } else {
             let each = args.files.iter().zip(reports.chunks(1));
             files.extend(each.map(|(file, one)| (path(file), *format, one)));
@@ -91,11 +94,43 @@ fn beside(args: &ReportArgs, formats: &[&Format], reports: &[&Report]) -> Result
     }
     let mut lines = Vec::new();
     for (path, format, reports) in files {
-        report::write_text(&format.text(reports), &path)?;
+        report::write_text(&format.text_of_files(reports, &labels(&args.files)), &path)?;
         lines.push(path.display().to_string());
     }
     lines.push(String::new());
     print(&lines.join("\n"))
+}
+
+/// Where a file about all of these goes: beside the first, by the names of all (`a.json`, `b.json`: `a-b`).
+fn together(files: &[PathBuf]) -> PathBuf {
+    let stem = |file: &PathBuf| {
+        file.file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+    };
+    let stems: Vec<String> = files.iter().filter_map(stem).collect();
+    let mut name = stems.join("-");
+    if name.len() > LONGEST_NAME {
+        name = format!("{}-and-{}-more", stems[0], stems.len() - 1);
+    }
+    // The ending is put in the place of this one, so that a dot in a name stays.
+    files[0].with_file_name(name + ".json")
+}
+
+/// What the files are called where runs are told apart: by their names, or as typed if two have the same.
+fn labels(files: &[PathBuf]) -> Vec<String> {
+    let name = |file: &PathBuf| {
+        file.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let names: Vec<String> = files.iter().filter_map(name).collect();
+    let distinct: BTreeSet<&String> = names.iter().collect();
+    if distinct.len() == files.len() {
+        return names;
+    }
+    files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect()
 }
 
 /// A page has a line style for so many runs; other formats hold one run, or any number.
@@ -160,7 +195,7 @@ fn terminal(args: &ReportArgs, reports: &[&Report]) -> Result<String> {
         MOST_RUNS,
         "name fewer reports, or make --csv",
     )?;
-    Ok(report::side_by_side(reports, style))
+    Ok(report::side_by_side(reports, &labels(&args.files), style))
 }
 
 fn print(text: &str) -> Result<u8> {

@@ -149,6 +149,14 @@ impl Tally {
 }
 
 impl SecondStats {
+    /// A second in which nothing happened.
+    fn empty(second: u64) -> Self {
+        Self {
+            second,
+            ..Self::default()
+        }
+    }
+
     /// Adds the counts, not the latencies.
     fn add(&mut self, other: &Self) {
         self.records_due += other.records_due;
@@ -279,11 +287,15 @@ impl Timeline {
         }
     }
 
-    /// The finished rows, seconds without any event included, and the same in a few spans: of the load, which lasted for
+    /// The finished rows, seconds without any event included, those behind the last event too, and the same in a few spans: of the load, which lasted for
     /// `load`, and one of what ended behind it until `elapsed`.
     pub fn finish(mut self, load: Duration, elapsed: Duration) -> (Vec<SecondStats>, Vec<Span>) {
         self.close_before(u64::MAX);
-        (gapless(self.closed), self.spans.finish(load, elapsed))
+        let mut rows = gapless(self.closed);
+        let whole = load.min(elapsed).as_micros().div_ceil(1_000_000) as u64;
+        let next = rows.last().map_or(0, |last| last.second + 1);
+        rows.extend((next..whole).map(SecondStats::empty));
+        (rows, self.spans.finish(load, elapsed))
     }
 }
 
@@ -292,10 +304,7 @@ pub(super) fn gapless(some: impl IntoIterator<Item = SecondStats>) -> Vec<Second
     let mut rows: Vec<SecondStats> = Vec::new();
     for row in some {
         let next = rows.last().map_or(0, |last| last.second + 1);
-        rows.extend((next..row.second).map(|second| SecondStats {
-            second,
-            ..SecondStats::default()
-        }));
+        rows.extend((next..row.second).map(SecondStats::empty));
         rows.push(row);
     }
     rows
@@ -405,6 +414,27 @@ mod tests {
         let wanted = [1, 0, 2, 0, 0, 1, 0, 2].into_iter().enumerate();
         let wanted: Vec<_> = wanted.map(|(second, n)| (second as u64, n)).collect();
         assert_eq!(requests, wanted);
+    }
+
+    #[test]
+    fn seconds_of_the_load_behind_the_last_event_are_rows_too() {
+        for (load_ms, elapsed_ms, wanted) in [
+            (8_000, 8_000, 8),
+            (7_500, 9_000, 8),
+            (8_000, 2_100, 3),
+            (1, 1, 2),
+        ] {
+            let mut delta = TimelineDelta::default();
+            delta.ended(&exchange(1_000_000, 1_000_000, 1_100_000, 1, 0), 0);
+            let mut timeline = Timeline::default();
+            timeline.take(&mut delta);
+            let (rows, _) = timeline.finish(
+                Duration::from_millis(load_ms),
+                Duration::from_millis(elapsed_ms),
+            );
+            let seconds: Vec<u64> = rows.iter().map(|row| row.second).collect();
+            assert_eq!(seconds, (0..wanted).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -316,10 +316,21 @@ fn output(settings: &Overrides, origins: &Origins) -> Result<Output> {
         push_gateway: settings
             .push_gateway
             .as_ref()
-            .map(|text| baseline::http_url(text, "push_gateway", origins))
+            .map(|text| gateway(text, origins))
             .transpose()?,
         prometheus_port: settings.prometheus_port,
     })
+}
+
+/// A path of the gateway's API goes behind it: nothing may follow its own.
+fn gateway(text: &str, origins: &Origins) -> Result<url::Url> {
+    let url = baseline::http_url(text, "push_gateway", origins)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        let message = "a gateway's URL has no `?` and no `#`";
+        let hint = "such as http://localhost:9091";
+        return Err(origins.error("push_gateway", message, hint));
+    }
+    Ok(url)
 }
 
 /// `off` stands for no list at all.

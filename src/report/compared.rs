@@ -196,7 +196,7 @@ fn name(row: &MetricCompared) -> String {
     }
 }
 
-fn share(share: f64) -> String {
+pub(super) fn share(share: f64) -> String {
     change(share).trim_start_matches('+').to_owned()
 }
 

@@ -31,7 +31,7 @@ pub use build::{build, build_judged};
 pub use claims::{ClaimsSection, ThreadClaimsSection};
 pub use compared::{compared, compared_markdown};
 pub use end_to_end::EndToEndSection;
-pub use html::{MOST_RUNS, history_html, html};
+pub use html::{MOST_RUNS, history_html, html, html_of_files};
 pub use json::{json, json_of};
 pub use junit::junit;
 pub use markdown::markdown;

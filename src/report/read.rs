@@ -55,7 +55,14 @@ pub fn parse(text: &str, name: &str) -> Result<Report> {
 fn what_else(value: &Value, error: &serde_json::Error) -> String {
     let is_consume = serde_json::from_value::<ConsumeReport>(value.clone()).is_ok();
     let is_entry = serde_json::from_value::<Entry>(value.clone()).is_ok();
+    let has = |key: &str| value.get(key).is_some();
     match (is_consume, is_entry) {
+        _ if has("limit") && has("shapes") => {
+            "a result of krush tune, not a report: it has no run to show".to_owned()
+        }
+        _ if has("slo") && has("steps") => {
+            "a result of krush capacity, not a report: it has no run to show".to_owned()
+        }
         (true, _) => "a report of krush consume, not of a load".to_owned(),
         (_, true) => "a line of a history, not a report: krush history reads it".to_owned(),
         _ => format!("no report of krush: {error}"),
@@ -101,6 +108,8 @@ mod tests {
             &newer,
             &lacking,
             &entry,
+            r#"{"schema_version": 1, "limit": {}, "shapes": []}"#,
+            r#"{"schema_version": 1, "slo": {}, "steps": []}"#,
         ];
         let said: Vec<String> = texts.iter().map(|text| error(text)).collect();
         insta::assert_snapshot!(said.join("\n"), @"
@@ -111,6 +120,8 @@ mod tests {
         x.json has schema_version 7, this krush reads up to 1
         x.json is no report of krush: missing field `started_at` at line 497 column 1
         x.json is a line of a history, not a report: krush history reads it
+        x.json is a result of krush tune, not a report: it has no run to show
+        x.json is a result of krush capacity, not a report: it has no run to show
         ");
     }
 

@@ -1,26 +1,32 @@
 //! Several runs for a terminal: what differs, and every figure beside the first run's.
 
-use super::html::{difference_lines, figures_of, names, ratio};
-use super::table::{columns, headline, warning_lines};
-use super::text::{clean, shorten, wrap};
+use super::formats::is_evidence;
+use super::html::{Figure, difference_lines, figures_of, names, ratio};
+use super::table::{headline, lines_of_columns, warning_lines};
+use super::text::{WIDTH, clean, shorten, wrap};
 use super::words::{fault_words, stand_in_words};
 use super::{Report, Style};
 
 /// Characters of a run's name shown.
 const NAME: usize = 24;
 
-/// The runs as rows, their figures as columns; the first run is what the ratios are to.
-pub fn side_by_side(reports: &[&Report], style: Style) -> String {
-    let names: Vec<String> = names(reports)
+/// The runs as rows, their figures as columns; the first run is what the ratios are to. `files` are what the runs' files are called.
+pub fn side_by_side(reports: &[&Report], files: &[String], style: Style) -> String {
+    let names: Vec<String> = names(reports, files)
         .iter()
-        .map(|name| shorten(&clean(name), NAME))
+        .map(|name| clean(name))
         .collect();
     let mut lines = differences(reports);
     lines.push(String::new());
-    lines.extend(columns(rows(&names, reports), true));
+    lines.extend(figures(reports));
     lines.push(String::new());
     for (name, report) in names.iter().zip(reports) {
-        lines.push(format!("{name}: {}", headline(&report.verdict, style)));
+        let headline = headline(&report.verdict, style);
+        lines.extend(wrap("", 2, &format!("{name}:")));
+        if let Some(line) = lines.last_mut() {
+            line.push(' ');
+            line.push_str(&headline);
+        }
         for text in [stand_in_words(&report.target), fault_words(&report.target)] {
             lines.extend(text.map_or_else(Vec::new, |text| wrap("  ", 4, &text)));
         }
@@ -48,31 +54,63 @@ fn differences(reports: &[&Report]) -> Vec<String> {
     lines
 }
 
-/// A row of figures a run, and below each but the first a row of ratios.
-fn rows(names: &[String], reports: &[&Report]) -> Vec<Vec<String>> {
-    let all: Vec<_> = reports.iter().map(|report| figures_of(report)).collect();
+/// The table of figures. Where it is too wide the runs go by their letters, and then figures are left out.
+fn figures(reports: &[&Report]) -> Vec<String> {
+    let names: Vec<String> = names(reports, &[])
+        .iter()
+        .map(|name| shorten(&clean(name), NAME))
+        .collect();
+    let letters: Vec<String> = names
+        .iter()
+        .map(|name| name.chars().take(1).collect())
+        .collect();
+    let narrower: [(&[String], &[&str]); 4] = [
+        (&names, &[]),
+        (&letters, &[]),
+        (&letters, &["max"]),
+        (&letters, &["P99", "max"]),
+    ];
+    let mut lines = Vec::new();
+    for (names, left_out) in narrower {
+        lines = lines_of_columns(rows(names, reports, left_out), true);
+        if lines.iter().all(|line| line.chars().count() <= WIDTH) {
+            if !left_out.is_empty() {
+                let words = format!(
+                    "no room for {}: --html and --csv have all figures",
+                    left_out.join(" and ")
+                );
+                lines.push(words);
+            }
+            break;
+        }
+    }
+    lines
+}
+
+/// A row of figures a run, and below each but the first a row of ratios. Below a run that proves nothing stands why.
+fn rows(names: &[String], reports: &[&Report], left_out: &[&str]) -> Vec<Vec<String>> {
+    let shown = |report: &&Report| -> Vec<Figure> {
+        let all = figures_of(report).into_iter();
+        all.filter(|figure| !left_out.contains(&figure.name))
+            .collect()
+    };
+    let all: Vec<_> = reports.iter().map(shown).collect();
     let Some(first) = all.first() else {
         return Vec::new();
     };
+    let row = |name: &str, cells: Vec<String>| [vec![name.to_owned()], cells].concat();
     let head = first.iter().map(|figure| figure.name.to_owned());
-    let mut rows = vec![
-        std::iter::once("run".to_owned())
-            .chain(head)
-            .collect::<Vec<_>>(),
-    ];
-    for (index, (name, figures)) in names.iter().zip(&all).enumerate() {
+    let mut rows = vec![row("run", head.collect())];
+    for (index, ((name, figures), report)) in names.iter().zip(&all).zip(reports).enumerate() {
         let texts = figures.iter().map(|figure| figure.text.clone());
-        rows.push(std::iter::once(name.clone()).chain(texts).collect());
-        if index > 0 {
-            let ratios = figures
-                .iter()
-                .zip(first)
-                .map(|(figure, first)| ratio(figure, first).unwrap_or_default());
-            rows.push(
-                std::iter::once("  to the first".to_owned())
-                    .chain(ratios)
-                    .collect(),
-            );
+        rows.push(row(name, texts.collect()));
+        if !is_evidence(report) {
+            let headline = format!("  {}", report.verdict.headline);
+            rows.push(row(&headline, vec![String::new(); figures.len()]));
+        } else if index > 0 {
+            let pairs = figures.iter().zip(first);
+            let ratios = pairs.map(|(figure, first)| ratio(figure, first).unwrap_or_default());
+            rows.push(row("  to A", ratios.collect()));
         }
     }
     rows
@@ -91,7 +129,8 @@ mod tests {
             samples::report(&samples::gone()),
         ];
         let reports: Vec<&Report> = reports.iter().collect();
-        let text = side_by_side(&reports, Style::plain());
+        let files = ["monday.json", "tuesday.json", "wednesday.json"].map(str::to_owned);
+        let text = side_by_side(&reports, &files, Style::plain());
         assert!(
             text.lines().all(|line| line.chars().count() <= 80),
             "{text}"
@@ -124,14 +163,14 @@ mod tests {
           target.urls: http://127.0.0.1:40123 | http://localhost:8082 |
             http://localhost:8082
 
-        run             rec/s    P50       P95       P99       max success   acked
-        A extreme      50,000 150 ms    195 ms    199 ms    200 ms   100 % 100,000
-        B extreme      37,073 150 ms  ≥ 10.0 s  ≥ 10.0 s  ≥ 10.0 s  91.9 %  91,940
-          to the first 0.74 × 1.00 × ≥ 51.28 × ≥ 50.25 × ≥ 50.00 ×
-        C extreme           0      -         -         -         -     0 %       0
-          to the first    0 ×
+        run              rec/s    P50       P95       P99       max success   acked
+        A extreme       50,000 150 ms    195 ms    199 ms    200 ms   100 % 100,000
+        B extreme       37,073 150 ms  ≥ 10.0 s  ≥ 10.0 s  ≥ 10.0 s  91.9 %  91,940
+          to A          0.74 × 1.00 × ≥ 51.28 × ≥ 50.25 × ≥ 50.00 ×
+        C extreme            0      -         -         -         -     0 %       0
+          FAIL (target)
 
-        A extreme: PASS
+        A extreme (monday.json): PASS
           stand-in inside this process: figures are about this machine, not a REST Proxy
         warning: the target is krush's built-in stand-in, in this process: figures are
           about this machine, not about a REST Proxy. Name a REST Proxy with --url.
@@ -139,7 +178,7 @@ mod tests {
           connections sent nothing. Try --duration 30s.
         warning: 100 requests: P99.9 is simply the slowest one (P99.9 needs 1,000
           requests). Raise --messages or --duration, or lower --batch-size.
-        B extreme: FAIL  (exit 10)
+        B extreme (tuesday.json): FAIL  (exit 10)
           p95 > 15s: saw ≥ 10.0 s; it is at least 10.0 s: requests without an answer may
             have taken longer
           success < 99.9%: saw 91.9 %
@@ -166,10 +205,36 @@ mod tests {
           Possible causes: krush itself closes after a time-out or an answer that it
           cannot trust, a server or what stands before it may answer with Connection:
           close, and Confluent closes after 30 s without a request.
-        C extreme: FAIL (target)  (exit 15)
+        C extreme (wednesday.json): FAIL (target)  (exit 15)
           the target answered nothing any more when the load ended
         warning: 12 attempts to connect failed: look at the target's log and at its
           limit of connections, or try fewer with --concurrency.
+        ");
+    }
+
+    #[test]
+    fn a_table_that_is_too_wide_has_fewer_columns_and_whole_lines() {
+        let mut slow = samples::report(&samples::failing());
+        slow.plan.scenario = "a-name-of-more-than-twenty".to_owned();
+        slow.summary.records_per_sec = 123_456_789.0;
+        slow.ledger.records.acked = 123_456_789_012;
+        let mut slower = slow.clone();
+        slower.summary.latency_us.p50 = Some(1);
+        slower.summary.lower_bounds.clear();
+        for figure in [
+            &mut slower.summary.latency_us.p95,
+            &mut slower.summary.latency_us.p99,
+            &mut slower.summary.latency_us.max,
+        ] {
+            *figure = Some(1);
+        }
+        let lines = figures(&[&slow, &slower]);
+        insta::assert_snapshot!(lines.join("\n"), @"
+        run           rec/s          P50              P95  success            acked
+        A       123,456,789       150 ms         ≥ 10.0 s   91.9 %  123,456,789,012
+        B       123,456,789         1 µs             1 µs   91.9 %  123,456,789,012
+          to A       1.00 ×  0.0000067 ×  ≤ 0.000000100 ×
+        no room for P99 and max: --html and --csv have all figures
         ");
     }
 }

@@ -98,6 +98,12 @@ fn header_lines(plan: &PlanSection, target: &TargetSection) -> String {
 /// Aligned columns without borders: the first to the left, the others to the right if `numbers`. They move together where
 /// that keeps a line whole.
 pub(super) fn columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
+    let lines = lines_of_columns(rows, numbers);
+    lines.iter().flat_map(|line| fit(line)).collect()
+}
+
+/// The same, each row on a line however long.
+pub(super) fn lines_of_columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
     let mut table = Builder::from_iter(rows).build();
     table.with(Borders::empty()).with(Padding::new(0, 2, 0, 0));
     if numbers {
@@ -110,7 +116,9 @@ pub(super) fn columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
     {
         text = table.with(Padding::new(0, 1, 0, 0)).to_string();
     }
-    text.lines().flat_map(|line| fit(line.trim_end())).collect()
+    text.lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
 }
 
 /// A line as it is if it fits, else wrapped.

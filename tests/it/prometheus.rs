@@ -86,6 +86,19 @@ fn the_gateway_gets_the_result_and_its_credentials_are_never_shown() {
 }
 
 #[test]
+fn a_gateway_whose_url_goes_on_behind_its_path_is_refused() {
+    for url in ["http://127.0.0.1:1/?a=b", "http://127.0.0.1:1/#c"] {
+        let (ran, _) = pushed(url);
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("--push-gateway: a gateway's URL has no `?` and no `#`"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn a_gateway_that_refuses_or_is_gone_is_one_warning() {
     let (address, thread) = gateway("400 Bad Request");
     let (ran, kept) = pushed(&format!("http://me:secret@{address}"));

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::gate::{self, BlockFigures, Run, Validity};
 use crate::measure::{End, Latency, Lie, Measured, Summary, join};
 use crate::plan::{Plan, Stop};
+use crate::report::formats::kind_name;
 use crate::report::{self, Report, TargetFacts};
 use crate::rest::Patience;
 use crate::standin::{Embedded, Settings};
@@ -109,7 +110,8 @@ impl Side {
 
     /// What kind of server it is.
     pub(super) fn kind(&self) -> &'static str {
-        self.prepared.facts.kind.name()
+        let facts = &self.prepared.facts;
+        kind_name(facts.kind, &facts.server)
     }
 
     /// Whether no slice so far was void.

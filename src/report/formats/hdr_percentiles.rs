@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 
 use super::super::Report;
 use super::super::text::clean;
-use super::{histogram, is_evidence};
+use super::{histogram, is_evidence, kind};
 
 /// Lines for each halving of the distance to 100 %, the default of HdrHistogram's own tools.
 const TICKS_PER_HALF_DISTANCE: f64 = 5.0;
@@ -96,7 +96,7 @@ pub(super) fn comments(report: &Report) -> Vec<String> {
             "krush {}: {} on {}, {}; outcome: {}",
             report.tool.version,
             clean(&report.plan.scenario),
-            report.target.kind.name(),
+            kind(report),
             report.started_at,
             report.verdict.outcome.name()
         ),

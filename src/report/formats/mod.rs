@@ -19,9 +19,10 @@ use hdrhistogram::serialization::Deserializer;
 pub use exposition::{Exposition, Kind};
 pub use prometheus::{prometheus, run_labels};
 
-use super::{Report, html, json, junit, markdown};
+use super::{Report, html_of_files, json, junit, markdown};
 use crate::error::{Error, Result};
-use crate::measure::End;
+use crate::measure::{End, TargetKind};
+use crate::model;
 use crate::plan::{output_ending, output_endings_words};
 
 /// One format of results.
@@ -43,12 +44,19 @@ enum Render {
     One(fn(&Report) -> String),
     /// Any number.
     Several(fn(&[&Report]) -> String),
+    /// Any number, each called by the name of its file too.
+    Named(fn(&[&Report], &[String]) -> String),
 }
 
 /// Every format, in the order of [`crate::plan::OUTPUT_ENDINGS`].
 pub const FORMATS: &[Format] = &[
     one(".json", "json", "everything", json),
-    several(".html", "html", "one page for people", html),
+    Format {
+        ending: ".html",
+        name: "html",
+        about: "one page for people",
+        render: Render::Named(html_of_files),
+    },
     one(".md", "markdown", "Markdown", markdown),
     one(".xml", "junit", "JUnit, for CI servers", junit),
     several(".csv", "csv", "a row a run", csv_summary::csv_summary),
@@ -135,12 +143,18 @@ impl Format {
 
     /// Whether one text of it holds several reports.
     pub fn takes_several(&self) -> bool {
-        matches!(self.render, Render::Several(_))
+        matches!(self.render, Render::Several(_) | Render::Named(_))
     }
 
     /// The reports in this format; where a text holds only one, the texts one after the other.
     pub fn text(&self, reports: &[&Report]) -> String {
+        self.text_of_files(reports, &[])
+    }
+
+    /// The same, with what the files are called that the reports are from, for formats that name them.
+    pub fn text_of_files(&self, reports: &[&Report], files: &[String]) -> String {
         match self.render {
+            Render::Named(render) => render(reports, files),
             Render::One(render) => reports.iter().map(|report| render(report)).collect(),
             Render::Several(render) => render(reports),
         }
@@ -149,14 +163,28 @@ impl Format {
 
 /// Whether the figures say something about the target. Those of a void, interrupted or broken off run do not, and tools that only keep
 /// numbers must not take them for good ones.
-fn is_evidence(report: &Report) -> bool {
+pub(super) fn is_evidence(report: &Report) -> bool {
     !report.validity.void && matches!(report.end, End::Finished)
 }
 
 /// The name of a run where one string must do: `krush/SCENARIO on KIND`.
 fn benchmark_name(report: &Report) -> String {
     let scenario = super::text::clean(&report.plan.scenario);
-    format!("krush/{scenario} on {}", report.target.kind.name())
+    format!("krush/{scenario} on {}", kind(report))
+}
+
+/// What was measured, where one word must do.
+fn kind(report: &Report) -> &'static str {
+    kind_name(report.target.kind, &report.target.server)
+}
+
+/// The name of a kind of target that calls itself `server`. A stand-in with a capacity model has one of its own: its figures are those of the model.
+pub fn kind_name(kind: TargetKind, server: &str) -> &'static str {
+    if model::of_server(server).is_some() {
+        "stand-in-model"
+    } else {
+        kind.name()
+    }
 }
 
 /// One of the report's histograms, in µs; empty if it is unreadable.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::text::clean;
 use super::super::{Distribution, Report};
 use super::exposition::{Exposition, Kind};
-use super::{histogram, is_evidence};
+use super::{histogram, is_evidence, kind};
 use crate::gate::Outcome;
 
 /// Every outcome there is: the one of the run is 1, the others are 0.
@@ -32,7 +32,7 @@ pub fn run_labels(scenario: &str, target_kind: &str, topic: &str) -> Vec<(&'stat
 /// Prometheus text, version 0.0.4.
 pub fn prometheus(report: &Report) -> String {
     let target = &report.target;
-    let common = run_labels(&report.plan.scenario, target.kind.name(), &target.topic);
+    let common = run_labels(&report.plan.scenario, kind(report), &target.topic);
     let mut out = Exposition::new(common);
     verdict(&mut out, report);
     ledger(&mut out, report);

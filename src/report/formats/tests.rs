@@ -487,3 +487,24 @@ fn a_good_run_as_hdr_text() {
     #[Buckets =           22, SubBuckets     =         2048]
     ");
 }
+
+#[test]
+fn a_stand_in_with_a_capacity_model_is_a_kind_of_its_own() {
+    let mut fixture = super::super::samples::good();
+    fixture.facts.server = "krush 0.1.0 stand-in, capacity model workers=2".to_owned();
+    let report = super::super::samples::report(&fixture);
+    for ending in [
+        ".prom",
+        ".bencher.json",
+        ".bigger.json",
+        ".smaller.json",
+        ".hgrm",
+        ".hlog",
+    ] {
+        let format = super::Format::of(std::path::Path::new(&format!("x{ending}"))).unwrap();
+        assert!(
+            format.text(&[&report]).contains("stand-in-model"),
+            "{ending}"
+        );
+    }
+}

@@ -135,8 +135,14 @@ impl Chart {
             _ if at < 0.03 => "first",
             _ if at > 0.97 => "last",
             index if index % 2 == 1 && self.is_crowded() => "minor",
+            index if at + self.half_on_a_phone(index) > 1.0 => "edge",
             _ => "label",
         }
+    }
+
+    /// Half of a label, as a part of the axis on a phone.
+    fn half_on_a_phone(&self, index: usize) -> f64 {
+        self.x.ticks[index].1.chars().count() as f64 * LETTER / 2.0 / PHONE
     }
 
     fn is_crowded(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::report::formats::is_evidence;
 use crate::report::latencies::{COLUMNS, latency_notes, latency_rows};
 use crate::report::words::{bounded, capitalised, comparison, volume_words};
 use crate::report::{Report, Summary};
@@ -120,6 +121,9 @@ pub(super) fn reference(report: &Report) -> Markup {
         });
     }
     html! {
+        @if !is_evidence(report) {
+            p.notice { (report.verdict.headline) ": this run proves nothing; its bars and ratios say nothing about the target." }
+        }
         @if speed.len() > 1 { (bars("Throughput, more is better", &speed)) }
         (bars("P95 latency, less is better", &p95))
         (text_table(

@@ -19,7 +19,7 @@ mod verdict;
 pub use history::history_html;
 
 pub(super) use facts::difference_lines;
-pub(super) use several::{figures_of, names, ratio};
+pub(super) use several::{Figure, figures_of, names, ratio};
 
 use super::Report;
 
@@ -28,9 +28,14 @@ pub const MOST_RUNS: usize = 8;
 
 /// One page about one run, or about up to [`MOST_RUNS`] side by side; more are left out.
 pub fn html(reports: &[&Report]) -> String {
+    html_of_files(reports, &[])
+}
+
+/// The same, each of several runs called by its file too.
+pub fn html_of_files(reports: &[&Report], files: &[String]) -> String {
     match reports {
         [report] => run::run(report),
-        reports => several::several(&reports[..reports.len().min(MOST_RUNS)]),
+        reports => several::several(&reports[..reports.len().min(MOST_RUNS)], files),
     }
 }
 

@@ -397,7 +397,10 @@ fn throughput_words(run: &Run) -> String {
             at_words(*low_at),
             rate_digits(*high),
             at_words(*high_at),
-            rate_digits(rates[rates.len() / 2].0)
+            rate_digits(f64::midpoint(
+                rates[(rates.len() - 1) / 2].0,
+                rates[rates.len() / 2].0
+            ))
         ),
         _ => format!("too short for a line; {failed}."),
     }

@@ -5,22 +5,30 @@ use maud::{Markup, html};
 use super::chart::{Axis, Chart, Line, Mark, Slot, number};
 use super::figures::latency_of;
 use super::scale::{Scale, rate_words};
-use super::table::{Column, folded, pairs, table, text_table};
+use super::table::{Column, folded, pairs, table, text_table, unbroken};
 use super::verdict::{manner, time_words};
 use crate::gate::{Compared, MetricCompared, MetricVerdict};
 use crate::measure::Blocks;
+use crate::report::compared::share;
 use crate::report::text::clean;
 use crate::report::words::{
     capitalised, failures_by_weight, generator_words, held_back_words, requests_ledger,
     threshold_cells, warmup_words,
 };
 use crate::report::{Report, audit, end_to_end};
-use crate::units::{self, counted, grouped, rate_digits};
+use crate::units::{self, counted, grouped, percent_of_change, rate_digits};
 
 /// Everything that went wrong, what cost most first.
 pub(super) fn failures(report: &Report) -> Markup {
     if report.failures.is_empty() {
-        return html! { p { "Nothing failed." } };
+        let words = match report.ledger.records.unsent {
+            0 => "Nothing failed.".to_owned(),
+            unsent => format!(
+                "Nothing that was sent failed; {} never sent.",
+                counted(unsent, "record was", "records were")
+            ),
+        };
+        return html! { p { (words) } };
     }
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let rows: Vec<Vec<Markup>> = failures_by_weight(report)
@@ -111,7 +119,7 @@ pub(super) fn checks(report: &Report) -> Markup {
             word,
             html! { (check.saw) },
             html! { (check.wanted) },
-            html! { (hint) },
+            html! { (unbroken(hint)) },
         ]
     };
     let rows: Vec<Vec<Markup>> = report.validity.checks.iter().map(row).collect();
@@ -302,9 +310,9 @@ pub(super) fn comparison(compared: &Compared) -> Markup {
         ("least change that would show", Column::Number),
     ];
     html! {
-        p { (tag(class, sign, compared.outcome.headline())) ", margin " (units::percent(compared.margin)) ", against "
+        p { (tag(class, sign, compared.outcome.headline())) ", margin " (share(compared.margin)) ", against "
             (baseline.source) " (" (baseline.scenario) ", " (time_words(&baseline.started_at)) ")" }
-        @if !compared.reasons.is_empty() { ul { @for reason in &compared.reasons { li { (reason) } } } }
+        @if !compared.reasons.is_empty() { ul { @for reason in &compared.reasons { li { (unbroken(reason)) } } } }
         (table("Comparison", &head, &rows))
         @for forced in &compared.forced { p.note { "Compared all the same (--force): " (forced) } }
     }
@@ -323,25 +331,20 @@ fn metric_row(metric: &MetricCompared, margin: f64, reach: f64) -> Vec<Markup> {
     };
     let interval = format!(
         "{} to {}",
-        change_words(metric.low),
-        change_words(metric.high)
+        percent_of_change(metric.low),
+        percent_of_change(metric.high)
     );
     let judged = if metric.judged { "" } else { " (not judged)" };
     vec![
         html! { (metric.metric) (judged) },
         html! { (value(metric.baseline)) },
         html! { (value(metric.saw)) },
-        html! { (change_words(metric.change)) },
+        html! { (percent_of_change(metric.change)) },
         html! { (forest(metric, margin, reach)) span.soft { (interval) } },
         html! { (probability(metric.p)) },
         tag(class, sign, word),
-        html! { (units::percent(metric.minimum_detectable)) },
+        html! { (share(metric.minimum_detectable)) },
     ]
-}
-
-/// `+3.2 %`
-pub(super) fn change_words(change: f64) -> String {
-    format!("{:+.1} %", change * 100.0)
 }
 
 /// The interval over the band of the margin.
@@ -350,9 +353,9 @@ fn forest(metric: &MetricCompared, margin: f64, reach: f64) -> Markup {
     let words = format!(
         "{}: {}, between {} and {}",
         metric.metric,
-        change_words(metric.change),
-        change_words(metric.low),
-        change_words(metric.high)
+        percent_of_change(metric.change),
+        percent_of_change(metric.low),
+        percent_of_change(metric.high)
     );
     html! {
         svg.forest role="img" aria-label=(words) viewBox="0 0 200 20" preserveAspectRatio="none" {

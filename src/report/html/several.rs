@@ -5,15 +5,17 @@ use maud::{Markup, html};
 use super::figures::latency_of;
 use super::page::{page, section};
 use super::percentiles::{self, Curve};
-use super::table::{Column, table, text_table};
+use super::table::{Column, table, text_table, unbroken};
 use super::{facts, over_time, parts, verdict};
 use crate::report::Report;
+use crate::report::formats::is_evidence;
+use crate::report::text::clean;
 use crate::report::words::{bounded, load_words, ratio_words, server_words};
 use crate::units::{self, counted, grouped, rate_digits};
 
 /// One document about several runs.
-pub(super) fn several(reports: &[&Report]) -> String {
-    let names = names(reports);
+pub(super) fn several(reports: &[&Report], files: &[String]) -> String {
+    let names = names(reports, files);
     let title = format!(
         "krush: {} side by side",
         counted(reports.len() as u64, "run", "runs")
@@ -32,13 +34,16 @@ pub(super) fn several(reports: &[&Report]) -> String {
     page(&title, &head, &content(&names, reports), &foot)
 }
 
-/// `A extreme`, `B optimized`
-pub(in crate::report) fn names(reports: &[&Report]) -> Vec<String> {
-    let letters = ('A'..='Z').map(String::from);
-    letters
-        .zip(reports)
-        .map(|(letter, report)| format!("{letter} {}", report.plan.scenario))
-        .collect()
+/// `A extreme (monday.json)`, `B optimized (tuesday.json)`; without files `A extreme`, `B optimized`.
+pub(in crate::report) fn names(reports: &[&Report], files: &[String]) -> Vec<String> {
+    let name = |(index, (letter, report)): (usize, (char, &&Report))| {
+        let scenario = &report.plan.scenario;
+        match files.get(index) {
+            Some(file) => format!("{letter} {scenario} ({})", clean(file)),
+            None => format!("{letter} {scenario}"),
+        }
+    };
+    ('A'..='Z').zip(reports).enumerate().map(name).collect()
 }
 
 /// Each notice once, with the runs that it is about.
@@ -101,6 +106,7 @@ fn verdicts(names: &[String], reports: &[&Report]) -> Markup {
 pub(in crate::report) struct Figure {
     pub(in crate::report) name: &'static str,
     pub(in crate::report) text: String,
+    /// `None` too where the run proves nothing: it is then held against none.
     value: Option<f64>,
     lower_bound: bool,
 }
@@ -109,16 +115,17 @@ pub(in crate::report) struct Figure {
 pub(in crate::report) fn figures_of(report: &Report) -> Vec<Figure> {
     let summary = &report.summary;
     let latency = &summary.latency_us;
-    let exact = |name, text, value| Figure {
+    let counts = is_evidence(report);
+    let exact = |name, text, value: Option<f64>| Figure {
         name,
         text,
-        value,
+        value: value.filter(|_| counts),
         lower_bound: false,
     };
     let us = |name, key, us: Option<u64>| Figure {
         name,
         text: latency_of(summary, key, us),
-        value: us.map(|us| us as f64),
+        value: us.map(|us| us as f64).filter(|_| counts),
         lower_bound: summary.is_lower_bound(key),
     };
     let rate = summary.records_per_sec;
@@ -152,7 +159,12 @@ fn figures(names: &[String], reports: &[&Report]) -> Markup {
     let mut head = vec![("run", Column::Text)];
     head.extend(first.iter().map(|figure| (figure.name, Column::Number)));
     let row = |(index, (name, figures)): (usize, (&String, &Vec<Figure>))| {
-        let mut cells = vec![html! { (name) }];
+        let report = reports[index];
+        let (class, sign) = verdict::manner(report.verdict.outcome);
+        let mut cells = vec![html! {
+            (name)
+            @if !is_evidence(report) { br; span.tag.(class) { span aria-hidden="true" { (sign) " " } (report.verdict.headline) } }
+        }];
         cells.extend(figures.iter().zip(first).map(|(figure, first)| {
             let beside = if index == 0 {
                 None
@@ -167,6 +179,9 @@ fn figures(names: &[String], reports: &[&Report]) -> Markup {
     html! {
         (table("Figures", &head, &rows))
         p.note { "Ratios are to the first run. Whether a difference is more than noise says krush compare." }
+        @if !reports.iter().all(|report| is_evidence(report)) {
+            p.note { "A run that is void, interrupted or broken off proves nothing, and has no ratio." }
+        }
     }
 }
 
@@ -203,7 +218,7 @@ fn one(report: &Report) -> Markup {
         p.soft { (report.target.urls.join(", ")) "; " (load_words(&report.plan).join(", ")) }
         (verdict::reasons(&report.verdict))
         (verdict::warnings(&report.warnings))
-        @for check in failed { p { "Check failed: " (check.name) ": saw " (check.saw) ", wanted " (check.wanted) ". " (check.hint) } }
+        @for check in failed { p { "Check failed: " (check.name) ": saw " (check.saw) ", wanted " (check.wanted) ". " (unbroken(&check.hint)) } }
         (parts::thresholds(report))
         @if !report.failures.is_empty() { h3 { "Failures" } (parts::failures(report)) }
     }

@@ -62,6 +62,16 @@ pub(super) fn pairs(label: &str, rows: impl IntoIterator<Item = (String, String)
     }
 }
 
+/// Words of which no flag is broken at its dashes.
+pub(super) fn unbroken(text: &str) -> Markup {
+    html! {
+        @for (index, word) in text.split(' ').enumerate() {
+            @if index > 0 { " " }
+            @if word.trim_start_matches(['(', '`']).starts_with("--") { span.flag { (word) } } @else { (word) }
+        }
+    }
+}
+
 /// What opens on a click.
 pub(super) fn folded(summary: &str, content: &Markup) -> Markup {
     html! { details { summary { (summary) } (content) } }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::table::unbroken;
 use crate::gate::{Outcome, Verdict};
 use crate::report::Report;
 use crate::report::words::{
@@ -50,7 +51,7 @@ pub(super) fn reasons(verdict: &Verdict) -> Markup {
         @if verdict.reasons.is_empty() {
             @if verdict.outcome == Outcome::Pass { p { "The run is valid, and nothing that was asked of it was missed." } }
         } @else {
-            ul { @for reason in &verdict.reasons { li { (reason) } } }
+            ul { @for reason in &verdict.reasons { li { (unbroken(reason)) } } }
         }
     }
 }
@@ -68,7 +69,7 @@ pub(super) fn notices(report: &Report) -> Vec<String> {
 pub(super) fn warnings(warnings: &[String]) -> Markup {
     html! {
         @if !warnings.is_empty() {
-            ul.warnings { @for warning in warnings { li { b { "Warning: " } (warning) } } }
+            ul.warnings { @for warning in warnings { li { b { "Warning: " } (unbroken(warning)) } } }
         }
     }
 }

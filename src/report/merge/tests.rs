@@ -153,7 +153,8 @@ fn seconds_are_put_together_by_the_wall_clock() {
         .iter()
         .map(|row| row.records_acked)
         .collect();
-    assert_eq!(acked, [1_000, 0, 1_000]);
+    assert_eq!(acked[..3], [1_000, 0, 1_000]);
+    assert!(acked[3..].iter().all(|acked| *acked == 0), "{acked:?}");
     // From the first start to the last end.
     assert!((merged.summary.duration_secs - 14.745).abs() < 1e-9);
     assert!((merged.summary.records_per_sec - 2_000.0 / 14.745).abs() < 1e-9);
