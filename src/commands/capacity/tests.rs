@@ -1,6 +1,6 @@
 //! The search against a simulated target, the reading of overload, and the words for both.
 
-use super::overload::read;
+use super::overload::{Overload, read};
 use super::search::*;
 use super::show::{Sized, overload_words};
 use super::*;
@@ -59,7 +59,7 @@ fn searched(range: Range, offer: &mut Offer<'_>) -> (Vec<Step>, Ended) {
 }
 
 fn sized((steps, ended): (Vec<Step>, Ended)) -> Sized {
-    Sized::new(steps, &ended, None, SLO, Target::example())
+    Sized::new(steps, &ended, After::None, SLO, Target::example())
 }
 
 #[test]
