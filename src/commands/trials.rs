@@ -279,6 +279,18 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// The flags that lead to it, without credentials.
+    pub(super) fn flags(&self) -> String {
+        let mut flags = match (&self.model, self.embedded) {
+            (Some(model), true) => format!("--model {model}"),
+            (None, true) => "--embedded".to_owned(),
+            (_, false) => format!("--url {}", self.urls.join(",")),
+        };
+        flags.push_str(" --topic ");
+        flags.push_str(&self.topic);
+        flags
+    }
+
     /// What must be said of a target that is no REST Proxy.
     pub(super) fn note(&self) -> Option<String> {
         let what = match (self.kind, self.embedded) {

@@ -244,7 +244,11 @@ fn verdict(steps: &[Step], ended: &Ended, slo: Slo) -> Verdict {
         )
     };
     let unconfirmed = |held: &Option<f64>| {
-        let confirmed = if held.is_some() { ", not confirmed" } else { "" };
+        let confirmed = if held.is_some() {
+            ", not confirmed"
+        } else {
+            ""
+        };
         format!("{}{confirmed}", so_far(held))
     };
     match ended {
