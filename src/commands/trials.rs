@@ -20,7 +20,7 @@ use crate::plan::{self, Layers, Machine, Origins, Overrides, Plan, Scenario, res
 use crate::report::{Report, TargetKind};
 use crate::rest::{Client, Patience};
 use crate::standin::Embedded;
-use crate::units::duration;
+use crate::units::{duration, grouped, percent};
 
 /// What a trial came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -279,6 +279,18 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// The flags that lead to it, without credentials.
+    pub(super) fn flags(&self) -> String {
+        let mut flags = match (&self.model, self.embedded) {
+            (Some(model), true) => format!("--model {model}"),
+            (None, true) => "--embedded".to_owned(),
+            (_, false) => format!("--url {}", self.urls.join(",")),
+        };
+        flags.push_str(" --topic ");
+        flags.push_str(&self.topic);
+        flags
+    }
+
     /// What must be said of a target that is no REST Proxy.
     pub(super) fn note(&self) -> Option<String> {
         let what = match (self.kind, self.embedded) {
@@ -293,6 +305,14 @@ impl Target {
         };
         Some(format!("{what}: figures are {whose}, not of a REST Proxy"))
     }
+}
+
+/// A share that may be above 1: `93.5 %`, `200 %`.
+pub(super) fn share(ratio: f64) -> String {
+    if ratio <= 1.0 {
+        return percent(ratio);
+    }
+    format!("{} %", grouped((ratio * 100.0).round() as u64))
 }
 
 /// How a search is judged.
@@ -357,14 +377,17 @@ pub(super) fn check_output(file: &Path) -> Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let kind = match (file.is_dir(), folder.is_dir()) {
-        (true, _) => ErrorKind::IsADirectory,
-        (false, false) => ErrorKind::NotFound,
+    let (kind, why) = match (file.is_dir(), folder.is_dir()) {
+        (true, _) => (ErrorKind::IsADirectory, "it is a folder".to_owned()),
+        (false, false) => {
+            let why = format!("there is no folder {}", folder.display());
+            (ErrorKind::NotFound, why)
+        }
         (false, true) => return Ok(()),
     };
     Err(Error::Output {
         path: file.to_owned(),
-        source: kind.into(),
+        source: std::io::Error::new(kind, why),
     })
 }
 

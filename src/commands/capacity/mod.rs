@@ -9,7 +9,7 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::overload::{Overload, Stages};
+use self::overload::{After, Stages};
 use self::search::{Ended, Held, Purpose, Range, search};
 use self::show::Sized;
 use super::progress::Line;
@@ -18,7 +18,7 @@ use crate::cli::CapacityArgs;
 use crate::error::{Error, Result, exit};
 use crate::measure::PERCENTILES;
 use crate::plan::{Comparison, Layers, Metric, Overrides, StageSetting, Threshold};
-use crate::report::{self, Report};
+use crate::report::{self, Report, SecondRow};
 use crate::units::{Rate, counted, duration, grouped, latency, percent, rate_digits};
 
 /// Connections and records a request, where nothing else is said.
@@ -29,6 +29,10 @@ const WARMUP: Duration = Duration::from_secs(1);
 /// Requests beyond the percentile that a step is to have, and those below which it proves nothing.
 const BEYOND: f64 = 5.0;
 const LEAST_BEYOND: f64 = 2.0;
+/// Least length of a step in times of the limit: a queue that grows for so long by a ninth of what comes has missed it.
+const TIMES_LIMIT: u32 = 10;
+/// Of what is due after the first second of a step, what may be acked later without the queue counting as growing.
+const LATE: f64 = 0.03;
 /// Longest step.
 const LONGEST: Duration = Duration::from_mins(1);
 /// Of the rate that was found, what is offered for a time, and then.
@@ -66,7 +70,8 @@ pub fn capacity(args: &CapacityArgs) -> Result<u8> {
     let first = step(&layers, args, slo, args.start.0);
     trials::resolved(&layers, super::machine(), first.clone())?;
     if args.load.dry_run {
-        return super::load::written(super::say(&show::planned(args, slo)));
+        let first = first_length(&layers, args, slo);
+        return super::load::written(super::say(&show::planned(args, slo, first)));
     }
     let Some(mut bench) = Bench::open(layers.clone(), wide(first, &layers))? else {
         return Ok(exit::INTERRUPTED);
@@ -87,11 +92,11 @@ pub fn capacity(args: &CapacityArgs) -> Result<u8> {
         number += 1;
         line.show(
             (f64::from(number) / 16.0).min(0.8),
-            progress(number, rate, purpose),
+            progress(number, rate, purpose, length(&layers, args, slo, rate)),
         );
         offer(&bench, slo, step(&layers, args, slo, rate))
     })?;
-    let mut over = None;
+    let mut over = After::None;
     if let Ended::Found(rate) | Ended::AtMost(rate) = ended
         && !args.overload.is_zero()
     {
@@ -103,10 +108,18 @@ pub fn capacity(args: &CapacityArgs) -> Result<u8> {
                 duration(args.overload)
             ),
         );
-        over = overloaded(&bench, &layers, args, slo, rate)?;
+        over = match overloaded(&bench, &layers, args, slo, rate) {
+            Err(error @ Error::Target { .. }) => After::Lost(error.to_string()),
+            ended => ended?,
+        };
     }
     line.end();
-    bench.end()?;
+    let lost = matches!(ended, Ended::Lost { .. }) || matches!(over, After::Lost(_));
+    match bench.end() {
+        // A stand-in that died is the target that was lost, and what was found is still to be told.
+        Err(_) if lost => {}
+        ended => ended?,
+    }
     let sized = Sized::new(steps, &ended, over, slo, bench.target());
     for file in &files {
         report::write_text(&sized.json(), file)?;
@@ -225,14 +238,25 @@ fn connections(layers: &Layers) -> u32 {
     trials::said(layers, |layer| layer.concurrency).unwrap_or(CONNECTIONS)
 }
 
-/// The settings of a step: long enough for its percentile.
-fn step(layers: &Layers, args: &CapacityArgs, slo: Slo, rate: f64) -> Overrides {
+/// How long a step takes: long enough for its percentile, and for a queue that grows to be seen.
+fn length(layers: &Layers, args: &CapacityArgs, slo: Slo, rate: f64) -> Duration {
     let requests_per_sec = rate / f64::from(batch(layers));
-    let needed = Duration::from_secs_f64(
-        (samples(slo, BEYOND) / requests_per_sec).min(LONGEST.as_secs_f64()),
-    );
+    let most = LONGEST.as_secs_f64();
+    let samples = Duration::from_secs_f64((samples(slo, BEYOND) / requests_per_sec).min(most));
+    let limit = Duration::from_micros(slo.limit_us).saturating_mul(TIMES_LIMIT);
+    args.step.max(samples).max(limit).min(LONGEST)
+}
+
+/// The length of the first step, with the load before its clock starts.
+fn first_length(layers: &Layers, args: &CapacityArgs, slo: Slo) -> Duration {
+    let warmup = trials::said(layers, |layer| layer.warmup).unwrap_or(WARMUP);
+    length(layers, args, slo, args.start.0) + warmup
+}
+
+/// The settings of a step.
+fn step(layers: &Layers, args: &CapacityArgs, slo: Slo, rate: f64) -> Overrides {
     Overrides {
-        duration: Some(args.step.max(needed)),
+        duration: Some(length(layers, args, slo, rate)),
         rate: Some(Rate(rate)),
         ..common(layers)
     }
@@ -266,13 +290,17 @@ fn samples(slo: Slo, beyond: f64) -> f64 {
     beyond * 100.0 / (100.0 - slo.percentile)
 }
 
-fn progress(number: u32, rate: f64, purpose: Purpose) -> String {
+fn progress(number: u32, rate: f64, purpose: Purpose, length: Duration) -> String {
     let why = match purpose {
         Purpose::Bracket => "looking for a rate that misses",
         Purpose::Bisect => "coming nearer",
         Purpose::Confirm => "confirming",
     };
-    format!("step {number}: {} rec/s, {why}", rate_digits(rate))
+    format!(
+        "step {number}: {} rec/s for {}, {why}",
+        rate_digits(rate),
+        duration(length)
+    )
 }
 
 /// Offers a rate. A run that the generator spoiled is repeated once: a busy machine may have been the cause.
@@ -327,6 +355,11 @@ fn held(report: &Report, slo: Slo) -> Held {
     if let Some(check) = failed(|name| name == OFFERED) {
         return Held::No(check.saw.clone());
     }
+    let secs = report.plan.load.duration_secs.unwrap_or_default() as u64;
+    let batch = u64::from(report.plan.load.batch_size);
+    if let Some(why) = queue_grows(&report.timeline, secs, batch) {
+        return Held::No(why);
+    }
     let needed = samples(slo, LEAST_BEYOND).ceil() as u64;
     if summary.latency_samples < needed {
         let seen = counted(summary.latency_samples, "request", "requests");
@@ -339,14 +372,33 @@ fn held(report: &Report, slo: Slo) -> Held {
     Held::Yes
 }
 
-/// Twice the rate for a time, then half of it; `None`: the user stopped it.
+/// Whether less was acked than came due, in the whole seconds of the load after the first. What comes in and is not answered
+/// waits in a queue, and a short step is over before its latency says so.
+fn queue_grows(rows: &[SecondRow], secs: u64, batch: u64) -> Option<String> {
+    let steady = || rows.iter().filter(|row| (1..secs).contains(&row.second));
+    let due: u64 = steady().map(|row| row.records_due).sum();
+    let acked: u64 = steady().map(|row| row.records_acked).sum();
+    let late = due.saturating_sub(acked);
+    // Two requests may be on their way at the end that were not at the beginning.
+    let most = (due as f64 * LATE).max((batch * 2) as f64);
+    (late as f64 > most).then(|| {
+        let per_sec = |records: u64| rate_digits(records as f64 / (secs - 1) as f64);
+        format!(
+            "the queue grows, {} of {} rec/s acked",
+            per_sec(acked),
+            per_sec(due)
+        )
+    })
+}
+
+/// Twice the rate for a time, then half of it.
 fn overloaded(
     bench: &Bench,
     layers: &Layers,
     args: &CapacityArgs,
     slo: Slo,
     rate: f64,
-) -> Result<Option<Overload>> {
+) -> Result<After> {
     let over = args.overload.as_secs();
     let stages = Stages {
         before: ((over as f64 * TIME_BEFORE).ceil() as u64).max(3),
@@ -369,5 +421,7 @@ fn overloaded(
         ..wide(common(layers), layers)
     };
     let report = bench.run(&bench.plan(change)?, &mut |_| {})?;
-    Ok(report.map(|report| overload::read(&report.timeline, stages, slo.limit_us)))
+    Ok(report.map_or(After::Interrupted, |report| {
+        After::Seen(overload::read(&report.timeline, stages, slo.limit_us))
+    }))
 }

@@ -28,6 +28,19 @@ pub(super) struct Stages {
     pub(super) after_rate: f64,
 }
 
+/// What became of the overload.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum After {
+    /// There was none.
+    None,
+    /// It was made.
+    Seen(Overload),
+    /// The user stopped it.
+    Interrupted,
+    /// The target was gone, or stayed slow.
+    Lost(String),
+}
+
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Overload {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::commands::trials::Look;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Runs at the rate that was found, beside the one that found it.
 const CONFIRMATIONS: u32 = 2;
@@ -79,6 +79,8 @@ pub(super) enum Ended {
     },
     /// The user stopped it; the highest rate that held so far.
     Interrupted(Option<f64>),
+    /// The target was gone, or stayed slow; the highest rate that held so far.
+    Lost { why: String, held: Option<f64> },
 }
 
 /// Offers a rate; `None`: the user stopped it.
@@ -105,7 +107,7 @@ impl Walk<'_, '_> {
         let mut rate = range.start.min(most);
         let (mut low, mut high) = (None, None);
         loop {
-            match self.step(rate, Purpose::Bracket, low)? {
+            match self.step(rate, Purpose::Bracket)? {
                 Err(ended) => return Ok(Err(ended)),
                 Ok(true) if rate >= most => return Ok(Ok((rate, None))),
                 Ok(true) => low = Some(rate),
@@ -126,7 +128,7 @@ impl Walk<'_, '_> {
         if let Some(mut high) = high {
             while high / low > 1.0 + range.precision {
                 let middle = (low * high).sqrt();
-                match self.step(middle, Purpose::Bisect, Some(low))? {
+                match self.step(middle, Purpose::Bisect)? {
                     Err(ended) => return Ok(ended),
                     Ok(true) => low = middle,
                     Ok(false) => high = middle,
@@ -147,7 +149,7 @@ impl Walk<'_, '_> {
 
     fn confirm(&mut self, rate: f64) -> Result<Result<bool, Ended>> {
         for _ in 0..CONFIRMATIONS {
-            let held = self.step(rate, Purpose::Confirm, None)?;
+            let held = self.step(rate, Purpose::Confirm)?;
             if held != Ok(true) {
                 return Ok(held);
             }
@@ -155,15 +157,30 @@ impl Walk<'_, '_> {
         Ok(Ok(true))
     }
 
-    /// Offers a rate; `so_far` held before.
-    fn step(
-        &mut self,
-        rate: f64,
-        purpose: Purpose,
-        so_far: Option<f64>,
-    ) -> Result<Result<bool, Ended>> {
-        let Some((look, held)) = (self.offer)(rate, purpose)? else {
-            return Ok(Err(Ended::Interrupted(so_far)));
+    /// The highest rate that held so far, if neither it nor a lower one missed too.
+    fn so_far(&self) -> Option<f64> {
+        let rates = |which: fn(&Held) -> bool| {
+            let steps = self.steps.iter().filter(move |step| which(&step.held));
+            steps.map(|step| step.rate)
+        };
+        let missed = rates(|held| matches!(held, Held::No(_))).fold(f64::INFINITY, f64::min);
+        let held = rates(|held| *held == Held::Yes).filter(|rate| *rate < missed);
+        held.reduce(f64::max)
+    }
+
+    /// Offers a rate.
+    fn step(&mut self, rate: f64, purpose: Purpose) -> Result<Result<bool, Ended>> {
+        let so_far = self.so_far();
+        let (look, held) = match (self.offer)(rate, purpose) {
+            Ok(Some(seen)) => seen,
+            Ok(None) => return Ok(Err(Ended::Interrupted(so_far))),
+            Err(error @ Error::Target { .. }) => {
+                return Ok(Err(Ended::Lost {
+                    why: error.to_string(),
+                    held: so_far,
+                }));
+            }
+            Err(error) => return Err(error),
         };
         let end = match &held {
             Held::Yes => Ok(true),

@@ -2,18 +2,22 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::overload::{COLLAPSE, Overload};
+use super::overload::{After, COLLAPSE, Overload};
 use super::search::{Ended, Held, Purpose, Step};
-use super::{AFTER, OVER, Slo};
+use super::{AFTER, OVER, Slo, TIME_AFTER};
 use crate::cli::CapacityArgs;
 use crate::commands::grid::{grid, row};
-use crate::commands::trials::{Target, Verdict};
+use crate::commands::trials::{Target, Verdict, share};
 use crate::gate::Outcome;
 use crate::report::Tool;
 use crate::units::{duration, latency, percent, rate_digits};
+
+/// Steps that a search usually takes.
+const USUAL_STEPS: u32 = 12;
 
 /// The result, as it is written.
 #[derive(Debug, Serialize)]
@@ -39,16 +43,21 @@ fn slo_words(slo: Slo) -> String {
     )
 }
 
-/// What would be done.
-pub(super) fn planned(args: &CapacityArgs, slo: Slo) -> String {
+/// What would be done. `first` is the length of the first step.
+pub(super) fn planned(args: &CapacityArgs, slo: Slo, first: Duration) -> String {
+    let after = args.overload * (1 + TIME_AFTER) + args.overload / 2;
+    let all = first.saturating_mul(USUAL_STEPS) + after;
     format!(
-        "from {} rec/s on, doubled until it misses ({}), then to {} near, steps of {} or more, 2 confirmations, {} of twice \
-         the rate (nothing was sent)\n",
+        "from {} rec/s on, doubled until it misses ({}),\n\
+         then to {} near, 2 confirmations, {} of twice the rate (nothing was sent)\n\
+         the first step takes {}, those at higher rates as long or less; about {USUAL_STEPS} steps\n\
+         and the overload take up to {}\n",
         rate_digits(args.start.0),
         slo_words(slo),
         percent(args.precision.0),
-        duration(args.step),
-        duration(args.overload)
+        duration(args.overload),
+        duration(first),
+        duration(Duration::from_secs(all.as_secs()))
     )
 }
 
@@ -56,14 +65,26 @@ impl Sized {
     pub(super) fn new(
         steps: Vec<Step>,
         ended: &Ended,
-        overload: Option<Overload>,
+        after: After,
         slo: Slo,
         target: Target,
     ) -> Self {
-        let verdict = verdict(&steps, ended, slo);
+        let mut verdict = verdict(&steps, ended, slo);
+        let overload = match after {
+            After::Seen(overload) => Some(overload),
+            After::None => None,
+            After::Interrupted => {
+                verdict = cut_short(Outcome::Interrupted, "interrupted", &verdict);
+                None
+            }
+            After::Lost(why) => {
+                verdict = cut_short(Outcome::Target, &why, &verdict);
+                None
+            }
+        };
         let capacity = match ended {
             Ended::Found(rate) | Ended::AtMost(rate) => Some(*rate),
-            Ended::Void { held, .. } | Ended::Interrupted(held) => *held,
+            Ended::Void { held, .. } | Ended::Interrupted(held) | Ended::Lost { held, .. } => *held,
             Ended::Nothing => None,
         };
         Self {
@@ -166,7 +187,7 @@ pub(super) fn overload_words(overload: &Overload, rate: f64) -> String {
         "Overload: {} rec/s offered, {} acked, {} of the {} before it: ",
         rate_digits(rate * OVER),
         rate_digits(overload.goodput_records_per_sec),
-        percent(overload.goodput_ratio.min(9.99)),
+        share(overload.goodput_ratio),
         rate_digits(overload.before_records_per_sec)
     );
     let least = percent(COLLAPSE);
@@ -207,6 +228,12 @@ pub(super) fn overload_words(overload: &Overload, rate: f64) -> String {
     text
 }
 
+/// The verdict of a search that came to its end, and an overload that did not.
+fn cut_short(outcome: Outcome, why: &str, found: &Verdict) -> Verdict {
+    let found = found.reasons.join("; ");
+    Verdict::new(outcome, format!("{why} during the overload; {found}"))
+}
+
 fn verdict(steps: &[Step], ended: &Ended, slo: Slo) -> Verdict {
     let wanted = slo_words(slo);
     let rate = |rate: f64| format!("{} records/s", rate_digits(rate));
@@ -215,6 +242,14 @@ fn verdict(steps: &[Step], ended: &Ended, slo: Slo) -> Verdict {
             || "no rate held before".to_owned(),
             |held| format!("{} held", rate(held)),
         )
+    };
+    let unconfirmed = |held: &Option<f64>| {
+        let confirmed = if held.is_some() {
+            ", not confirmed"
+        } else {
+            ""
+        };
+        format!("{}{confirmed}", so_far(held))
     };
     match ended {
         Ended::Found(found) => {
@@ -260,7 +295,10 @@ fn verdict(steps: &[Step], ended: &Ended, slo: Slo) -> Verdict {
         ),
         Ended::Interrupted(held) => Verdict::new(
             Outcome::Interrupted,
-            format!("interrupted; {}, not confirmed", so_far(held)),
+            format!("interrupted; {}", unconfirmed(held)),
         ),
+        Ended::Lost { why, held } => {
+            Verdict::new(Outcome::Target, format!("{why}; {}", unconfirmed(held)))
+        }
     }
 }

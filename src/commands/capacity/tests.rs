@@ -1,6 +1,6 @@
 //! The search against a simulated target, the reading of overload, and the words for both.
 
-use super::overload::read;
+use super::overload::{Overload, read};
 use super::search::*;
 use super::show::{Sized, overload_words};
 use super::*;
@@ -59,7 +59,7 @@ fn searched(range: Range, offer: &mut Offer<'_>) -> (Vec<Step>, Ended) {
 }
 
 fn sized((steps, ended): (Vec<Step>, Ended)) -> Sized {
-    Sized::new(steps, &ended, None, SLO, Target::example())
+    Sized::new(steps, &ended, After::None, SLO, Target::example())
 }
 
 #[test]
@@ -249,8 +249,64 @@ fn collapse_and_recovery_are_read_from_the_timeline() {
     insta::assert_snapshot!(said.join("\n"), @"
     Overload: 2,000 rec/s offered, 1,000 acked, 100 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held again after 5 s (a queue alone takes 8 s to empty at what was acked under overload).
     Overload: 2,000 rec/s offered, 100 acked, 10 % of the 1,000 before it: goodput COLLAPSED (below 80 %: more than the noise of equal runs). Limit what comes in before the target does. Back at 500 rec/s it did NOT recover within 8 s (a queue alone would never empty at what was acked under overload).
-    Overload: 2,000 rec/s offered, 2,000 acked, 100 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held at once.
+    Overload: 2,000 rec/s offered, 2,000 acked, 200 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held at once.
     ");
+}
+
+#[test]
+fn a_queue_that_grows_is_seen_after_the_first_second() {
+    let grows = |due: u64, acked: u64, secs: u64| {
+        let rows: Vec<SecondRow> = (0..secs + 2)
+            .map(|second| SecondRow {
+                records_due: due,
+                ..row(second, if second == 0 { 0 } else { acked }, 20)
+            })
+            .collect();
+        queue_grows(&rows, secs, 10)
+    };
+    assert_eq!(grows(1_000, 1_000, 5), None);
+    assert_eq!(grows(1_000, 980, 5), None);
+    let why = grows(2_709, 1_969, 5).expect("it grows");
+    assert_eq!(why, "the queue grows, 1,969 of 2,709 rec/s acked");
+    // A step of a second has nothing after it.
+    assert_eq!(grows(1_000, 0, 1), None);
+}
+
+#[test]
+fn what_was_found_survives_an_end_before_the_end() {
+    let ended_at = |at: usize, lost: bool| {
+        let mut offered = 0;
+        let ended = searched(range(), &mut |rate, purpose| {
+            offered += 1;
+            match (offered == at, lost) {
+                (true, true) => Err(Error::target("http://x is gone", "start it")),
+                (true, false) => Ok(None),
+                (false, _) => target(3_000.0)(rate, purpose),
+            }
+        });
+        sized(ended).verdict
+    };
+    // The first two hold, the third does not, the eighth is a confirmation.
+    for (at, words) in [
+        (1, "no rate held before"),
+        (3, "2,000 records/s held, not confirmed"),
+        (8, "2,954 records/s held, not confirmed"),
+        (9, "2,954 records/s held, not confirmed"),
+    ] {
+        let verdict = ended_at(at, false);
+        assert_eq!(verdict.exit_code, 130, "{at}");
+        assert_eq!(verdict.reasons, [format!("interrupted; {words}")]);
+        let verdict = ended_at(at, true);
+        assert_eq!(verdict.exit_code, 15, "{at}");
+        assert_eq!(verdict.reasons, [format!("http://x is gone; {words}")]);
+    }
+    let (steps, ended) = searched(range(), &mut target(3_000.0));
+    let over = |after| Sized::new(steps.clone(), &ended, after, SLO, Target::example()).verdict;
+    let verdict = over(After::Interrupted);
+    assert_eq!(verdict.exit_code, 130);
+    let wanted = "interrupted during the overload; capacity 2,954 records/s ";
+    assert!(verdict.text().contains(wanted), "{}", verdict.text());
+    assert_eq!(over(After::Lost("gone".to_owned())).exit_code, 15);
 }
 
 #[test]

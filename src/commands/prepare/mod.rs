@@ -11,6 +11,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::model;
 use crate::plan::{MAX_VALUE_BYTES, Plan, body_bytes, request_body_bytes, value_bytes};
 use crate::report::TargetFacts;
 use crate::rest::{Client, Patience, probe};
@@ -143,7 +144,9 @@ async fn one(
 
 /// Several targets must be judged alike; what differs otherwise is joined.
 fn joined(first: TargetFacts, next: TargetFacts, dialect_given: bool) -> Result<TargetFacts> {
-    let alike = first.kind == next.kind && (dialect_given || first.dialect == next.dialect);
+    let alike = first.kind == next.kind
+        && (dialect_given || first.dialect == next.dialect)
+        && model::of_server(&first.server) == model::of_server(&next.server);
     if !alike {
         return Err(Error::target(
             format!(

@@ -271,6 +271,24 @@ fn several_targets_are_joined_if_they_are_alike() {
     ");
 }
 
+#[test]
+fn a_model_among_other_targets_is_refused() {
+    let standin = |model: &str| {
+        let head = format!("Server: krush 0.1.0 stand-in{model}\r\n");
+        Scripted::start(&[
+            ("GET /", with_head(200, &head, "{}")),
+            ("GET /topics", with_head(200, &head, "[]")),
+            (TOPIC, described(48)),
+        ])
+    };
+    let (plain, modelled) = (standin(""), standin(", capacity model workers=1"));
+    let both = |urls: &[Url]| ready(&mut plan(urls, ""));
+    let error = both(&[plain.url(), modelled.url()]).expect_err("not alike");
+    let text = error.to_string();
+    assert!(text.contains("capacity model workers=1"), "{text}");
+    both(&[modelled.url(), modelled.url()]).expect("alike");
+}
+
 /// A port of loopback on which nothing listens.
 fn closed() -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").expect("port 0 is free");

@@ -74,7 +74,11 @@ pub fn tune(args: &TuneArgs) -> Result<u8> {
         search(&shapes, args.budget, limit, shown, &mut |_, _| Ok(None))?
     };
     line.end();
-    bench.end()?;
+    match bench.end() {
+        // A stand-in that died is the target that was lost, and what was found is still to be told.
+        Err(_) if found.lost.is_some() => {}
+        ended => ended?,
+    }
     let tuned = Tuned::new(found, limit, bench.target(), shown);
     for file in &files {
         write(file, &tuned, &layers)?;
@@ -109,7 +113,10 @@ fn outputs(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 fn limit(layers: &Layers) -> Result<Limit> {
-    let p95 = trials::said(layers, |layer| layer.max_p95).filter(|limit| !limit.is_zero());
+    let p95 = trials::said(layers, |layer| layer.max_p95);
+    if p95.is_some_and(|limit| limit.is_zero()) {
+        return Err(Error::usage("--max-p95: a latency of 0 holds for nobody"));
+    }
     let p95 = p95.ok_or_else(|| Error::Usage {
         message: "krush tune needs a limit for P95: without one the most connections always win"
             .to_owned(),

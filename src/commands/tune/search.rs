@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::Budget;
 use crate::commands::trials::Look;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::units::{counted, latency};
 use crate::wire::Format;
 
@@ -30,7 +30,7 @@ const ROUNDS: u64 = 2;
 /// Longest that a look may take, from what is known of the shape.
 const LONGEST_SECS: f64 = 30.0;
 /// Success below which a shape fails, as for any run.
-const SUCCESS: f64 = 0.99;
+pub(super) const SUCCESS: f64 = 0.99;
 
 /// How records are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -102,6 +102,8 @@ pub(super) struct Found {
     pub(super) full_grid_requests: u64,
     /// The user stopped it.
     pub(super) interrupted: bool,
+    /// Why the target ended it: it was gone, or stayed slow.
+    pub(super) lost: Option<String>,
 }
 
 /// What a shape must hold.
@@ -155,6 +157,7 @@ pub(super) fn search(
         limit,
         requests: 0,
         interrupted: false,
+        lost: None,
     };
     let winner = search.run(shown, evaluate)?;
     let full = (0..search.shapes.len()).map(|at| search.full_requests(at));
@@ -163,6 +166,7 @@ pub(super) fn search(
         winner,
         requests: search.requests,
         interrupted: search.interrupted,
+        lost: search.lost,
         shapes: search.shapes,
     })
 }
@@ -172,7 +176,9 @@ struct Search {
     budget: Budget,
     limit: Limit,
     requests: u64,
+    /// The search ends here: the user stopped it, or the target was lost.
     interrupted: bool,
+    lost: Option<String>,
 }
 
 impl Search {
@@ -191,11 +197,14 @@ impl Search {
                 break;
             };
             self.looks(&[best], Stage::Confirmation, evaluate)?;
+            if self.interrupted {
+                break;
+            }
             confirmed += 1;
             let held = self.shapes[best]
                 .look()
                 .is_some_and(|look| self.limit.missed(look).is_none());
-            if held && !self.interrupted {
+            if held {
                 self.drop_others(&alive, best);
                 return Ok(Some(best));
             }
@@ -307,9 +316,14 @@ impl Search {
             number,
             of,
         };
-        match evaluate(&ask, &self.shapes)? {
-            None => self.interrupted = true,
-            Some(look) => {
+        match evaluate(&ask, &self.shapes) {
+            Ok(None) => self.interrupted = true,
+            Err(error @ Error::Target { .. }) => {
+                self.interrupted = true;
+                self.lost = Some(error.to_string());
+            }
+            Err(error) => return Err(error),
+            Ok(Some(look)) => {
                 self.requests += look.requests;
                 self.shapes[at].looks.push((stage, look));
             }
@@ -424,12 +438,13 @@ impl Search {
             let look = self.shapes[at].look();
             let why = look.and_then(|look| self.limit.missed(look));
             let fewer = self.shapes[winner].shape.connections < self.shapes[at].shape.connections;
+            let best = self.shapes[winner].shape;
             let tied = if fewer {
-                "no more records than with fewer connections"
+                format!("no more than {best}, which has fewer connections")
             } else {
-                "others stored more"
+                "others stored more".to_owned()
             };
-            self.shapes[at].dropped = why.or_else(|| Some(tied.to_owned()));
+            self.shapes[at].dropped = why.or(Some(tied));
         }
     }
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::search::{Found, Limit, Shape, TIE, Tried, front};
+use super::search::{Found, Limit, SUCCESS, Shape, TIE, Tried, front};
 use crate::cli::Budget;
 use crate::commands::grid::{grid, row};
-use crate::commands::trials::{Look, Target, Verdict};
+use crate::commands::trials::{Look, Target, Verdict, share};
 use crate::gate::Outcome;
 use crate::report::Tool;
 use crate::units::{counted, duration, grouped, latency, percent, rate_digits};
@@ -136,17 +136,17 @@ impl Tuned {
         for words in &self.words {
             let _ = writeln!(text, "\n{words}");
         }
-        let share = self.requests as f64 / self.full_grid_requests.max(1) as f64;
+        let part = self.requests as f64 / self.full_grid_requests.max(1) as f64;
         let _ = writeln!(
             text,
             "\nsearch: {}, {} of what a confirmation of every shape takes ({})",
             counted(self.requests, "request", "requests"),
-            percent(share),
+            share(part),
             grouped(self.full_grid_requests)
         );
         if let Some(flags) = &self.flags {
             let _ = writeln!(text, "use:    {flags}");
-            let _ = writeln!(text, "such as krush extreme --duration 30s {flags}");
+            let _ = writeln!(text, "{}", self.command(flags, files));
         }
         for file in files {
             if self.winner.is_some() || file.extension().is_none_or(|ending| ending != "toml") {
@@ -155,6 +155,20 @@ impl Tuned {
         }
         text.push_str(&self.verdict.text());
         text
+    }
+
+    /// What to run with it: the scenario that was written, or where it was found. Credentials are in neither.
+    fn command(&self, flags: &str, files: &[PathBuf]) -> String {
+        let written = |file: &&PathBuf| file.extension().is_some_and(|ending| ending == "toml");
+        files.iter().find(written).map_or_else(
+            || {
+                format!(
+                    "such as krush extreme --duration 30s {flags} {} (and your other flags)",
+                    self.target.flags()
+                )
+            },
+            |file| format!("such as krush run {} (and any credentials)", file.display()),
+        )
     }
 
     fn table(&self) -> String {
@@ -289,16 +303,20 @@ fn verdict(found: &Found, limit: Limit) -> Verdict {
         .winner
         .and_then(|at| Some((found.shapes[at].shape, found.shapes[at].look()?)));
     if found.interrupted {
+        let (outcome, why) = match &found.lost {
+            Some(why) => (Outcome::Target, why.as_str()),
+            None => (Outcome::Interrupted, "interrupted"),
+        };
         let reason = best.map_or_else(
-            || "interrupted before any shape held the limit".to_owned(),
+            || format!("{why} before any shape held the limit"),
             |(shape, look)| {
                 format!(
-                    "interrupted: best so far {shape}, {}, not confirmed",
+                    "{why}: best so far {shape}, {}, not confirmed",
                     figures(look)
                 )
             },
         );
-        return Verdict::new(Outcome::Interrupted, reason);
+        return Verdict::new(outcome, reason);
     }
     if let Some((shape, look)) = best {
         let over = counted(look.requests, "request", "requests");
@@ -319,14 +337,20 @@ fn verdict(found: &Found, limit: Limit) -> Verdict {
     let sound = looks
         .iter()
         .filter(|(_, look)| look.void.is_none() && look.p95_us.is_some());
-    let nearest = sound.min_by_key(|(_, look)| look.p95_us);
+    let unsound = |look: &Look| look.success_ratio < SUCCESS;
+    let nearest = sound.min_by_key(|(_, look)| (unsound(look), look.p95_us));
     let reason = nearest.map_or_else(
         || format!("no shape held the limit ({wanted}): nothing was acknowledged"),
         |(shape, look)| {
-            format!(
-                "no shape held the limit ({wanted}): the lowest P95 was that of {shape}, {}",
-                figures(look)
-            )
+            let had = figures(look);
+            match limit.missed(look) {
+                Some(why) if unsound(look) => {
+                    format!("no shape held the limit ({wanted}): {shape} had {had}, but {why}")
+                }
+                _ => format!(
+                    "no shape held the limit ({wanted}): the lowest P95 was that of {shape}, {had}"
+                ),
+            }
         },
     );
     Verdict::new(Outcome::Threshold, reason)

@@ -239,6 +239,37 @@ fn what_was_found_before_an_interrupt_is_told() {
 }
 
 #[test]
+fn the_best_shape_survives_an_end_in_the_confirmation() {
+    for (lost, code) in [(false, 130), (true, 15)] {
+        let mut evaluate = |ask: &Ask, _: &[Tried]| match (ask.stage, lost) {
+            (Stage::Confirmation, true) => Err(Error::target("http://x is gone", "start it")),
+            (Stage::Confirmation, false) => Ok(None),
+            _ => Ok(Some(run(Model::default(), ask.shape, requests(ask)))),
+        };
+        let verdict = tuned(searched(&grid(), 100, &mut evaluate), 100).verdict;
+        assert_eq!(verdict.exit_code, code);
+        let wanted = ": best so far 1,000 x 8, ";
+        assert!(verdict.text().contains(wanted), "{}", verdict.text());
+    }
+}
+
+#[test]
+fn shapes_that_fail_for_another_reason_than_latency_say_so() {
+    let mut evaluate = |ask: &Ask, _: &[Tried]| {
+        let look = run(Model::default(), ask.shape, requests(ask));
+        Ok(Some(Look {
+            success_ratio: 0.5,
+            ..look
+        }))
+    };
+    let text = tuned(searched(&grid(), 100, &mut evaluate), 100)
+        .verdict
+        .text();
+    let wanted = ", but only 50 % of the records were acked";
+    assert!(text.contains(wanted), "{text}");
+}
+
+#[test]
 fn the_front_is_what_nothing_beats() {
     let tried = |records_per_sec, p95_us, void: Option<&str>| Tried {
         shape: shape(1, 1),

@@ -7,6 +7,7 @@ use super::super::text::{clean, fill, shorten, wrap};
 use super::super::words::kind_words;
 use super::{ConsumeEnd, ConsumePlan, ConsumeReport, ConsumeTarget};
 use crate::measure::consume::SeenBy;
+use crate::model;
 use crate::units::{bytes_per_sec, counted, duration_word, grouped, latency, rate_digits};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,9 +33,18 @@ pub fn header(plan: &ConsumePlan, target: &ConsumeTarget) -> String {
     ];
     let mut lines = fill(&segments.map(|segment| clean(&segment)), "  ");
     lines.extend(fill(&plan_words(plan), ", "));
-    lines.extend(kind_words(target.kind, false).map_or_else(Vec::new, |text| wrap("", 2, &text)));
+    lines.extend(kind_note(target).map_or_else(Vec::new, |text| wrap("", 2, &text)));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// What must be said of a target that is no REST Proxy.
+fn kind_note(target: &ConsumeTarget) -> Option<String> {
+    let words = kind_words(target.kind, false)?;
+    Some(match model::of_server(&target.server) {
+        None => words,
+        Some(_) => words.replace("about this machine,", "those of its capacity model,"),
+    })
 }
 
 fn plan_words(plan: &ConsumePlan) -> Vec<String> {
@@ -98,7 +108,7 @@ pub fn body(report: &ConsumeReport, files: &[PathBuf], style: Style) -> String {
 /// The verdict alone, for `--quiet`.
 pub fn verdict_lines(report: &ConsumeReport, files: &[PathBuf], style: Style) -> String {
     let mut lines = verdict_block(&report.verdict, files, style);
-    let kind = kind_words(report.target.kind, false);
+    let kind = kind_note(&report.target);
     lines.extend(kind.map_or_else(Vec::new, |text| wrap("  ", 4, &text)));
     lines.push(String::new());
     lines.join("\n")
