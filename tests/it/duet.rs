@@ -263,33 +263,41 @@ fn what_makes_no_sense_in_slices_is_refused() {
         ]),
         refused(&["gate", "--aa", "--baseline-url", "http://127.0.0.1:1"]),
     ];
-    insta::assert_snapshot!(lines.join("\n"), @r#"
-        2 error: --verify: has no meaning with two targets
-        hint: verify a run of its own; a duet is about speed
-        2 error: --max-lag: a consumer group that holds one target back says nothing of the other
-        hint: leave it out
-        2 error: --stage: slices of a duet have one rate
-        hint: give one --rate, or none: stages and spikes are compared run by run, with krush compare
-        2 error: --spike: slices of a duet have one rate
-        hint: give one --rate, or none: stages and spikes are compared run by run, with krush compare
-        2 error: --duration: 50ms is too short for a slice
-        hint: at least 200ms: it is the length of one slice of many
-        2 error: --baseline-url: consumers cannot read slices of two targets in turn
-        hint: use a load command, such as krush run
-        2 error: krush gate needs two targets
-        hint: name the old one with --baseline-url, and the new one with --url; or see what noise does here with --aa
-        2 error: --baseline: krush gate loads two targets, and this is a report
-        hint: name the old target with --baseline-url, or give --baseline to a load command
-        2 error: --output: --aa is about this machine, and leaves no report of a run
-        hint: keep what it prints, such as with > aa.txt
-        2 error: --rounds: only --aa has rounds
-        hint: say how many pairs a duet has with --repeat, or add --aa
-        2 error: the argument '--aa' cannot be used with '--baseline-url <URL>'
+    insta::assert_snapshot!(lines.join("\n"), @"
+    2 error: --verify: has no meaning with two targets
+    hint: verify a run of its own; a duet is about speed
+    2 error: --max-lag: a consumer group that holds one target back says nothing of the other
+    hint: leave it out
+    2 error: --stage: slices of a duet have one rate
+    hint: give one --rate, or none: stages and spikes are compared run by run, with krush compare
+    2 error: --spike: slices of a duet have one rate
+    hint: give one --rate, or none: stages and spikes are compared run by run, with krush compare
+    2 error: --duration: 50ms is too short for a slice
+    hint: at least 200ms: it is the length of one slice of many
+    2 error: --baseline-url: consumers cannot read slices of two targets in turn
+    hint: use a load command, such as krush run
+    2 error: krush gate needs two targets
+    hint: name the old one with --baseline-url, and the new one with --url; or see what noise does here with --aa
+    2 error: --baseline: krush gate loads two targets, and this is a report
+    hint: name the old target with --baseline-url, or give --baseline to a load command
+    2 error: --output: --aa is about this machine, and leaves no report of a run
+    hint: keep what it prints, such as with > aa.txt
+    2 error: --min-throughput: --aa is about this machine, and judges no target
+    hint: leave it out, or hold two targets against each other without --aa
+    2 error: --history: --aa is about this machine, and leaves no report of a run
+    hint: leave it out, or hold two targets against each other without --aa
+    2 error: `e2e.p95 > 1us` looks at what consumers receive, and this command reads nothing
+    hint: krush e2e sends and reads; or look at p95, the latency of requests
+    2 error: --output: `./a-baseline.json` is where the baseline's report goes
+    hint: name another file
+    2 error: --rounds: only --aa has rounds
+    hint: say how many pairs a duet has with --repeat, or add --aa
+    2 error: the argument '--aa' cannot be used with '--baseline-url <URL>'
 
-        Usage: krush gate --aa --history <FILE>
+    Usage: krush gate --aa --history <FILE>
 
-        For more information, try '--help'.
-        "#);
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
