@@ -137,7 +137,6 @@ fn p(p: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::{BaselineRow, BlockFigures, How, Pair, compare_pairs, compare_runs};
-    use super::*;
 
     /// A block that is slower than 10 ms by this factor, and noisy by a hundredth or by this much.
     fn block(index: usize, slower: f64, noise: f64, lower_bound: bool) -> BlockFigures {
