@@ -181,14 +181,16 @@ mod tests {
         let known = Some(0.001);
         let (same, open) = (run(1.0, false), run(1.0, true));
         let slow_and_open = run(2.0, true);
-        insta::assert_snapshot!(said(&same, &open, known), @"");
-        insta::assert_snapshot!(said(&open, &run(2.0, false), known), @"");
-        insta::assert_snapshot!(said(&same, &slow_and_open, known), @"");
+        assert!(said(&same, &open, known).contains("P95 of the run a lower bound"));
+        assert!(said(&open, &run(2.0, false), known).contains("P95 of the baseline a lower bound"));
+        assert!(said(&same, &slow_and_open, known).starts_with("Regression"));
     }
 
     #[test]
     fn two_single_runs_are_told_what_would_tell() {
-        insta::assert_snapshot!(said(&run(1.0, false), &run(1.0, false), None), @"");
+        assert!(
+            said(&run(1.0, false), &run(1.0, false), None).contains("five runs or more in all")
+        );
     }
 
     #[test]
@@ -212,6 +214,6 @@ mod tests {
             })
             .collect();
         let compared = compare_pairs(&pairs, row(), false, &How::margin(0.05));
-        insta::assert_snapshot!(compared.reasons.join(" | "), @"");
+        assert!(!compared.reasons.join(" | ").contains("or more or more"));
     }
 }
