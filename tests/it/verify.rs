@@ -367,6 +367,7 @@ fn what_cannot_be_audited_is_refused_with_a_reason() {
     let text = std::fs::read_to_string(folder.join("inside.json")).unwrap();
     let mut old: Value = serde_json::from_str(&text).unwrap();
     old["claims"] = Value::Null;
+    old["blocks"] = Value::Null;
     std::fs::write(folder.join("old.json"), old.to_string()).unwrap();
     std::fs::write(folder.join("no.json"), "{\"a\":1}").unwrap();
     let mut said = Vec::new();
