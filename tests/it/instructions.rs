@@ -59,8 +59,10 @@ impl Load {
         let krush = crate::krush();
         let mut valgrind = Command::new("valgrind");
         for (name, value) in krush.get_envs() {
-            assert!(value.is_none(), "variables are only taken away");
-            valgrind.env_remove(name);
+            match value {
+                Some(value) => valgrind.env(name, value),
+                None => valgrind.env_remove(name),
+            };
         }
         let output = valgrind
             .args(["--tool=callgrind", "--callgrind-out-file=counts"])

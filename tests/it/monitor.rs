@@ -17,18 +17,23 @@ fn objects(said: &str) -> Vec<serde_json::Value> {
 fn one_look_as_json_has_rates_and_the_canary() {
     let server = Served::start(&["--topic", "beat"]);
     let line = "monitor --once --json --topic t,beat --canary beat --interval 200ms";
-    let said = krush(&server, line);
-    assert!(said.ends_with("exit 0\n"), "{said}");
-    let pictures = objects(&said);
-    assert_eq!(pictures.len(), 1, "{said}");
-    let picture = &pictures[0];
+    let rate = |picture: &serde_json::Value| picture["topics"][1]["records_per_sec"].as_f64();
+    // On a machine that is busy, no record of the canary may fall between the two looks.
+    let picture = (0..20)
+        .map(|_| {
+            let said = krush(&server, line);
+            assert!(said.ends_with("exit 0\n"), "{said}");
+            let mut pictures = objects(&said);
+            assert_eq!(pictures.len(), 1, "{said}");
+            pictures.remove(0)
+        })
+        .find(|picture| rate(picture) > Some(0.0));
+    let picture = picture.expect("a look that saw the canary's records");
     assert_eq!(picture["answered"], true);
     assert_eq!(picture["topics"][0]["topic"], "t");
     assert_eq!(picture["topics"][0]["records_per_sec"], 0.0);
     assert_eq!(picture["canary"]["failed"], 0);
     assert!(picture["canary"]["last"]["us"].as_u64().unwrap() > 0);
-    let rate = picture["topics"][1]["records_per_sec"].as_f64().unwrap();
-    assert!(rate > 0.0, "{said}");
 }
 
 #[test]
