@@ -8,7 +8,7 @@ use crate::gate::{
     replicates, same_run, uncompared, unfit,
 };
 use crate::plan::{Against, Plan};
-use crate::report::{Machine, PlanSection, Report, TargetFacts, TargetSection, Tool};
+use crate::report::{self, Machine, PlanSection, Report, TargetFacts, TargetSection, Tool};
 
 /// The runs of one side, with their files.
 pub(super) struct Side(Vec<(String, Report)>);
@@ -42,6 +42,10 @@ impl Side {
         sources.join(", ")
     }
 
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        self.0.iter().map(|(source, _)| source.into()).collect()
+    }
+
     pub(super) fn named(&self) -> Vec<Named<'_>> {
         let sides = self.0.iter();
         sides
@@ -57,16 +61,15 @@ fn paths(list: &Path) -> Vec<PathBuf> {
     }
 }
 
+/// A report, or an error that begins with the flag.
 fn read(path: &Path, flag: &str) -> Result<Report> {
-    let shown = path.display();
-    let wrong = |message: String| Error::Usage {
-        message,
-        hint: Some("give the JSON report of a load command (see --output)".to_owned()),
-    };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| wrong(format!("{flag}: cannot read report {shown}: {error}")))?;
-    serde_json::from_str(&text)
-        .map_err(|error| wrong(format!("{flag}: {shown} is no report of krush: {error}")))
+    report::read(path).map_err(|error| match error {
+        Error::Usage { message, hint } => Error::Usage {
+            message: format!("{flag}: {message}"),
+            hint,
+        },
+        other => other,
+    })
 }
 
 /// Compares two sides. A side that proves nothing makes the comparison void.

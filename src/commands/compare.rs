@@ -1,9 +1,10 @@
 //! `krush compare`: runs that are over, held against each other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::baseline::{Side, compared};
 use super::load::written;
+use super::same_file;
 use crate::cli::CompareArgs;
 use crate::error::{Error, Result};
 use crate::gate::{Compared, How};
@@ -30,9 +31,13 @@ pub fn compare(args: &CompareArgs) -> Result<u8> {
         Side::read(&args.baseline, "BASELINE")?,
         Side::read(&args.run, "RUN")?,
     );
-    for path in &args.output {
-        no_input(path, &[&baseline, &run])?;
-    }
+    let inputs: Vec<PathBuf> = [&baseline, &run]
+        .into_iter()
+        .flat_map(Side::paths)
+        .collect();
+    let what = "is one of the reports that are compared";
+    same_file::refuse("--output", &args.output, &inputs, what)?;
+    same_file::refuse_twice(&args.output, "is named twice")?;
     let compared = compared(&baseline, &run, &how)?;
     let source = run.sources();
     let mut kept = Vec::new();
@@ -53,25 +58,6 @@ pub fn compare(args: &CompareArgs) -> Result<u8> {
     written(super::say(&text))?;
     wrote?;
     Ok(compared.outcome.exit_code())
-}
-
-/// Refuses to write over a report that is compared, by whatever name.
-fn no_input(output: &Path, sides: &[&Side]) -> Result<()> {
-    let Ok(output_file) = output.canonicalize() else {
-        return Ok(());
-    };
-    let inputs = sides.iter().flat_map(|side| side.named());
-    let mut inputs = inputs.filter_map(|named| Path::new(named.source).canonicalize().ok());
-    if inputs.any(|input| input == output_file) {
-        return Err(Error::Usage {
-            message: format!(
-                "--output: `{}` is one of the reports that are compared",
-                output.display()
-            ),
-            hint: Some("name another file".to_owned()),
-        });
-    }
-    Ok(())
 }
 
 enum Ending {

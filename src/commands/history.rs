@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::keep::append;
-use super::report::no_input;
+use super::same_file;
 use crate::cli::HistoryArgs;
 use crate::error::{Error, Result, exit};
 use crate::history::{self, Entry, Lines, Shown, Trend};
@@ -34,11 +34,12 @@ pub fn history(args: &HistoryArgs) -> Result<u8> {
         return add(args);
     }
     if let Some(page) = &args.html {
-        no_input(
-            page,
-            std::slice::from_ref(&args.file),
-            "the history",
+        let history = std::slice::from_ref(&args.file);
+        same_file::refuse(
             "--html",
+            std::slice::from_ref(page),
+            history,
+            "is the history",
         )?;
     }
     let lines = read(&args.file)?;

@@ -23,8 +23,13 @@ pub fn merge(args: &MergeArgs) -> Result<u8> {
             hint: Some("name the JSON reports of all workers".to_owned()),
         });
     }
-    same_file::refuse(&args.output, &args.reports, "is a report that is merged")?;
-    same_file::refuse_twice(&args.output)?;
+    same_file::refuse(
+        "--output",
+        &args.output,
+        &args.reports,
+        "is a report that is merged",
+    )?;
+    same_file::refuse_twice(&args.output, "is named twice")?;
     report::check_outputs(&args.output)?;
     let sources: Vec<Source> = (args.reports.iter())
         .map(|path| source(path))

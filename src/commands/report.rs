@@ -1,6 +1,6 @@
 //! `krush report`: other formats from reports that are there.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use crate::report::formats::{FORMATS, Format};
 use crate::report::{self, MOST_RUNS, Report, Style, table};
 
 use super::load::written;
+use super::same_file;
 
 /// Characters of a name made of others that any file system takes, its ending not counted.
 const LONGEST_NAME: usize = 120;
@@ -63,7 +64,7 @@ fn to(args: &ReportArgs, format: &Format, output: &Path, reports: &[&Report]) ->
     if output == Path::new(STDOUT) {
         return print(&text);
     }
-    no_input(output, &args.files, "one of the reports", "--output")?;
+    not_over(&args.files, output)?;
     report::write_text(&text, output)?;
     print(&format!("{}\n", output.display()))
 }
@@ -82,16 +83,11 @@ fn beside(args: &ReportArgs, formats: &[&Format], reports: &[&Report]) -> Result
         }
     }
     // All of them before the first is written.
-    let mut places = HashSet::new();
-    for (path, ..) in &files {
-        no_input(path, &args.files, "one of the reports", "--output")?;
-        if !places.insert(place(path)) {
-            return Err(Error::Usage {
-                message: format!("{} would be written for two reports", path.display()),
-                hint: Some("name each with --output, one report at a time".to_owned()),
-            });
-        }
+    let paths: Vec<PathBuf> = files.iter().map(|(path, ..)| path.clone()).collect();
+    for path in &paths {
+        not_over(&args.files, path)?;
     }
+    same_file::refuse_twice(&paths, "would be written for two reports")?;
     let mut lines = Vec::new();
     for (path, format, reports) in files {
         report::write_text(&format.text_of_files(reports, &labels(&args.files)), &path)?;
@@ -99,6 +95,12 @@ fn beside(args: &ReportArgs, formats: &[&Format], reports: &[&Report]) -> Result
     }
     lines.push(String::new());
     print(&lines.join("\n"))
+}
+
+/// Never over what is read: it would be lost.
+fn not_over(reports: &[PathBuf], output: &Path) -> Result<()> {
+    let output = [output.to_owned()];
+    same_file::refuse("--output", &output, reports, "is one of the reports")
 }
 
 /// Where a file about all of these goes: beside the first, by the names of all (`a.json`, `b.json`: `a-b`).
@@ -155,31 +157,6 @@ fn few_enough(what: &str, reports: &[&Report], most: usize, hint: &str) -> Resul
         ),
         hint: Some(hint.to_owned()),
     })
-}
-
-/// Never over what is read: it would be lost.
-pub(super) fn no_input(output: &Path, inputs: &[PathBuf], what: &str, flag: &str) -> Result<()> {
-    let written = place(output);
-    if inputs.iter().all(|input| place(input) != written) {
-        return Ok(());
-    }
-    Err(Error::Usage {
-        message: format!("{} is {what}, and would be overwritten", output.display()),
-        hint: Some(format!("name another file with {flag}")),
-    })
-}
-
-/// One name for a file, however it is spelled, also before it is there.
-fn place(path: &Path) -> PathBuf {
-    let there = path.canonicalize().ok();
-    let to_be = || {
-        let folder = match path.parent()? {
-            folder if folder.as_os_str().is_empty() => Path::new("."),
-            folder => folder,
-        };
-        Some(folder.canonicalize().ok()?.join(path.file_name()?))
-    };
-    there.or_else(to_be).unwrap_or_else(|| path.to_owned())
 }
 
 /// The table of one run, or several side by side.

@@ -4,29 +4,29 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Refuses an output that is one of these files, by whatever name; `what` says what that file is.
+/// Refuses an output of this flag that is one of these files, by whatever name; `what` says what that file is.
 ///
 /// # Errors
 /// Names the output.
-pub(super) fn refuse(outputs: &[PathBuf], files: &[PathBuf], what: &str) -> Result<()> {
+pub(super) fn refuse(flag: &str, outputs: &[PathBuf], files: &[PathBuf], what: &str) -> Result<()> {
     let files: Vec<PathBuf> = files.iter().map(|file| place(file)).collect();
     match outputs.iter().find(|output| files.contains(&place(output))) {
         None => Ok(()),
         Some(output) => Err(Error::Usage {
-            message: format!("--output: `{}` {what}", output.display()),
-            hint: Some("name another file".to_owned()),
+            message: format!("{flag}: `{}` {what}", output.display()),
+            hint: Some("name another file: it would be overwritten".to_owned()),
         }),
     }
 }
 
-/// Refuses outputs of which two are one file.
+/// Refuses result files of which two are one; `what` says how that came.
 ///
 /// # Errors
 /// Names the second one.
-pub(super) fn refuse_twice(outputs: &[PathBuf]) -> Result<()> {
+pub(super) fn refuse_twice(outputs: &[PathBuf], what: &str) -> Result<()> {
     (0..outputs.len()).try_for_each(|index| {
         let (before, rest) = outputs.split_at(index);
-        refuse(&rest[..1], before, "is named twice")
+        refuse("--output", &rest[..1], before, what)
     })
 }
 
@@ -53,7 +53,8 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         std::fs::create_dir(at("sub")).unwrap();
         std::fs::write(at("there.json"), "").unwrap();
-        let refused = |one: &str, other: &str| refuse(&[at(one)], &[at(other)], "is read").is_err();
+        let refused =
+            |one: &str, other: &str| refuse("-o", &[at(one)], &[at(other)], "is read").is_err();
         for (one, other, same) in [
             ("there.json", "there.json", true),
             ("sub/../there.json", "there.json", true),
@@ -64,7 +65,7 @@ mod tests {
         ] {
             assert_eq!(refused(one, other), same, "{one} {other}");
         }
-        assert!(refuse_twice(&[at("a"), at("b"), at("sub/../a")]).is_err());
-        assert!(refuse_twice(&[at("a"), at("b")]).is_ok());
+        assert!(refuse_twice(&[at("a"), at("b"), at("sub/../a")], "twice").is_err());
+        assert!(refuse_twice(&[at("a"), at("b")], "twice").is_ok());
     }
 }

@@ -99,17 +99,17 @@ impl<'a> Spread<'a> {
         histogram.value_at_quantile(at) as f64
     }
 
+    /// The blocks in which requests came due; `None`: too few to tell how they vary.
+    fn due(&self) -> Option<Vec<&Block>> {
+        let blocks = self.blocks.iter();
+        let due: Vec<&Block> = blocks.filter(|block| !block.latency.is_empty()).collect();
+        (due.len() >= FEWEST).then_some(due)
+    }
+
     /// By how much the share of requests beyond the percentile varies more than chance makes it, 1 or more, and the degrees of
     /// freedom of that; `None`: requests came due in too few blocks to tell.
     fn design(&self, share: f64) -> Option<Estimate> {
-        let due: Vec<&Block> = self
-            .blocks
-            .iter()
-            .filter(|block| !block.latency.is_empty())
-            .collect();
-        if due.len() < FEWEST {
-            return None;
-        }
+        let due = self.due()?;
         let mut all = due[0].latency.clone();
         for block in &due[1..] {
             all.add(&block.latency).ok()?;
@@ -131,14 +131,9 @@ impl<'a> Spread<'a> {
 
     /// The factor by which the mean latency may be off.
     pub(super) fn mean_factor(&self, side: Side) -> f64 {
-        let due: Vec<&Block> = self
-            .blocks
-            .iter()
-            .filter(|block| !block.latency.is_empty())
-            .collect();
-        if due.len() < FEWEST {
+        let Some(due) = self.due() else {
             return self.rate_factor(side);
-        }
+        };
         let counts: Vec<f64> = due.iter().map(|block| block.latency.len() as f64).collect();
         let sums: Vec<f64> = due
             .iter()

@@ -289,7 +289,7 @@ fn what_makes_no_sense_in_slices_is_refused() {
     2 error: `e2e.p95 > 1us` looks at what consumers receive, and this command reads nothing
     hint: krush e2e sends and reads; or look at p95, the latency of requests
     2 error: --output: `./a-baseline.json` is where the baseline's report goes
-    hint: name another file
+    hint: name another file: it would be overwritten
     2 error: --rounds: only --aa has rounds
     hint: say how many pairs a duet has with --repeat, or add --aa
     2 error: the argument '--aa' cannot be used with '--baseline-url <URL>'

@@ -205,10 +205,10 @@ fn reports_are_added_once() {
     2 error: invalid value '0' for '--last <N>': 0 is not in 1..=4294967295
 
     For more information, try '--help'.
-    2 error: h.jsonl is the history, and would be overwritten
-    hint: name another file with --html
-    2 error: ./h.jsonl is the history, and would be overwritten
-    hint: name another file with --html
+    2 error: --html: `h.jsonl` is the history
+    hint: name another file: it would be overwritten
+    2 error: --html: `./h.jsonl` is the history
+    hint: name another file: it would be overwritten
     2 error: cannot write no/x.html: No such file or directory (os error 2)
     hint: make the folder writable, or name another file with --html
     2 error: the argument '--add <REPORT>...' cannot be used with '--html <FILE>'

@@ -223,11 +223,11 @@ fn nothing_is_written_if_one_of_the_files_would_go_over_another() {
     }
     assert_eq!(
         said(path, "report good.json ./good.md --html --markdown"),
-        "2 error: good.md is one of the reports, and would be overwritten\nhint: name another file with --output\n"
+        "2 error: --output: `good.md` is one of the reports\nhint: name another file: it would be overwritten\n"
     );
     assert_eq!(
         said(path, "report good.json ./good.txt --html --junit --hgrm"),
-        "2 error: ./good.xml would be written for two reports\nhint: name each with --output, one report at a time\n"
+        "2 error: --output: `./good.xml` would be written for two reports\nhint: name another file: it would be overwritten\n"
     );
     assert_eq!(std::fs::read_dir(path).unwrap().count(), 3);
 }
@@ -292,8 +292,8 @@ fn what_cannot_be_done_is_said() {
     hint: give the JSON report of a load command (see --output)
     2 error: no.json is no report of krush: no JSON: EOF while parsing an object at line 2 column 0
     hint: give the JSON report of a load command (see --output)
-    2 error: good.json is one of the reports, and would be overwritten
-    hint: name another file with --output
+    2 error: --output: `good.json` is one of the reports
+    hint: name another file: it would be overwritten
     2 error: --output -: nothing says in which format
     hint: add a format, such as --markdown
     2 error: --output: no format goes by the ending of `page.pdf`

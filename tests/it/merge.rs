@@ -112,10 +112,10 @@ fn two_workers_merged_are_what_the_server_stored() {
         hint: verify the reports of the workers one by one
         "#);
     let over = ["w0.json", "w1.json", "-o", "./w1.json"];
-    insta::assert_snapshot!(said(&merge(folder.path(), &over)), @r#"
-        2 error: --output: `./w1.json` is a report that is merged
-        hint: name another file
-        "#);
+    insta::assert_snapshot!(said(&merge(folder.path(), &over)), @"
+    2 error: --output: `./w1.json` is a report that is merged
+    hint: name another file: it would be overwritten
+    ");
     let twice = merge(folder.path(), &["w0.json", "w1.json", "w0.json"]);
     let run = one["claims"]["run"].as_str().unwrap();
     insta::assert_snapshot!(said(&twice).replace(run, "RUN"), @r#"

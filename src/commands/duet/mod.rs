@@ -24,7 +24,8 @@ use super::same_file;
 use crate::engine::Control;
 use crate::error::{Error, Result, exit};
 use crate::gate::{BaselineRow, Compared, Outcome};
-use crate::plan::{Against, Origin, Origins, Plan, Repeat, Stop};
+use crate::model;
+use crate::plan::{Against, Origin, Origins, Plan, Repeat, Stop, output_ending};
 use crate::report::{self, table};
 use crate::units::{counted, duration};
 
@@ -193,6 +194,7 @@ fn sides(plan: &Plan, interrupts: &Interrupts) -> Result<Option<[Side; 2]>> {
     before.target.urls = vec![url.clone()];
     (before.target.named, before.target.embedded) = (true, false);
     before.target.faults = Vec::new();
+    before.target.model = None;
     // What the new target must reach is nothing that the old one is held against.
     before.thresholds = Vec::new();
     let prepared = |role: &'static str, plan: Plan| {
@@ -208,7 +210,9 @@ fn sides(plan: &Plan, interrupts: &Interrupts) -> Result<Option<[Side; 2]>> {
 /// What makes the two targets different things; that is said if it is to be ignored.
 fn unlike(old: &Side, new: &Side, force: bool) -> Result<Vec<String>> {
     let (before, after) = (&old.prepared.facts, &new.prepared.facts);
-    if before.kind == after.kind {
+    if before.kind == after.kind
+        && model::of_server(&before.server) == model::of_server(&after.server)
+    {
         return Ok(Vec::new());
     }
     let words = format!(
@@ -251,7 +255,7 @@ fn void(compared: &mut Compared) {
 
 /// Where the baseline's report goes, beside the other one: beside its JSON file, if it has one. `None`: nothing is written.
 fn baseline_file(files: &[PathBuf]) -> Option<PathBuf> {
-    let json = |path: &&PathBuf| path.extension().is_some_and(|ending| ending == "json");
+    let json = |path: &&PathBuf| output_ending(path) == Some(".json");
     let path = files.iter().find(json).or(files.first())?;
     Some(beside(path))
 }
@@ -262,6 +266,7 @@ fn check_baseline_output(files: &[PathBuf]) -> Result<()> {
         return Ok(());
     };
     same_file::refuse(
+        "--output",
         files,
         std::slice::from_ref(&path),
         "is where the baseline's report goes",
