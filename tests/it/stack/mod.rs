@@ -208,6 +208,8 @@ impl Stack {
     fn reports(&self) -> Vec<Value> {
         let entries = std::fs::read_dir(self.path("results")).unwrap();
         let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        // history.jsonl lies beside them.
+        files.retain(|file| file.extension().is_some_and(|ending| ending == "json"));
         files.sort();
         let read = |file: &PathBuf| serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
         files.iter().map(read).collect()
