@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::gate::Outcome;
 use crate::model;
 use crate::plan::{self, Layers, Machine, Origins, Overrides, Plan, Scenario, resolve};
-use crate::report::{Report, TargetKind};
+use crate::report::{self, Report, TargetKind};
 use crate::rest::{Client, Patience};
 use crate::standin::Embedded;
 use crate::units::{duration, grouped, percent};
@@ -334,7 +334,8 @@ impl Verdict {
 
     /// `PASS  best: …`
     pub(super) fn text(&self) -> String {
-        format!("{}  {}\n", self.outcome.headline(), self.reasons.join("; "))
+        let first = format!("{}  ", self.outcome.headline());
+        lines(&first, &self.reasons.join("; "))
     }
 }
 
@@ -355,17 +356,28 @@ impl Bench {
     /// The lines above everything else.
     pub(super) fn header(&self, verb: &str) -> String {
         let target = self.target();
-        let mut text = format!(
-            "krush {}  {verb}  → {}  ({})  topic {}\n",
+        let first = format!(
+            "krush {}  {verb}  → {}  ",
             env!("CARGO_PKG_VERSION"),
-            target.urls.join(", "),
-            target.server,
-            target.topic
+            target.urls.join(", ")
         );
-        text.extend(target.note().map(|note| format!("{note}\n")));
+        let rest = format!("({}), topic {}", target.server, target.topic);
+        let mut text = lines(&first, &rest);
+        text.extend(target.note().map(|note| paragraph(&note)));
         text.push('\n');
         text
     }
+}
+
+/// A sentence in lines that fit a terminal.
+pub(super) fn paragraph(text: &str) -> String {
+    lines("", text)
+}
+
+fn lines(first: &str, text: &str) -> String {
+    let lines = report::wrap(first, 2, text);
+    let lines = lines.iter().map(|line| format!("{}\n", line.trim_end()));
+    lines.collect()
 }
 
 /// Finds out before the load whether a result file can be written.

@@ -11,7 +11,7 @@ use super::search::{Ended, Held, Purpose, Step};
 use super::{AFTER, OVER, Slo, TIME_AFTER};
 use crate::cli::CapacityArgs;
 use crate::commands::grid::{grid, row};
-use crate::commands::trials::{Target, Verdict, share};
+use crate::commands::trials::{Target, Verdict, paragraph, share};
 use crate::gate::Outcome;
 use crate::report::Tool;
 use crate::units::{duration, latency, percent, rate_digits};
@@ -109,10 +109,10 @@ impl Sized {
         let mut text = self.table();
         if let Some(words) = self.busy_words() {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "\n{words}");
+            let _ = write!(text, "\n{}", paragraph(&words));
         }
         if let (Some(overload), Some(rate)) = (&self.overload, self.capacity_records_per_sec) {
-            let _ = writeln!(text, "\n{}", overload_words(overload, rate));
+            let _ = write!(text, "\n{}", paragraph(&overload_words(overload, rate)));
         }
         text.push('\n');
         for file in files {

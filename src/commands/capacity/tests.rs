@@ -152,10 +152,14 @@ fn every_end_has_its_exit_code_and_its_words() {
     );
     let text: String = verdicts.iter().map(Verdict::text).collect();
     insta::assert_snapshot!(text, @"
-    PASS  capacity 12,338 records/s (P95 up to 500 ms, success at least 99.9 %), confirmed twice; 12,884 records/s missed
-    PASS  3,000 records/s hold (P95 up to 500 ms, success at least 99.9 %), confirmed twice, and are the most that may be tried: capacity is at least that
-    FAIL  even the lowest rate missed (P95 up to 500 ms, success at least 99.9 %): 15.6 records/s had P95 1.20 s
-    VOID  the generator, not the target, is the limit at 4,000 records/s (generator was not the bottleneck: 1.9 of 2 threads busy); 2,000 records/s held
+    PASS  capacity 12,338 records/s (P95 up to 500 ms, success at least 99.9 %),
+      confirmed twice; 12,884 records/s missed
+    PASS  3,000 records/s hold (P95 up to 500 ms, success at least 99.9 %),
+      confirmed twice, and are the most that may be tried: capacity is at least that
+    FAIL  even the lowest rate missed (P95 up to 500 ms, success at least 99.9 %):
+      15.6 records/s had P95 1.20 s
+    VOID  the generator, not the target, is the limit at 4,000 records/s (generator
+      was not the bottleneck: 1.9 of 2 threads busy); 2,000 records/s held
     INTERRUPTED  interrupted; 2,000 records/s held, not confirmed
     ");
 }
@@ -174,7 +178,8 @@ fn steps_are_a_table_and_busy_connections_are_named() {
        8  confirm      2,954    2,954  40.0 ms    100 %          4  holds
        9  confirm      2,954    2,954  40.0 ms    100 %          4  holds
 
-    PASS  capacity 2,954 records/s (P95 up to 500 ms, success at least 99.9 %), confirmed twice; 3,084 records/s missed
+    PASS  capacity 2,954 records/s (P95 up to 500 ms, success at least 99.9 %),
+      confirmed twice; 3,084 records/s missed
     ");
     let (mut steps, ended) = searched(range(), &mut target(3_000.0));
     for step in &mut steps {

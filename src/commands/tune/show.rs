@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::search::{Found, Limit, SUCCESS, Shape, TIE, Tried, front};
 use crate::cli::Budget;
 use crate::commands::grid::{grid, row};
-use crate::commands::trials::{Look, Target, Verdict, share};
+use crate::commands::trials::{Look, Target, Verdict, paragraph, share};
 use crate::gate::Outcome;
 use crate::report::Tool;
 use crate::units::{counted, duration, grouped, latency, percent, rate_digits};
@@ -134,7 +134,7 @@ impl Tuned {
         text.push('\n');
         text.push_str(&self.drawing());
         for words in &self.words {
-            let _ = writeln!(text, "\n{words}");
+            let _ = write!(text, "\n{}", paragraph(words));
         }
         let part = self.requests as f64 / self.full_grid_requests.max(1) as f64;
         let _ = writeln!(
@@ -380,17 +380,17 @@ pub(super) fn words(found: &Found, shown: Option<Shape>) -> Vec<String> {
     let mut text = format!("{shown} reached {}: ", figures(look));
     let ratio = best_look.records_per_sec / look.records_per_sec.max(1e-9);
     if ratio > 1.0 + TIE {
-        let _ = write!(text, "{ratio:.1} times fewer than {best}");
+        let _ = write!(text, "{} times fewer than {best}", rate_digits(ratio));
     } else if ratio < 1.0 - TIE {
-        let _ = write!(text, "{:.1} times more than {best}", 1.0 / ratio);
+        let _ = write!(text, "{} times more than {best}", rate_digits(1.0 / ratio));
     } else {
         let _ = write!(text, "as many as {best}");
     }
     if let (Some(p95), Some(best_p95)) = (look.p95_us, best_look.p95_us) {
         let _ = write!(
             text,
-            ", at {:.1} times its P95",
-            p95 as f64 / best_p95.max(1) as f64
+            ", at {} times its P95",
+            rate_digits(p95 as f64 / best_p95.max(1) as f64)
         );
     }
     text.push('.');
