@@ -47,7 +47,7 @@ if ! grep -q '^finding: console: .*a word on the console' "$work/broken"; then
 fi
 
 failed=0
-for name in good bad void several long history hostile; do
+for name in good bad void lost e2e duet several long history hostile; do
     page="$pages/$name.html"
     for scheme in light dark; do
         inspect "$page" "$scheme" "$work/found"

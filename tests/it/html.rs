@@ -6,9 +6,11 @@ use std::sync::OnceLock;
 
 use krush::history::{Entry, trends};
 use krush::report::{self, Report, SecondLatency, SecondRow};
+use krush::standin::Settings;
 use serde_json::Value;
 
 use crate::krush;
+use crate::load::standin_with;
 
 /// What a page may weigh.
 const MOST_BYTES: u64 = 300_000;
@@ -34,23 +36,32 @@ fn said(folder: &Path, line: &str) -> String {
     )
 }
 
-/// A folder with the reports of a good run, of one in which much went wrong, and of a void one.
+/// A folder with the reports of a good run, of one in which much went wrong, of a void one, of one whose audit found records lost, of an
+/// end-to-end run and of a duet.
 fn runs() -> &'static Path {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let load = "run small.toml --embedded --quiet --history off --message-size 100";
         std::fs::write(folder.path().join("small.toml"), "").unwrap();
-        for (file, more, code) in [
-            ("good.json", "--duration 2s --rate 20k/s --batch-size 50 -c 4", None),
+        let old = standin_with(Settings::default());
+        let load = "run small.toml --embedded --message-size 100";
+        let audited = "basic --embedded --verify --duration 1s --rate 2k/s";
+        let duet = format!("gate --embedded --baseline-url {} --repeat 8", old.url());
+        for (file, load, more, code) in [
+            ("good.json", load, "--duration 2s --rate 20k/s --batch-size 50 -c 4", None),
             (
                 "bad.json",
+                load,
                 "--duration 3s --rate 20k/s --batch-size 50 -c 8 --timeout 300ms --drain 300ms --fault hang@1.2s-1.5s --fault status=503@2s-2.1s --fail-on p95>200ms",
                 None,
             ),
-            ("void.json", "--messages 20 --batch-size 1 -c 1 --fail-on p99.9>10s", Some(13)),
+            ("void.json", load, "--messages 20 --batch-size 1 -c 1 --fail-on p99.9>10s", Some(13)),
+            ("lost.json", audited, "--fault lose=1%", Some(14)),
+            ("e2e.json", "e2e --embedded --duration 1s --rate 500/s", "", None),
+            ("duet.json", &duet, "--duration 200ms --warmup 20ms -c 4", None),
         ] {
-            let ran = in_folder(folder.path(), &format!("{load} {more} -o {file}"));
+            let line = format!("{load} {more} --quiet --history off -o {file}");
+            let ran = in_folder(folder.path(), &line.replace("  ", " "));
             let words = String::from_utf8_lossy(&ran.stderr).into_owned();
             assert!(code.is_none() || ran.status.code() == code, "{file}: {words}");
             assert!(folder.path().join(file).exists(), "{file}: {words}");
@@ -144,6 +155,7 @@ fn pages_for_a_browser_are_written_and_small() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("html");
     std::fs::create_dir_all(&folder).unwrap();
     let [good, bad, void] = ["good.json", "bad.json", "void.json"].map(read);
+    let [lost, e2e, duet] = ["lost.json", "e2e.json", "duet.json"].map(read);
     let long = stretched(bad.clone(), 3_600);
     let day = stretched(bad.clone(), 36_000);
     let evil = hostile(bad.clone());
@@ -156,6 +168,9 @@ fn pages_for_a_browser_are_written_and_small() {
         ("good", report::html(&[&good])),
         ("bad", report::html(&[&bad])),
         ("void", report::html(&[&void])),
+        ("lost", report::html(&[&lost])),
+        ("e2e", report::html(&[&e2e])),
+        ("duet", report::html(&[&duet])),
         ("several", report::html(&[&good, &bad, &void, &day])),
         ("long", report::html(&[&long])),
         ("hostile", report::html(&[&evil])),

@@ -73,7 +73,8 @@ build_images() {
     build kafbat/kafka-ui kafka-ui -C "$shared" answer.pl
     build haproxy haproxy
     say "building krush with the feature kafka"
-    (cd "$root" && cargo build --quiet --locked --features kafka --target-dir target)
+    # With the tests' dependencies, whose features are other ones: what the tests have built is built.
+    (cd "$root" && cargo build --quiet --locked --features kafka --bin krush --test it --target-dir target)
     build confluentinc/cp-kafka-rest kafka-rest -C "$shared" wait-for-kafka -C "$root/target/debug" krush
 }
 
