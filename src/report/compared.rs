@@ -188,7 +188,8 @@ fn note(compared: &Compared) -> String {
     )
 }
 
-fn name(row: &MetricCompared) -> String {
+/// What the metric is called: `throughput`, `P95`.
+pub(super) fn name(row: &MetricCompared) -> String {
     if row.metric.starts_with('p') {
         row.metric.to_uppercase()
     } else {
@@ -214,16 +215,20 @@ fn interval(low: f64, high: f64) -> String {
     }
 }
 
-fn cells(row: &MetricCompared) -> [String; 8] {
-    let figure = |value: f64| match row.unit.as_str() {
+/// A value of the metric, in its unit.
+pub(super) fn figure(row: &MetricCompared, value: f64) -> String {
+    match row.unit.as_str() {
         "us" => units::latency(value.round() as u64),
         "ratio" => units::percent(value),
         _ => rate_digits(value),
-    };
+    }
+}
+
+fn cells(row: &MetricCompared) -> [String; 8] {
     [
         name(row),
-        figure(row.baseline),
-        figure(row.saw),
+        figure(row, row.baseline),
+        figure(row, row.saw),
         change(row.change),
         interval(row.low, row.high),
         if row.lower_bound.is_some() {

@@ -9,7 +9,7 @@ use super::table::{Column, folded, pairs, table, text_table, unbroken};
 use super::verdict::{manner, time_words};
 use crate::gate::{Compared, MetricCompared, MetricVerdict};
 use crate::measure::Blocks;
-use crate::report::compared::share;
+use crate::report::compared::{self, share};
 use crate::report::text::clean;
 use crate::report::words::{
     capitalised, failures_by_weight, generator_words, held_back_words, requests_ledger,
@@ -289,9 +289,9 @@ fn block_numbers(blocks: &Blocks, rates: &[f64]) -> Markup {
 pub(super) fn comparison(compared: &Compared) -> Markup {
     let (class, sign) = manner(compared.outcome);
     let baseline = &compared.baseline;
-    let reach = compared
-        .metrics
-        .iter()
+    // What is not judged may vary so much that nothing else could be seen.
+    let judged = compared.metrics.iter().filter(|metric| metric.judged);
+    let reach = judged
         .flat_map(|metric| [metric.low.abs(), metric.high.abs()])
         .fold(compared.margin * 1.5, f64::max);
     let rows: Vec<Vec<Markup>> = compared
@@ -319,10 +319,6 @@ pub(super) fn comparison(compared: &Compared) -> Markup {
 }
 
 fn metric_row(metric: &MetricCompared, margin: f64, reach: f64) -> Vec<Markup> {
-    let value = |value: f64| match metric.unit.as_str() {
-        "us" => units::latency(value as u64),
-        _ => rate_digits(value),
-    };
     let (class, sign, word) = match metric.verdict {
         MetricVerdict::Regression => ("bad", "✗", "regression"),
         MetricVerdict::Improvement => ("good", "✓", "improvement"),
@@ -336,9 +332,9 @@ fn metric_row(metric: &MetricCompared, margin: f64, reach: f64) -> Vec<Markup> {
     );
     let judged = if metric.judged { "" } else { " (not judged)" };
     vec![
-        html! { (metric.metric) (judged) },
-        html! { (value(metric.baseline)) },
-        html! { (value(metric.saw)) },
+        html! { (compared::name(metric)) (judged) },
+        html! { (compared::figure(metric, metric.baseline)) },
+        html! { (compared::figure(metric, metric.saw)) },
         html! { (percent_of_change(metric.change)) },
         html! { (forest(metric, margin, reach)) span.soft { (interval) } },
         html! { (probability(metric.p)) },
@@ -352,7 +348,7 @@ fn forest(metric: &MetricCompared, margin: f64, reach: f64) -> Markup {
     let at = |change: f64| number(((change / reach).clamp(-1.0, 1.0) + 1.0) * 100.0);
     let words = format!(
         "{}: {}, between {} and {}",
-        metric.metric,
+        compared::name(metric),
         percent_of_change(metric.change),
         percent_of_change(metric.low),
         percent_of_change(metric.high)

@@ -34,12 +34,12 @@ fn content(report: &Report) -> Markup {
         (section("ledger", "Ledger", &html! { (flow::flow(&report.ledger.records)) (parts::accounts(report)) }))
         (section("targets", "By target", &parts::targets(report)))
         (section("failures", "Failures", &parts::failures(report)))
+        (section("audit", "Audit", &parts::audited(report)))
+        (section("arrivals", "To the consumer", &parts::arrivals(report)))
         (section("comparison", "Against the baseline", &compared))
         (section("blocks", "Blocks", &parts::blocks(report)))
         (section("thresholds", "Thresholds", &parts::thresholds(report)))
         (section("validity", "Validity", &parts::checks(report)))
-        (section("audit", "Audit", &parts::audited(report)))
-        (section("arrivals", "To the consumer", &parts::arrivals(report)))
         (section("configuration", "Configuration", &facts::configuration(report)))
     }
 }

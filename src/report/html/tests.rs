@@ -400,8 +400,8 @@ fn the_page_of_a_run_with_failures_reads_in_order() {
     throughput is 10 % lower
     metric | baseline | this run | change | interval, band: the margin | p | verdict | least change that would show
     throughput | 40,000 | 36,000 | -10.0 % | -13.0 % to -7.0 % | &lt; 0.001 | ✗ | regression | 3.1 %
-    p95 | 40.0 ms | 36.0 ms | -10.0 % | -13.0 % to -7.0 % | &lt; 0.001 | ✓ | no regression | 3.1 %
-    p50 (not judged) | 40.0 ms | 36.0 ms | -10.0 % | -13.0 % to -7.0 % | &lt; 0.001 | ? | inconclusive | 3.1 %
+    P95 | 40.0 ms | 36.0 ms | -10.0 % | -13.0 % to -7.0 % | &lt; 0.001 | ✓ | no regression | 3.1 %
+    P50 (not judged) | 40.0 ms | 36.0 ms | -10.0 % | -13.0 % to -7.0 % | &lt; 0.001 | ? | inconclusive | 3.1 %
     Compared all the same (--force): machine
     Blocks
     Records per second in each of 19 blocks of 512 ms
