@@ -52,7 +52,10 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression,
+Start with `krush basic`: where nothing listens on localhost:8082 it tests a stand-in of its own. \
+For a server: krush extreme --url http://HOST:8082 --concurrency 8 --duration 30s
+
+Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression, \
 12 inconclusive, 13 void run, 14 data integrity, 15 target unreachable, 130 interrupted.";
 
 const LOAD_AFTER_HELP: &str = "\

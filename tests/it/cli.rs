@@ -171,8 +171,11 @@ fn help_lists_the_commands() {
       -h, --help     Print help
       -V, --version  Print version
 
-    Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression,
-    12 inconclusive, 13 void run, 14 data integrity, 15 target unreachable, 130 interrupted.
+    Start with `krush basic`: where nothing listens on localhost:8082 it tests a stand-in of its own.
+    For a server: krush extreme --url http://HOST:8082 --concurrency 8 --duration 30s
+
+    Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression, 12
+    inconclusive, 13 void run, 14 data integrity, 15 target unreachable, 130 interrupted.
     --- stderr
     ");
 }
