@@ -164,14 +164,16 @@ fn what_does_not_belong_together_is_refused_by_name() {
         .to_owned();
     let old = text.replace(&started, "2026-01-02T03:04:05.678Z");
     write("old.json", &old.replace(&run, "other"));
-    let histogram = json(folder.path(), "w0.json")["histograms"]["service_time"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    write(
-        "broken.json",
-        &text.replace(&histogram, "AAAA").replace(&run, "third"),
-    );
+    let changed = |name: &str, key: &str, value: Value| {
+        let mut report = json(folder.path(), "w0.json");
+        report["claims"]["run"] = Value::from(name);
+        *report.pointer_mut(key).unwrap() = value;
+        write(name, &report.to_string());
+    };
+    changed("broken.json", "/histograms/service_time", "AAAA".into());
+    let latency = json(folder.path(), "w1.json")["histograms"]["latency"].take();
+    changed("mixed.json", "/histograms/latency", latency);
+    changed("fast.json", "/timeline/0/records_acked", 999.into());
     let lines: Vec<String> = [
         &["w0.json"][..],
         &["w0.json", "none.json"],
@@ -180,6 +182,8 @@ fn what_does_not_belong_together_is_refused_by_name() {
         &["w0.json", "w1.json"],
         &["w0.json", "old.json"],
         &["w0.json", "broken.json"],
+        &["w0.json", "mixed.json"],
+        &["w0.json", "fast.json"],
     ]
     .iter()
     .map(|words| said(&merge(folder.path(), words)))

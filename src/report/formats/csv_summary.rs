@@ -92,13 +92,13 @@ const COLUMNS: &[Column] = &[
     ("send_delay_p99_us", |r| whole(r.summary.send_delay_us.p99)),
     ("warnings", |r| r.warnings.len().to_string()),
     ("thresholds_missed", thresholds_missed),
-    ("os", |r| r.machine.os.clone()),
-    ("arch", |r| r.machine.arch.clone()),
+    ("os", |r| clean(&r.machine.os)),
+    ("arch", |r| clean(&r.machine.arch)),
     ("cpus", |r| r.machine.cpus.to_string()),
     ("cpu_model", |r| {
         clean(r.machine.cpu_model.as_deref().unwrap_or_default())
     }),
-    ("krush_version", |r| r.tool.version.clone()),
+    ("krush_version", |r| clean(&r.tool.version)),
 ];
 
 /// CSV (RFC 4180): one line of names, then a row a report. A cell is empty where there is no such figure.
