@@ -104,9 +104,9 @@ fn head(report: &Report) -> Vec<String> {
         format!(
             "- started: {}, krush {}, on {} {} with {} CPUs{}",
             report.started_at,
-            safe(&report.tool.version),
-            safe(&machine.os),
-            safe(&machine.arch),
+            clean(&report.tool.version),
+            clean(&machine.os),
+            clean(&machine.arch),
             machine.cpus,
             safe(&cpu)
         ),

@@ -90,6 +90,16 @@ const COLUMNS: &[Column] = &[
     ("send_delay_p50_us", |r| whole(r.summary.send_delay_us.p50)),
     ("send_delay_p95_us", |r| whole(r.summary.send_delay_us.p95)),
     ("send_delay_p99_us", |r| whole(r.summary.send_delay_us.p99)),
+    ("end_to_end_records", |r| {
+        whole(r.end_to_end.as_ref().map(|section| section.latency_samples))
+    }),
+    ("end_to_end_p50_us", |r| whole(end_to_end(r).p50)),
+    ("end_to_end_p90_us", |r| whole(end_to_end(r).p90)),
+    ("end_to_end_p95_us", |r| whole(end_to_end(r).p95)),
+    ("end_to_end_p99_us", |r| whole(end_to_end(r).p99)),
+    ("end_to_end_p99_9_us", |r| whole(end_to_end(r).p99_9)),
+    ("end_to_end_max_us", |r| whole(end_to_end(r).max)),
+    ("end_to_end_mean_us", |r| mean(&end_to_end(r))),
     ("warnings", |r| r.warnings.len().to_string()),
     ("thresholds_missed", thresholds_missed),
     ("os", |r| clean(&r.machine.os)),
@@ -98,6 +108,7 @@ const COLUMNS: &[Column] = &[
     ("cpu_model", |r| {
         clean(r.machine.cpu_model.as_deref().unwrap_or_default())
     }),
+    ("merged_runs", |r| super::merged_runs(r).to_string()),
     ("krush_version", |r| clean(&r.tool.version)),
 ];
 
@@ -142,6 +153,14 @@ pub(super) fn number(value: f64) -> String {
 
 fn mean(distribution: &Distribution) -> String {
     distribution.mean.map_or_else(String::new, number)
+}
+
+/// What consumers saw; of a command that has none, nothing.
+fn end_to_end(report: &Report) -> Distribution {
+    let section = report.end_to_end.as_ref();
+    section
+        .map(|section| section.latency_us)
+        .unwrap_or_default()
 }
 
 fn reference(
