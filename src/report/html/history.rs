@@ -35,7 +35,7 @@ pub fn history_html(trends: &[Trend], notes: &[String]) -> String {
         @if trends.is_empty() { p { "There is no run yet." } }
         @if trends.len() > 1 {
             p.soft {
-                "Runs of another scenario, target, kind of loop or machine are another trend: their figures are not compared."
+                "Runs of another scenario, target, record, rate or machine are another trend: their figures are not compared."
                 @if trends.len() > TRENDS { " Of " (trends.len()) " trends, these are the " (TRENDS) " with the latest runs." }
             }
         }
@@ -59,7 +59,7 @@ fn one(index: usize, trend: &Trend, drawn: usize, listed: usize) -> Markup {
         (chart(index, trend, drawn).markup())
         @if !trend.changes.is_empty() {
             h3 { "Changes that lasted" }
-            ul { @for change in trend.changes.iter().rev() { li { (history::words(change)) } } }
+            ul { @for change in trend.changes.iter().rev() { li { (history::words(trend, change)) } } }
         }
         (evolution(trend, listed))
     }
@@ -131,7 +131,9 @@ fn chart(index: usize, trend: &Trend, most: usize) -> Chart {
         },
         lines,
         marks: changes
-            .map(|change| Mark::Moment((change.run - skipped) as f64, history::words(change)))
+            .map(|change| {
+                Mark::Moment((change.run - skipped) as f64, history::words(trend, change))
+            })
             .collect(),
         slots: (drawn.iter().enumerate())
             .map(|(index, entry)| Slot {

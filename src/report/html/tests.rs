@@ -584,7 +584,7 @@ fn the_page_of_a_history_shows_the_road_to_the_record() {
     krush
     History of 12 runs
     2 lines could not be read: 7, 9
-    extreme on rest-proxy http://proxy:8082, misbehaving on purpose (&lt;script&gt;alert(1)&lt;/script&gt;&quot;'&amp;&lt;img src=x onerror=alert(2)&gt;), open loop: 12 runs
+    extreme on rest-proxy http://proxy:8082, misbehaving on purpose (&lt;script&gt;alert(1)&lt;/script&gt;&quot;'&amp;&lt;img src=x onerror=alert(2)&gt;), json of 200 B, open loop at 40,000 rec/s: 12 runs
     from linux x86_64, 8 CPUs, &lt;script&gt;alert(1)&lt;/script&gt;&quot;'&amp;&lt;img src=x onerror=alert(2)&gt;
     Throughput of each run, records per second
     records per second
