@@ -126,6 +126,7 @@ fn figures(throughput: &[f64], p95: &[f64], slower: f64) -> Vec<BlockFigures> {
         requests: 100,
         failures: 0,
         lower_bound: false,
+        secs: 1.0,
     };
     throughput.iter().zip(p95).map(figures).collect()
 }

@@ -1,81 +1,147 @@
 //! What a comparison comes to, in sentences.
 
-use super::{Bounded, Compared, FEWEST, Method, MetricCompared, MetricVerdict, RunSpread};
-use crate::units::{counted, percent_of_change};
+use super::{Bounded, Compared, FEWEST, JUDGED, Method, MetricCompared, MetricVerdict, RunSpread};
+use crate::units::{
+    change_beside, counted, percent_of_change, share_beside, share_of_change as percent,
+};
 
 /// Most pairs, runs of a side, and times the length of a run that are worth naming: nobody makes more.
 const MOST_PAIRS: u64 = 1_000;
 const MOST_RUNS: u64 = 50;
 const MOST_TIMES: u64 = 50;
 
-/// Why it comes out as it does, and what to do about it.
-pub(super) fn reasons(compared: &Compared) -> Vec<String> {
-    let judged = || compared.metrics.iter().filter(|row| row.judged);
-    let few = judged()
-        .filter(|row| row.metric != "success")
-        .map(|row| row.baseline_replicates.min(row.replicates))
-        .min()
-        .unwrap_or_default();
-    if few >= FEWEST as u64 {
-        return judged().filter_map(|row| reason(row, compared)).collect();
-    }
-    let (one, many) = match compared.method {
+/// Why nothing is said of so few replicates.
+pub(super) fn few(method: Method, replicates: usize) -> String {
+    let (one, many) = nouns(method);
+    format!(
+        "{}: at least {FEWEST} are needed",
+        counted(replicates as u64, one, many)
+    )
+}
+
+/// What a replicate is called, and several.
+fn nouns(method: Method) -> (&'static str, &'static str) {
+    match method {
         Method::Blocks => ("block", "blocks"),
         Method::Pairs => ("pair", "pairs"),
-    };
-    let few = format!(
-        "{} can be compared, {FEWEST} are needed",
-        counted(few, one, many)
-    );
-    // Of so few no figure is worth a word; failures need no replicates.
-    let success =
-        judged().filter(|row| row.metric == "success" && row.verdict == MetricVerdict::Regression);
-    std::iter::once(few)
-        .chain(success.filter_map(|row| reason(row, compared)))
+    }
+}
+
+/// Why it comes out as it does, and what to do about it.
+pub(super) fn reasons(compared: &Compared) -> Vec<String> {
+    let rows = || compared.metrics.iter().filter(|row| row.judged);
+    let missing = JUDGED
+        .into_iter()
+        .filter(|&metric| rows().all(|row| row.metric != metric))
+        .map(|metric| {
+            format!(
+                "{} cannot be compared: fewer than {FEWEST} {} have it on both sides",
+                called(metric),
+                nouns(compared.method).1
+            )
+        });
+    rows()
+        .filter_map(|row| reason(row, compared))
+        .chain(missing)
         .collect()
 }
 
 fn reason(row: &MetricCompared, compared: &Compared) -> Option<String> {
-    let change = percent_of_change(row.change);
+    let change = change_beside(row.change, compared.margin);
     let margin = percent(compared.margin);
     match row.verdict {
-        MetricVerdict::Regression if row.metric == "success" => Some(format!(
-            "success fell from {} to {} of the requests, which is more than chance (p {})",
-            crate::units::percent(row.baseline),
-            crate::units::percent(row.saw),
-            p(row.p)
-        )),
+        MetricVerdict::Regression | MetricVerdict::Inconclusive if row.metric == "success" => {
+            Some(of_success(row, compared))
+        }
         MetricVerdict::Regression => Some(format!(
             "{} {change} ({} % interval {} to {}): worse by the margin of {margin} or more",
-            name(row),
+            called(&row.metric),
             row.confidence * 100.0,
             percent_of_change(row.low),
             percent_of_change(row.high)
         )),
-        MetricVerdict::Inconclusive if row.metric == "success" => Some(format!(
-            "success fell from {} to {} of the requests; that may be chance (p {}). Try a longer run",
-            crate::units::percent(row.baseline),
-            crate::units::percent(row.saw),
-            p(row.p)
-        )),
-        MetricVerdict::Inconclusive if let Some(side) = row.lower_bound => Some(format!(
-            "requests without an answer make {} of {} a lower bound: it cannot be judged",
-            name(row),
-            match side {
-                Bounded::Baseline => "the baseline",
-                Bounded::Run => "the run",
-                Bounded::Both => "both sides",
-            }
-        )),
+        MetricVerdict::Inconclusive if let Some(side) = row.lower_bound => {
+            Some(hidden(row, side, compared.method))
+        }
+        MetricVerdict::Inconclusive if row.worst < compared.margin => stood_still(row, compared),
         MetricVerdict::Inconclusive => Some(format!(
             "{} {change}: it may be worse by up to {} (95 %), the margin is {margin}; what would show is {} or more. {}",
-            name(row),
-            percent(row.worst),
+            called(&row.metric),
+            share_beside(row.worst, compared.margin),
             percent(row.minimum_detectable).trim_end_matches(" or more"),
             remedy(row, compared.method)
         )),
         MetricVerdict::Improvement | MetricVerdict::NoRegression => None,
     }
+}
+
+/// Why more requests fail, or may.
+fn of_success(row: &MetricCompared, compared: &Compared) -> String {
+    let (was, is) = (
+        crate::units::percent(row.baseline),
+        crate::units::percent(row.saw),
+    );
+    let longer = match compared.method {
+        Method::Blocks => "Try a longer run",
+        Method::Pairs => "Try more pairs, or longer slices",
+    };
+    let at_once = row.failures_at_once.unwrap_or(1.0);
+    let clusters = if at_once >= 2.0 {
+        format!(", as failures come about {at_once:.0} at once")
+    } else {
+        String::new()
+    };
+    if row.verdict == MetricVerdict::Regression {
+        let p = p(row.p);
+        return format!(
+            "success fell from {was} to {is} of the requests, which is more than chance (p {p})"
+        );
+    }
+    if row.worst >= compared.margin {
+        return format!(
+            "success {was} and {is} of the requests: it may be worse by up to {} (95 %), the margin is {}{clusters}. {longer}",
+            share_beside(row.worst, compared.margin),
+            percent(compared.margin),
+        );
+    }
+    format!(
+        "success fell from {was} to {is} of the requests; that may be chance (p {}){clusters}. {longer}",
+        p(row.p)
+    )
+}
+
+/// Why a percentile that is only a lower bound is not judged.
+fn hidden(row: &MetricCompared, side: Bounded, method: Method) -> String {
+    let (side, of) = match side {
+        Bounded::Baseline => ("the baseline", row.baseline_replicates),
+        Bounded::Run => ("the run", row.replicates),
+        Bounded::Both => ("both sides", row.baseline_replicates + row.replicates),
+    };
+    let what = match method {
+        Method::Blocks => "blocks",
+        Method::Pairs => "slices",
+    };
+    format!(
+        "requests that did not succeed make {} of {side} a lower bound in {} of {of} {what}: it cannot be judged",
+        called(&row.metric),
+        row.lower_bound_replicates,
+    )
+}
+
+/// Why what is no worse in the middle does not pass: the whole is.
+fn stood_still(row: &MetricCompared, compared: &Compared) -> Option<String> {
+    let (what, part) = match compared.method {
+        Method::Blocks => ("blocks", "blocks"),
+        Method::Pairs => ("pairs", "slices"),
+    };
+    row.total_change.map(|total| {
+        format!(
+            "{}: the middle of the {what} changed by {}, the whole by {}: some {part} stood still (see max and P99)",
+            called(&row.metric),
+            percent_of_change(row.change),
+            change_beside(total, compared.margin)
+        )
+    })
 }
 
 /// What would tell.
@@ -113,17 +179,12 @@ fn more_runs(row: &MetricCompared) -> String {
 }
 
 /// A metric as a sentence begins with it.
-fn name(row: &MetricCompared) -> String {
-    if row.metric.starts_with('p') {
-        row.metric.to_uppercase()
+fn called(metric: &str) -> String {
+    if metric.starts_with('p') {
+        metric.to_uppercase()
     } else {
-        row.metric.clone()
+        metric.to_owned()
     }
-}
-
-/// A share, not signed, with a digit behind the point.
-fn percent(share: f64) -> String {
-    percent_of_change(share).trim_start_matches('+').to_owned()
 }
 
 fn p(p: f64) -> String {
@@ -143,6 +204,7 @@ mod tests {
         let ms = 10_000.0 * slower * (1.0 + noise * ((index * 7 % 5) as f64 - 2.0));
         BlockFigures {
             records_per_sec: 1e9 / ms,
+            secs: 1.0,
             p50_us: Some(ms),
             p95_us: Some(ms * 1.5),
             p99_us: Some(ms * 2.0),
@@ -202,7 +264,7 @@ mod tests {
             })
             .into();
         let compared = compare_pairs(&pairs, row(), false, &How::margin(0.05));
-        assert_eq!(compared.reasons, ["1 pair can be compared, 8 are needed"]);
+        assert_eq!(compared.reasons, ["1 pair: at least 8 are needed"]);
     }
 
     #[test]
