@@ -23,6 +23,8 @@ use crate::report::Report;
 use crate::units;
 #[cfg(test)]
 pub(crate) use noise::usual;
+#[cfg(test)]
+pub(crate) use success::of_slices as success_of_slices;
 
 /// What came of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -295,6 +297,11 @@ pub fn replicates(named: &Named) -> Result<Vec<BlockFigures>, NotComparable> {
     let with_load = (figures.iter())
         .filter(|block| block.records_per_sec > 0.0 && block.p95_us.is_some())
         .count();
+    if figures.iter().all(|block| block.records_per_sec <= 0.0) && !figures.is_empty() {
+        return Err(none(
+            "it acked nothing: there is nothing to compare".to_owned(),
+        ));
+    }
     if with_load < FEWEST {
         return Err(none(format!(
             "{with_load} of its {} have requests that came due and records acked, {FEWEST} are needed: it is a burst, or too short. Try --duration 30s",

@@ -81,13 +81,13 @@ impl Dispersion {
     }
 
     /// By how much the variance is that of chance, 1 or more (McCullagh & Nelder, Generalized linear models, 1989, 4.5); more where
-    /// a part resembles the one before, as where a cluster lies in two of them (Newey & West 1987, one lag).
+    /// a part resembles the one before, as where a cluster lies in two of them (the variance of a moving average of two).
     pub fn factor(self) -> f64 {
         if self.df < 1.0 {
             return 1.0;
         }
         let alike = (self.products / self.squares.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
-        (self.squares / self.df * (1.0 + alike)).max(1.0)
+        (self.squares / self.df * (1.0 + 2.0 * alike)).max(1.0)
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
         let two = [0.0, 0.0, 15.0, 15.0, 0.0, 0.0, 0.0, 0.0];
         assert!((of(&even) - 1.0).abs() < 1e-12);
         assert!((29.0..32.0).contains(&of(&one)), "{}", of(&one));
-        assert!((14.0..22.0).contains(&of(&two)), "{}", of(&two));
+        assert!((18.0..26.0).contains(&of(&two)), "{}", of(&two));
         assert!((of(&[0.0; 8]) - 1.0).abs() < 1e-12);
         // A whole of which none counts says nothing of how clusters lie.
         let both = Dispersion::default()

@@ -6,7 +6,7 @@ use super::{BlockFigures, MetricCompared, MetricVerdict};
 use crate::stats::{Dispersion, Share, fisher_more, normal_quantile};
 
 /// Drop of the share of complete requests that is no regression, however sure it is.
-const TOLERATED: f64 = 0.001 + 1e-9;
+pub(super) const TOLERATED: f64 = 0.001 + 1e-9;
 /// Mean number of failures that show as a regression in 95 of 100 runs, if the baseline has none and as many requests: 8 of them are
 /// significant, and a Poisson number of this mean is 8 or more so often.
 const FAILURES_SEEN: f64 = 13.15;
@@ -174,8 +174,20 @@ pub(super) fn compared(
     }
 }
 
+/// For tests: what becomes of success alone.
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) fn of_slices(
+    before: &[BlockFigures],
+    after: &[BlockFigures],
+    margin: f64,
+) -> MetricVerdict {
+    let side = |slices: &[BlockFigures]| Requests::of(&[slices.to_vec()]);
+    let counts = (before.len() as u64, after.len() as u64);
+    compared(&side(before), &side(after), counts, margin).verdict
+}
+
+#[cfg(test)]
+mod tests {
     use super::*;
 
     fn block(requests: u64, failures: u64) -> BlockFigures {

@@ -1,5 +1,6 @@
 //! What a comparison comes to, in sentences.
 
+use super::success::TOLERATED;
 use super::{Bounded, Compared, FEWEST, JUDGED, Method, MetricCompared, MetricVerdict, RunSpread};
 use crate::units::{
     change_beside, counted, percent_of_change, share_beside, share_of_change as percent,
@@ -97,7 +98,7 @@ fn of_success(row: &MetricCompared, compared: &Compared) -> String {
             "success fell from {was} to {is} of the requests, which is more than chance (p {p})"
         );
     }
-    if row.worst >= compared.margin {
+    if row.baseline - row.saw <= TOLERATED {
         return format!(
             "success {was} and {is} of the requests: it may be worse by up to {} (95 %), the margin is {}{clusters}. {longer}",
             share_beside(row.worst, compared.margin),
@@ -238,12 +239,133 @@ mod tests {
         format!("{:?}: {}", compared.outcome, compared.reasons.join(" | "))
     }
 
+    /// Pairs of which the new slice is this factor slower, or whatever becomes of it.
+    fn pairs(count: usize, change: impl Fn(usize, &mut BlockFigures)) -> Vec<Pair> {
+        let pair = |index: usize| {
+            let mut run = block(index + 1, 1.0, 0.002, false);
+            change(index, &mut run);
+            Pair {
+                baseline: block(index, 1.0, 0.002, false),
+                run,
+            }
+        };
+        (0..count).map(pair).collect()
+    }
+
+    fn paired(pairs: &[Pair]) -> String {
+        let compared = compare_pairs(pairs, row(), false, &How::margin(0.05));
+        format!("{:?}: {}", compared.outcome, compared.reasons.join(" | "))
+    }
+
+    #[test]
+    fn slices_that_stood_still_do_not_pass_by_the_middle() {
+        let stalled = |count: usize| {
+            pairs(24, |index, run| {
+                if index < count {
+                    run.secs = 3.0;
+                    run.records_per_sec /= 3.0;
+                }
+            })
+        };
+        assert_eq!(paired(&stalled(0)), "Pass: ");
+        insta::assert_snapshot!(paired(&stalled(3)), @"Inconclusive: throughput: the middle of the pairs changed by -0.4 %, the whole by -20.0 %: some slices stood still (see max and P99)");
+    }
+
+    #[test]
+    fn a_baseline_that_acked_nothing_is_called_that() {
+        let mut pairs = pairs(8, |_, _| ());
+        for pair in &mut pairs {
+            (pair.baseline.records_per_sec, pair.baseline.failures) = (0.0, 100);
+            pair.baseline.lower_bound = true;
+        }
+        assert_eq!(
+            paired(&pairs),
+            "Inconclusive: the baseline acked nothing: there is nothing to compare with"
+        );
+    }
+
+    #[test]
+    fn success_says_what_keeps_it_from_being_told() {
+        let failing = |failures: fn(usize) -> u64| {
+            pairs(12, |index, run| {
+                run.failures = failures(index);
+            })
+        };
+        let few = pairs(8, |_, run| run.requests = 3);
+        let said = [
+            paired(&failing(|index| if index == 3 { 30 } else { 0 })),
+            paired(&failing(|index| index as u64 % 3)),
+            paired(&failing(|index| u64::from(index < 4))),
+            paired(&few),
+        ];
+        insta::assert_snapshot!(said.join("\n"), @"
+        Inconclusive: success fell from 100 % to 97.5 % of the requests; that may be chance (p 1.000), as failures come about 31 at once. Try more pairs, or longer slices
+        Regression: success fell from 100 % to 99 % of the requests, which is more than chance (p < 0.001)
+        Inconclusive: success fell from 100 % to 99.67 % of the requests; that may be chance (p 0.500). Try more pairs, or longer slices
+        Inconclusive: success 100 % and 100 % of the requests: it may be worse by up to 10.1 % (95 %), the margin is 5.0 %. Try more pairs, or longer slices
+        ");
+    }
+
+    #[test]
+    fn a_few_lower_bounds_are_judged_by_their_rank() {
+        let hidden = |count: usize, slower: f64| {
+            pairs(16, |index, run| {
+                *run = block(index + 1, slower, 0.002, index < count);
+            })
+        };
+        assert_eq!(paired(&hidden(1, 1.0)), "Pass: ");
+        let said = paired(&hidden(6, 1.0));
+        assert_eq!(
+            said,
+            "Inconclusive: requests that did not succeed make P95 of the run a lower bound in 6 of 16 slices: it cannot be judged"
+        );
+        assert!(paired(&hidden(6, 1.2)).starts_with("Regression"));
+        // What the baseline hides may be worse still: too much of it, and the run is not worse.
+        let mut turned = hidden(6, 1.2);
+        for pair in &mut turned {
+            (pair.baseline.lower_bound, pair.run.lower_bound) = (pair.run.lower_bound, false);
+            pair.run.records_per_sec = pair.baseline.records_per_sec;
+        }
+        assert!(paired(&turned).contains("P95 of the baseline a lower bound in 6 of 16"));
+    }
+
+    #[test]
+    fn what_runs_differ_by_is_in_p() {
+        let known = |noise| How {
+            run_noise: Some(noise),
+            ..How::margin(0.05)
+        };
+        let p = |noise| {
+            let (before, after) = ([run(1.0, false)], [run(1.04, false)]);
+            compare_runs(&before, &after, row(), false, &known(noise)).metrics[0].p
+        };
+        assert!(
+            p(0.000_1) < 1e-5 && p(0.03) > 0.2,
+            "{} {}",
+            p(0.000_1),
+            p(0.03)
+        );
+    }
+
+    #[test]
+    fn what_rounds_to_the_margin_is_shown_with_more_digits() {
+        let said = paired(&pairs(8, |index, run| {
+            *run = block(index, 1.05 - 1e-4 + 0.001 * (index % 3) as f64, 0.0, false);
+        }));
+        assert!(
+            !said.contains("up to 5.0 % (95 %), the margin is 5.0 %"),
+            "{said}"
+        );
+    }
+
     #[test]
     fn what_is_no_figure_is_not_judged_and_what_is_worse_all_the_same_is() {
         let known = Some(0.001);
         let (same, open) = (run(1.0, false), run(1.0, true));
         let slow_and_open = run(2.0, true);
-        assert!(said(&same, &open, known).contains("P95 of the run a lower bound"));
+        assert!(
+            said(&same, &open, known).contains("P95 of the run a lower bound in 16 of 16 blocks")
+        );
         assert!(said(&open, &run(2.0, false), known).contains("P95 of the baseline a lower bound"));
         assert!(said(&same, &slow_and_open, known).starts_with("Regression"));
     }
