@@ -42,7 +42,7 @@ struct Row {
 
 const ALL: &[&str] = &["closed-a", "closed-b", "open", "waiting"];
 
-const ROWS: [Row; 7] = [
+const ROWS: [Row; 6] = [
     Row {
         words: "1 run a side of 16 blocks",
         kind: Kind::Runs(1, 16),
@@ -76,12 +76,6 @@ const ROWS: [Row; 7] = [
     Row {
         words: "duet, 40 pairs",
         kind: Kind::Pairs(40),
-        loads: &["waiting"],
-        margin: 0.02,
-    },
-    Row {
-        words: "duet, `--repeat auto`, at most 60 pairs",
-        kind: Kind::Auto(60),
         loads: &["waiting"],
         margin: 0.02,
     },

@@ -135,14 +135,14 @@ pub(super) fn compared(
     let (low, high) = worth
         .after
         .more_than(worth.before, z(f64::midpoint(1.0, SIGNIFICANT)));
-    let worst = worth.after.more_than(worth.before, z(EQUIVALENT)).1;
-    let worst = relative(worst).max(0.0);
+    let at_most = worth.after.more_than(worth.before, z(EQUIVALENT)).1;
+    let at_most = relative(at_most).max(0.0);
     let significant = (1.0 - SIGNIFICANT) / 2.0;
     let verdict = if was - is > TOLERATED && worse < significant {
         MetricVerdict::Regression
     } else if is - was > TOLERATED && better < significant {
         MetricVerdict::Improvement
-    } else if was - is <= TOLERATED && worst < margin {
+    } else if was - is <= TOLERATED && at_most < margin {
         MetricVerdict::NoRegression
     } else {
         MetricVerdict::Inconclusive
@@ -162,7 +162,7 @@ pub(super) fn compared(
         confidence: SIGNIFICANT,
         p: (2.0 * worse.min(better)).min(1.0),
         verdict,
-        worst,
+        worst: at_most,
         minimum_detectable: relative(worth.detectable()).min(1.0),
         more_replicates: None,
         runs_needed: None,
