@@ -4,14 +4,17 @@ mod comparable;
 mod figures;
 mod judge;
 mod noise;
+mod pair_rows;
 mod success;
 mod words;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use comparable::{Setting, same_run, unfit};
+use comparable::notes;
+pub use comparable::{Placed, Setting, differences, same_run, unfit};
 pub use figures::{BlockFigures, How, Pair};
+pub use pair_rows::{PairRow, SliceLatency, SliceRow};
 
 use self::figures::Sides;
 use self::judge::Metric;
@@ -35,6 +38,12 @@ pub struct Compared {
     pub metrics: Vec<MetricCompared>,
     /// Differences between the runs that `--force` overruled.
     pub forced: Vec<String>,
+    /// Differences that keep no runs from being compared, and may be what was found: the version of krush.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// The pairs of a duet, in the order in which they were played; empty where blocks are compared.
+    #[serde(default)]
+    pub pairs: Vec<PairRow>,
     /// `pass`, `regression`, `inconclusive`, or `void`.
     pub outcome: Outcome,
     /// Why.
@@ -182,9 +191,9 @@ pub struct Named<'a> {
 ///
 /// # Errors
 /// What keeps them from being compared. Differences that `how.force` overrules are in `forced`.
-pub fn compare_reports(
-    baseline: &[Named],
-    run: &[Named],
+pub fn compare_reports<'a>(
+    baseline: &'a [Named<'a>],
+    run: &'a [Named<'a>],
     how: &How,
 ) -> Result<Compared, NotComparable> {
     for (side, integrity) in [(baseline, Outcome::Void), (run, Outcome::Integrity)] {
@@ -208,7 +217,12 @@ pub fn compare_reports(
         return Err(NotComparable::Duet(why.clone()));
     }
     let all = [baseline, run].concat();
-    let mut forced = differences(all.iter().map(|named| named.report));
+    let placed = |side: &'a [Named]| -> Vec<Placed<'a>> {
+        let placed = |named: &Named<'a>| (named.source, Setting::of(named.report));
+        side.iter().map(placed).collect()
+    };
+    let (was, is) = (placed(baseline), placed(run));
+    let mut forced = differences(&was, &is);
     forced.extend(duet);
     if !forced.is_empty() && !how.force {
         return Err(NotComparable::Differ(forced));
@@ -232,23 +246,10 @@ pub fn compare_reports(
     let open_loop = first.report.plan.load.is_open_loop();
     let success = [requests(baseline), requests(run)];
     let metrics = of_runs(&sides, success, open_loop, how);
-    Ok(judged(Method::Blocks, row, metrics, forced, how))
-}
-
-/// Differences of all from the first, each once.
-fn differences<'a>(mut reports: impl Iterator<Item = &'a Report>) -> Vec<String> {
-    let Some(first) = reports.next() else {
-        return Vec::new();
-    };
-    let mut all: Vec<String> = Vec::new();
-    for report in reports {
-        for line in Setting::of(report).differences(&Setting::of(first)) {
-            if !all.contains(&line) {
-                all.push(line);
-            }
-        }
-    }
-    all
+    Ok(Compared {
+        notes: notes(&was, &is),
+        ..judged(Method::Blocks, row, metrics, forced, how)
+    })
 }
 
 /// The blocks of a report as replicates.
@@ -276,6 +277,11 @@ pub fn replicates(named: &Named) -> Result<Vec<BlockFigures>, NotComparable> {
     let with_load = (figures.iter())
         .filter(|block| block.records_per_sec > 0.0 && block.p95_us.is_some())
         .count();
+    if with_load < FEWEST && report.is_of_duet() {
+        return Err(none(format!(
+            "it is a side of a duet with fewer than {FEWEST} blocks of equal slices: its comparison, pair by pair, is in the report of the new target"
+        )));
+    }
     if with_load < FEWEST {
         return Err(none(format!(
             "{with_load} of its {} have requests that came due and records acked, {FEWEST} are needed: it is a burst, or too short. Try --duration 30s",
@@ -408,6 +414,8 @@ fn judged(
         margin: how.margin,
         metrics,
         forced,
+        notes: Vec::new(),
+        pairs: Vec::new(),
         outcome: Outcome::Pass,
         reasons: Vec::new(),
     };
@@ -460,6 +468,8 @@ pub fn uncompared(baseline: BaselineRow, outcome: Outcome, why: String, how: &Ho
         margin: how.margin,
         metrics: Vec::new(),
         forced: Vec::new(),
+        notes: Vec::new(),
+        pairs: Vec::new(),
         outcome,
         reasons: vec![why],
     }
