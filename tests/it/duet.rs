@@ -236,6 +236,8 @@ fn pairs_go_on_until_the_interval_is_narrow_or_time_is_up() {
     ))
     .run();
     assert_eq!(wide.code, Some(0), "{}{}", wide.stdout, wide.stderr);
+    let flat = wide.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("; 8 pairs or more, 5m at most"), "{flat}");
     let pairs = |ran: &Ran| {
         let metrics = ran.report()["comparison"]["metrics"]
             .as_array()

@@ -273,13 +273,17 @@ fn announce(plan: &Plan, rules: &Rules, old: &Side, new: &Side) -> std::io::Resu
         Stop::Duration(length) => duration(length),
         Stop::Messages(messages) => counted(messages, "record", "records"),
     };
-    writeln!(
-        std::io::stdout().lock(),
-        "{}\nduet against {} ({}), in turn, {length} each, {}\n",
-        header.trim_end(),
+    let duet = format!(
+        "duet against {} ({}), in turn, {length} each; {}",
         old.url(),
         old.prepared.facts.server,
         rules.words()
+    );
+    writeln!(
+        std::io::stdout().lock(),
+        "{}\n{}\n",
+        header.trim_end(),
+        report::wrap("", 2, &duet).join("\n")
     )
 }
 

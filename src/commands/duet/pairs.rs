@@ -51,7 +51,7 @@ impl Rules {
         match self.repeat {
             Repeat::Pairs(pairs) => counted(u64::from(pairs), "pair", "pairs"),
             Repeat::Auto => format!(
-                "{LEAST} pairs or more for {} at most (--max-time)",
+                "{LEAST} pairs or more, {} at most (--max-time)",
                 duration(self.max_time)
             ),
         }
