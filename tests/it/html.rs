@@ -46,7 +46,7 @@ fn runs() -> &'static Path {
         let old = standin_with(Settings::default());
         let load = "run small.toml --embedded --message-size 100";
         let audited = "basic --embedded --verify --duration 1s --rate 2k/s";
-        let duet = format!("gate --embedded --baseline-url {} --repeat 8", old.url());
+        let duet = format!("gate --embedded --baseline-url {} --force --repeat 8", old.url());
         for (file, load, more, code) in [
             ("good.json", load, "--duration 2s --rate 20k/s --batch-size 50 -c 4", None),
             (

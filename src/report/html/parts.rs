@@ -99,7 +99,7 @@ pub(super) fn thresholds(report: &Report) -> Markup {
         ("the run fails if", Column::Text),
         ("saw", Column::Number),
         ("95 % bound", Column::Number),
-        ("margin", Column::Number),
+        ("margin (of the limit)", Column::Number),
         ("result", Column::Text),
         ("", Column::Wide),
     ];
@@ -315,6 +315,7 @@ pub(super) fn comparison(compared: &Compared) -> Markup {
         @if !compared.reasons.is_empty() { ul { @for reason in &compared.reasons { li { (unbroken(reason)) } } } }
         (table("Comparison", &head, &rows))
         @for forced in &compared.forced { p.note { "Compared all the same (--force): " (forced) } }
+        @for note in compared::notes(compared) { p.note { (note) } }
     }
 }
 

@@ -110,6 +110,8 @@ fn compared() -> Compared {
             metric("p50", "us", MetricVerdict::Inconclusive),
         ],
         forced: vec!["machine".to_owned()],
+        notes: Vec::new(),
+        pairs: Vec::new(),
         outcome: Outcome::Regression,
         reasons: vec!["throughput is 10 % lower".to_owned()],
     }
@@ -448,7 +450,7 @@ fn the_page_of_a_run_with_failures_reads_in_order() {
     18 | 0 | 0 | 0 | - | - | 0
     19 | 0 | 0 | 0 | - | - | 0
     Thresholds
-    the run fails if | saw | 95 % bound | margin | result
+    the run fails if | saw | 95 % bound | margin (of the limit) | result
     p95 &gt; 15s | ≥ 10.0 s | - | - | ✗ | missed | it is at least 10.0 s: requests without an answer may have taken longer
     success &lt; 99.9% | 91.9 % | - | - | ✗ | missed
     Validity
