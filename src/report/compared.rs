@@ -205,7 +205,7 @@ fn note(compared: &Compared) -> String {
 }
 
 /// What the whole came to, where it is not what the middle of the replicates says.
-fn whole(compared: &Compared) -> Option<String> {
+pub(super) fn whole(compared: &Compared) -> Option<String> {
     let mut rows = compared.metrics.iter();
     let (row, total) = rows.find_map(|row| Some((row, row.total_change?)))?;
     let apart = (total - row.change).abs() > compared.margin;
@@ -367,5 +367,17 @@ mod tests {
           this, with 95 % confidence; worse by this would show: P95 × 10,000+
         baseline          old.json (basic, 2026-01-01T00:00:00Z)
         ");
+    }
+
+    #[test]
+    fn the_whole_is_said_where_it_is_not_the_middle() {
+        let with = |total: f64| {
+            shown(vec![MetricCompared {
+                total_change: Some(total),
+                ..row("throughput", (40_000.0, 39_900.0), (-0.01, 0.01))
+            }])
+        };
+        assert!(with(-0.2).contains("throughput of the whole -20.0 %"));
+        assert!(!with(-0.03).contains("of the whole"));
     }
 }

@@ -16,7 +16,7 @@ use crate::report::words::{
     threshold_cells, warmup_words,
 };
 use crate::report::{Report, audit, end_to_end};
-use crate::units::{self, counted, grouped, percent_of_change, rate_digits};
+use crate::units::{self, change_beside, counted, grouped, percent_of_change, rate_digits};
 
 /// Everything that went wrong, what cost most first.
 pub(super) fn failures(report: &Report) -> Markup {
@@ -313,7 +313,8 @@ pub(super) fn comparison(compared: &Compared) -> Markup {
         p { (tag(class, sign, compared.outcome.headline())) ", margin " (share(compared.margin)) ", against "
             (baseline.source) " (" (baseline.scenario) ", " (time_words(&baseline.started_at)) ")" }
         @if !compared.reasons.is_empty() { ul { @for reason in &compared.reasons { li { (unbroken(reason)) } } } }
-        (table("Comparison", &head, &rows))
+        @if !rows.is_empty() { (table("Comparison", &head, &rows)) }
+        @if let Some(whole) = compared::whole(compared) { p.note { (whole) } }
         @for forced in &compared.forced { p.note { "Compared all the same (--force): " (forced) } }
         @for note in compared::notes(compared) { p.note { (note) } }
     }
@@ -336,7 +337,7 @@ fn metric_row(metric: &MetricCompared, margin: f64, reach: f64) -> Vec<Markup> {
         html! { (compared::name(metric)) (judged) },
         html! { (compared::figure(metric, metric.baseline)) },
         html! { (compared::figure(metric, metric.saw)) },
-        html! { (percent_of_change(metric.change)) },
+        html! { (change_beside(metric.change, margin)) },
         html! { (forest(metric, margin, reach)) span.soft { (interval) } },
         html! { (probability(metric.p)) },
         tag(class, sign, word),
