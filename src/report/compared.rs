@@ -151,7 +151,7 @@ fn baseline_words(compared: &Compared) -> String {
 }
 
 /// What stands behind the table, and what would have shown.
-fn note(compared: &Compared) -> String {
+pub(super) fn note(compared: &Compared) -> String {
     let what = match compared.method {
         Method::Blocks => ("block", "blocks"),
         Method::Pairs => ("pair", "pairs"),
@@ -224,6 +224,14 @@ pub(super) fn figure(row: &MetricCompared, value: f64) -> String {
     }
 }
 
+/// By how much it is worse at most, with 95 % confidence.
+pub(super) fn worst(row: &MetricCompared) -> String {
+    match row.lower_bound {
+        Some(_) => "-".to_owned(),
+        None => share(row.worst),
+    }
+}
+
 fn cells(row: &MetricCompared) -> [String; 8] {
     [
         name(row),
@@ -231,11 +239,7 @@ fn cells(row: &MetricCompared) -> [String; 8] {
         figure(row, row.saw),
         change(row.change),
         interval(row.low, row.high),
-        if row.lower_bound.is_some() {
-            "-".to_owned()
-        } else {
-            share(row.worst)
-        },
+        worst(row),
         if row.p < 0.001 {
             "<0.001".to_owned()
         } else {
@@ -245,7 +249,8 @@ fn cells(row: &MetricCompared) -> [String; 8] {
     ]
 }
 
-fn word(row: &MetricCompared) -> &'static str {
+/// What it comes to.
+pub(super) fn word(row: &MetricCompared) -> &'static str {
     if !row.judged {
         return "not judged";
     }

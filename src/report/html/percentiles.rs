@@ -116,6 +116,7 @@ fn chart(curves: &[Curve]) -> Chart {
         },
         lines,
         marks: Vec::new(),
+        dots: Vec::new(),
         slots: slots(curves, decades),
         numbers: numbers(curves),
     }
