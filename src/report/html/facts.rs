@@ -139,7 +139,7 @@ pub(super) fn what_differs(names: &[String], reports: &[&Report]) -> Markup {
         let values = values.iter().map(|value| cap::name(value));
         [cap::name(&key)].into_iter().chain(values).collect()
     });
-    html! { (text_table("What differs", &head, rows)) (cap::more(all, most)) }
+    html! { div.by-run { (text_table("What differs", &head, rows)) } (cap::more(all, most)) }
 }
 
 /// The same in words, for a terminal: `plan.load.batch_size: 100, 1000`.

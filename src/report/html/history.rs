@@ -268,14 +268,20 @@ fn evolution(trend: &Trend, most: usize) -> Markup {
         ("krush", table::Column::Text),
     ];
     let skipped = trend.runs.len().saturating_sub(most);
-    let rows: Vec<Vec<Markup>> = (skipped..trend.runs.len())
-        .rev()
-        .map(|index| row(trend, index))
+    let mut shown: Vec<usize> = (trend.first.into_iter().chain(trend.record))
+        .filter(|index| *index < skipped)
+        .collect();
+    shown.sort_unstable();
+    shown.dedup();
+    let left_out = (skipped - shown.len()) as u64;
+    shown.extend(skipped..trend.runs.len());
+    let rows: Vec<Vec<Markup>> = (shown.iter().rev())
+        .map(|index| row(trend, *index))
         .collect();
     html! {
         (table("Evolution, newest first", &head, &rows))
-        @if skipped > 0 {
-            p.note { "The newest " (most) " runs; " (counted(skipped as u64, "older one is", "older ones are")) " in the file." }
+        @if left_out > 0 {
+            p.note { "The newest " (most) " runs, the record and the first; " (counted(left_out, "other is", "others are")) " in the file." }
         }
     }
 }

@@ -36,8 +36,8 @@ pub(super) fn section(group: u64, runs: &[Run]) -> Markup {
 fn numbers(group: u64, run: &Run, named: bool) -> Markup {
     let unsent = run.points.iter().any(|point| point.unsent > 0);
     let mut head = vec![("s", Column::Text)];
-    let names = ["due rec/s", "acked rec/s", "requests ended", "failed req."];
-    head.extend(names.map(|name| (name, Column::Number)));
+    let counts = ["due rec/s", "acked rec/s", "requests ended", "failed req."];
+    head.extend(counts.map(|name| (name, Column::Number)));
     head.extend(unsent.then_some(("rec. never sent", Column::Number)));
     head.extend(["P50", "P95", "max"].map(|name| (name, Column::Number)));
     let rows = run.points.iter().map(|point| point.cells(group, unsent));

@@ -235,5 +235,8 @@ fn numbers(curves: &[Curve]) -> Markup {
         grouped(curve.latency.samples())
     }));
     let name = "Numbers by percentile";
-    folded(name, &text_table(name, &head, rows))
+    folded(
+        name,
+        &html! { div.by-run { (text_table(name, &head, rows)) } },
+    )
 }
