@@ -1,6 +1,6 @@
 //! Many short runs against one target, one after the other: prepared once, drained and found ready again after each.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -134,6 +134,7 @@ pub(super) fn layers(
     if super::no_color_asked() {
         layers.environment.no_color.get_or_insert(true);
     }
+    say_left_out(verb, more, file, &layers);
     for (key, why) in NO_PLACE_IN_SEARCH.iter().chain(more) {
         let flag = plan::setting(key).and_then(|setting| setting.flag);
         if let Some(flag) = flag.filter(|_| layers.flags.has(key)) {
@@ -147,6 +148,29 @@ pub(super) fn layers(
     // Its result files have formats of their own.
     clear(&mut layers, "output");
     Ok(layers)
+}
+
+/// Says on standard error which settings of the scenario's load are not used.
+fn say_left_out(verb: &str, more: &[(&str, &str)], file: Option<&Path>, layers: &Layers) {
+    let keys = NO_PLACE_IN_SEARCH.iter().chain(more).map(|(key, _)| *key);
+    let said = |key: &&str| key.starts_with("load.") && layers.scenario.overrides.has(key);
+    let left_out: Vec<&str> = keys.filter(said).collect();
+    let quiet = said_quiet(layers);
+    if let Some(file) = file.filter(|_| !left_out.is_empty() && !quiet) {
+        let text = format!(
+            "note: krush {verb} chooses itself how much and how fast to send: not used of {} are {}",
+            file.display(),
+            left_out.join(", ")
+        );
+        // Nothing is left to do if standard error is closed.
+        let _ = std::io::stderr()
+            .lock()
+            .write_all(paragraph(&text).as_bytes());
+    }
+}
+
+fn said_quiet(layers: &Layers) -> bool {
+    said(layers, |layer| layer.quiet).unwrap_or_default()
 }
 
 fn clear(layers: &mut Layers, key: &str) {
