@@ -78,9 +78,10 @@ pub fn capacity(args: &CapacityArgs) -> Result<u8> {
     let (plan, _) = trials::resolved(&layers, super::machine(), first.clone())?;
     if args.load.dry_run {
         let planned = planned(args, &layers, slo, range, Aim::of(&plan));
-        let text = match args.json {
-            true => planned.json(),
-            false => planned.text(),
+        let text = if args.json {
+            planned.json()
+        } else {
+            planned.text()
         };
         return super::load::written(super::say(&text));
     }

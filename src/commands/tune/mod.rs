@@ -57,9 +57,10 @@ pub fn tune(args: &TuneArgs) -> Result<u8> {
         let first = change(shapes[0], Amount::Requests(1));
         let (plan, _) = trials::resolved(&layers, super::machine(), first).map_err(in_tune)?;
         let planned = Planned::new(Aim::of(&plan), &shapes, args.budget, limit);
-        let text = match args.json {
-            true => planned.json(),
-            false => planned.text(),
+        let text = if args.json {
+            planned.json()
+        } else {
+            planned.text()
         };
         return super::load::written(super::say(&text));
     }

@@ -108,11 +108,8 @@ pub(super) fn scenario(layers: &Layers, own: &Overrides, shape: Shape) -> Result
         let chosen = ["batch-size", "concurrency", "duration", "format"]
             .into_iter()
             .find_map(|flag| line.strip_suffix(&format!("# --{flag}")));
-        match chosen {
-            Some(setting) => text.push_str(&format!("{setting}# krush tune")),
-            None => text.push_str(line),
-        }
-        text.push('\n');
+        text.push_str(chosen.unwrap_or(line));
+        text.push_str(chosen.map_or("\n", |_| "# krush tune\n"));
     }
     Ok(text)
 }
