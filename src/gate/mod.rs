@@ -14,7 +14,8 @@ mod warnings;
 pub use compare::{
     BaselineRow, BlockFigures, Compared, FEWEST, How, Method, MetricCompared, MetricVerdict, Named,
     NotComparable, Pair, PairRow, Placed, Setting, SliceLatency, SliceRow, compare_pairs,
-    compare_reports, compare_runs, differences, replicates, same_run, uncompared, unfit,
+    compare_reports, compare_runs, differences, looks_at, narrow, replicates, same_run, uncompared,
+    unfit,
 };
 pub use threshold::{ThresholdResult, evaluate, evaluate_arrivals};
 pub use validity::{Check, Validity, check};
