@@ -299,15 +299,15 @@ pub fn replicates(named: &Named) -> Result<Vec<BlockFigures>, NotComparable> {
     let with_load = (figures.iter())
         .filter(|block| block.records_per_sec > 0.0 && block.p95_us.is_some())
         .count();
-    if with_load < FEWEST && report.is_of_duet() {
-        return Err(none(format!(
-            "it is a side of a duet with fewer than {FEWEST} blocks of equal slices: its comparison, pair by pair, is in the report of the new target"
-        )));
-    }
     if figures.iter().all(|block| block.records_per_sec <= 0.0) && !figures.is_empty() {
         return Err(none(
             "it acked nothing: there is nothing to compare".to_owned(),
         ));
+    }
+    if with_load < FEWEST && report.is_of_duet() {
+        return Err(none(format!(
+            "it is a side of a duet with fewer than {FEWEST} blocks of equal slices: its comparison, pair by pair, is in the report of the new target"
+        )));
     }
     if with_load < FEWEST {
         return Err(none(format!(

@@ -19,7 +19,7 @@ pub use compare::{
 };
 pub use threshold::{ThresholdResult, evaluate, evaluate_arrivals};
 pub use validity::{Check, Validity, check};
-pub use verdict::{Outcome, Verdict, decide};
+pub use verdict::{Outcome, Verdict, decide, implied};
 pub use warnings::warnings;
 
 use crate::measure::{Latency, Measured, Recorder, Summary, TargetFacts};

@@ -13,7 +13,7 @@ use crate::units;
 /// What became of one threshold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ThresholdResult {
-    /// As the user wrote it: the run fails if it holds.
+    /// As the user wrote it: the run fails if it holds. One that nobody wrote ends in ` (implied)`.
     pub expression: String,
     /// The figure it was held against, as text.
     pub saw: String,
@@ -35,6 +35,9 @@ pub struct ThresholdResult {
     pub inconclusive: bool,
     /// Why it was not met although the figure does not exceed the limit.
     pub reason: Option<String>,
+    /// Nobody asked for it: every run has it, and it is listed where it decided the verdict.
+    #[serde(default)]
+    pub implied: bool,
 }
 
 /// Evaluates every threshold of the plan on a figure of the run itself; those on arrivals wait for [`evaluate_arrivals`].
@@ -139,6 +142,7 @@ fn judge(
         passed: false,
         inconclusive: false,
         reason: None,
+        implied: false,
     };
     let Some(Reading { value, lower_bound }) = reading else {
         result.reason = Some("there is no sample to judge".to_owned());

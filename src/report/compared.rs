@@ -163,7 +163,7 @@ fn baseline_words(compared: &Compared) -> String {
 }
 
 /// What stands behind the table, and what would have shown.
-fn note(compared: &Compared) -> String {
+pub(super) fn note(compared: &Compared) -> String {
     let what = match compared.method {
         Method::Blocks => ("block", "blocks"),
         Method::Pairs => ("pair", "pairs"),
@@ -248,6 +248,14 @@ pub(super) fn figure(row: &MetricCompared, value: f64) -> String {
     }
 }
 
+/// By how much it is worse at most, with 95 % confidence.
+pub(super) fn worst(row: &MetricCompared, margin: f64) -> String {
+    match row.lower_bound {
+        Some(_) => "-".to_owned(),
+        None => units::share_beside(row.worst, margin).replace("10,000 or more", "10,000+"),
+    }
+}
+
 fn cells(row: &MetricCompared, margin: f64) -> [String; 8] {
     [
         name(row),
@@ -255,11 +263,7 @@ fn cells(row: &MetricCompared, margin: f64) -> [String; 8] {
         figure(row, row.saw),
         units::change_beside(row.change, margin).replace("10,000 or more", "10,000+"),
         interval(row.low, row.high),
-        if row.lower_bound.is_some() {
-            "-".to_owned()
-        } else {
-            units::share_beside(row.worst, margin).replace("10,000 or more", "10,000+")
-        },
+        worst(row, margin),
         if row.p < 0.001 {
             "<0.001".to_owned()
         } else {
@@ -269,7 +273,8 @@ fn cells(row: &MetricCompared, margin: f64) -> [String; 8] {
     ]
 }
 
-fn word(row: &MetricCompared) -> &'static str {
+/// What it comes to.
+pub(super) fn word(row: &MetricCompared) -> &'static str {
     if !row.judged {
         return "not judged";
     }

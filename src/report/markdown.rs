@@ -70,7 +70,7 @@ fn head(report: &Report) -> Vec<String> {
         format!(
             "# krush: {}: {}",
             safe(&report.plan.scenario),
-            verdict.headline
+            safe(&verdict.headline)
         ),
         String::new(),
     ];
@@ -104,9 +104,9 @@ fn head(report: &Report) -> Vec<String> {
         format!(
             "- started: {}, krush {}, on {} {} with {} CPUs{}",
             report.started_at,
-            report.tool.version,
-            machine.os,
-            machine.arch,
+            clean(&report.tool.version),
+            clean(&machine.os),
+            clean(&machine.arch),
             machine.cpus,
             safe(&cpu)
         ),

@@ -342,12 +342,11 @@ pub(super) fn warning_lines(warnings: &[String], style: Style) -> Vec<String> {
 
 /// The verdict's word, and the exit code if it is not 0.
 pub fn headline(verdict: &Verdict, style: Style) -> String {
+    let words = clean(&verdict.headline);
     let word = match verdict.outcome {
-        Outcome::Pass if verdict.reasons.is_empty() => style.good(&verdict.headline),
-        Outcome::Pass | Outcome::Interrupted | Outcome::Inconclusive => {
-            style.strong(&verdict.headline)
-        }
-        _ => style.bad(&verdict.headline),
+        Outcome::Pass if verdict.reasons.is_empty() => style.good(&words),
+        Outcome::Pass | Outcome::Interrupted | Outcome::Inconclusive => style.strong(&words),
+        _ => style.bad(&words),
     };
     match verdict.exit_code {
         0 => word,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::text::clean;
 use super::{FailureRow, LoadSection, PlanSection, Report, Summary, TargetKind, TargetSection};
 use crate::gate::ThresholdResult;
 use crate::units::{self, ByteSize, counted, grouped, rate_digits};
@@ -139,7 +140,7 @@ pub(super) fn kind_words(kind: TargetKind, embedded: bool) -> Option<String> {
 
 /// What must be said of a target that misbehaves on purpose.
 pub(super) fn fault_words(target: &TargetSection) -> Option<String> {
-    let faults = target.faults.join(", ");
+    let faults = clean(&target.faults.join(", "));
     (!faults.is_empty()).then(|| format!("it misbehaves on purpose: {faults}"))
 }
 
