@@ -52,7 +52,10 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression,
+Start with `krush basic`: where nothing listens on localhost:8082 it tests a stand-in of its own. \
+For a server: krush extreme --url http://HOST:8082 --concurrency 8 --duration 30s
+
+Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression, \
 12 inconclusive, 13 void run, 14 data integrity, 15 target unreachable, 130 interrupted.";
 
 const LOAD_AFTER_HELP: &str = "\
@@ -87,16 +90,16 @@ pub struct Cli {
 /// The verbs.
 #[derive(Subcommand)]
 pub enum Command {
-    /// First look: 1,000 small records, 10 connections, batches of 10
+    /// First look: 1,000 small records, 10 connections, 10 each
     #[command(after_help = LOAD_AFTER_HELP)]
     Basic(LoadArgs),
-    /// Large batches: 50,000 small records, 500 connections, batches of 1,000
+    /// Large batches: 50,000 small records, 500 connections, 1,000 each
     #[command(after_help = LOAD_AFTER_HELP)]
     Optimized(LoadArgs),
-    /// The most: 100,000 small records, 500 connections, batches of 1,000
+    /// The most: 100,000 small records, 500 connections, 1,000 each
     #[command(after_help = LOAD_AFTER_HELP)]
     Extreme(LoadArgs),
-    /// Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
+    /// Large records: 1,000 of 64 KiB as base64, 50 connections, 10 each
     #[command(name = "64kb", after_help = LOAD_AFTER_HELP)]
     SixtyFourKb(LoadArgs),
     /// Run a scenario file
@@ -106,38 +109,38 @@ pub enum Command {
     Topics(TopicsArgs),
     /// What the target is, and whether it is ready
     Status(StatusArgs),
-    /// Read records with consumer instances, and measure it: rates, fetch latency, time to drain a backlog
+    /// Read records back: rates, fetch latency, time to drain a backlog
     #[command(after_help = CONSUME_AFTER_HELP)]
     Consume(ConsumeArgs),
-    /// Send at a rate and read at once: latency from when a request was due to a consumer, on one clock
+    /// Send at a rate and read at once: latency from due to a consumer
     #[command(after_help = LOAD_AFTER_HELP)]
     E2e(E2eArgs),
     /// Hold what a run acked against what is stored, from its report
     Verify(VerifyArgs),
     /// How far a consumer group is behind, partition by partition
     Lag(LagArgs),
-    /// Watch a target live: throughput by topic, a canary's latency, lag of groups, health
+    /// Watch a target live: throughput, canary latency, lag, health
     Monitor(MonitorArgs),
-    /// Hold one run against another: a regression only if it is significant and matters
+    /// Hold one run against another: slower, equal, or not to be told
     Compare(CompareArgs),
-    /// Load two targets in turn and compare them pair by pair; `--aa` finds this machine's false-alarm rate
+    /// Load two targets in turn and compare them pair by pair
     #[command(mut_args = gate::shown)]
     Gate(GateArgs),
     /// List the runs so far, and their trend
     History(HistoryArgs),
-    /// Make other formats from reports: HTML, Markdown, CSV, JUnit, Prometheus, HDR
+    /// Make HTML, Markdown, CSV, JUnit, Prometheus, HDR from reports
     Report(ReportArgs),
     /// Put the reports of several workers into one, losslessly
     Merge(MergeArgs),
-    /// Find the batch size and the connections with the most records per second under a latency limit
+    /// Find the batch size and the connections with the most records/s
     #[command(after_help = TUNE_AFTER_HELP, mut_args = search::tune_flags)]
     Tune(TuneArgs),
-    /// Find the highest rate that holds a latency limit, then overload it and see it recover
+    /// Find the highest rate that holds a latency limit; overload it
     #[command(after_help = CAPACITY_AFTER_HELP, mut_args = search::capacity_flags)]
     Capacity(CapacityArgs),
     /// Serve the built-in stand-in proxy on a port of its own
     Serve(ServeArgs),
-    /// Run krush against servers that lie, and show that its figures do not
+    /// Run krush against servers that lie, and see that it does not
     Selftest(SelftestArgs),
     /// Print the script that completes krush's command line in a shell
     Completions(CompletionsArgs),

@@ -42,7 +42,7 @@ pub(super) fn lines(compared: &Compared, style: Style) -> Vec<String> {
 /// The metrics in as many columns as fit.
 fn table(compared: &Compared) -> Vec<String> {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
-    rows.extend(compared.metrics.iter().map(|row| Vec::from(cells(row))));
+    rows.extend((compared.metrics.iter()).map(|row| Vec::from(cells(row, compared.margin))));
     let mut lines = columns(rows.clone(), false);
     for spared in SPARED {
         // A line that does not fit is broken into several.
@@ -109,7 +109,8 @@ pub(super) fn section(compared: &Compared) -> Vec<String> {
             "result",
         ];
         let rows = compared.metrics.iter().map(|row| {
-            let [name, baseline, run, change, interval, worst, p, word] = cells(row);
+            let [name, baseline, run, change, interval, worst, p, word] =
+                cells(row, compared.margin);
             let least = share(row.minimum_detectable);
             vec![name, baseline, run, change, interval, p, worst, least, word]
         });
@@ -168,6 +169,10 @@ fn note(compared: &Compared) -> String {
         ),
         Method::Pairs => counted(replicates.1, what.0, what.1),
     };
+    let of = match whole(compared) {
+        Some(whole) => format!("{of}; {whole}"),
+        None => of,
+    };
     let shows: Vec<String> = (compared.metrics.iter())
         .filter(|row| row.judged && row.lower_bound.is_none())
         .map(|row| format!("{} {}", name(row), share(row.minimum_detectable)))
@@ -188,6 +193,14 @@ fn note(compared: &Compared) -> String {
     )
 }
 
+/// What the whole came to, where it is not what the middle of the replicates says.
+fn whole(compared: &Compared) -> Option<String> {
+    let mut rows = compared.metrics.iter();
+    let (row, total) = rows.find_map(|row| Some((row, row.total_change?)))?;
+    let apart = (total - row.change).abs() > compared.margin;
+    apart.then(|| format!("{} of the whole {}", name(row), change(total)))
+}
+
 /// What the metric is called: `throughput`, `P95`.
 pub(super) fn name(row: &MetricCompared) -> String {
     if row.metric.starts_with('p') {
@@ -198,7 +211,7 @@ pub(super) fn name(row: &MetricCompared) -> String {
 }
 
 pub(super) fn share(share: f64) -> String {
-    change(share).trim_start_matches('+').to_owned()
+    units::share_of_change(share).replace("10,000 or more", "10,000+")
 }
 
 /// A change as it fits a column.
@@ -224,17 +237,17 @@ pub(super) fn figure(row: &MetricCompared, value: f64) -> String {
     }
 }
 
-fn cells(row: &MetricCompared) -> [String; 8] {
+fn cells(row: &MetricCompared, margin: f64) -> [String; 8] {
     [
         name(row),
         figure(row, row.baseline),
         figure(row, row.saw),
-        change(row.change),
+        units::change_beside(row.change, margin).replace("10,000 or more", "10,000+"),
         interval(row.low, row.high),
         if row.lower_bound.is_some() {
             "-".to_owned()
         } else {
-            share(row.worst)
+            units::share_beside(row.worst, margin).replace("10,000 or more", "10,000+")
         },
         if row.p < 0.001 {
             "<0.001".to_owned()
@@ -288,7 +301,10 @@ mod tests {
             more_replicates: None,
             runs_needed: None,
             lower_bound: None,
+            lower_bound_replicates: 0,
             run_spread: None,
+            total_change: None,
+            failures_at_once: None,
         }
     }
 

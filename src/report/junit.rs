@@ -189,8 +189,14 @@ fn compared_lines(row: &MetricCompared) -> Vec<String> {
             "baseline {:.1} {}, run {:.1} {}, p {:.4}",
             row.baseline, row.unit, row.saw, row.unit, row.p
         ),
-        format!("worse by at most {:.1} % (95 %)", row.worst * 100.0),
-        format!("what would show: {:.1} %", row.minimum_detectable * 100.0),
+        format!(
+            "worse by at most {} (95 %)",
+            units::share_of_change(row.worst)
+        ),
+        format!(
+            "what would show: {}",
+            units::share_of_change(row.minimum_detectable)
+        ),
     ]
 }
 

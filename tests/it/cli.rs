@@ -138,31 +138,27 @@ fn help_lists_the_commands() {
     Usage: krush <COMMAND>
 
     Commands:
-      basic        First look: 1,000 small records, 10 connections, batches of 10
-      optimized    Large batches: 50,000 small records, 500 connections, batches of 1,000
-      extreme      The most: 100,000 small records, 500 connections, batches of 1,000
-      64kb         Large records: 1,000 records with 64 KiB as base64, 50 connections, batches of 10
+      basic        First look: 1,000 small records, 10 connections, 10 each
+      optimized    Large batches: 50,000 small records, 500 connections, 1,000 each
+      extreme      The most: 100,000 small records, 500 connections, 1,000 each
+      64kb         Large records: 1,000 of 64 KiB as base64, 50 connections, 10 each
       run          Run a scenario file
       topics       List, describe, create and delete topics
       status       What the target is, and whether it is ready
-      consume      Read records with consumer instances, and measure it: rates, fetch latency, time to
-                   drain a backlog
-      e2e          Send at a rate and read at once: latency from when a request was due to a consumer,
-                   on one clock
+      consume      Read records back: rates, fetch latency, time to drain a backlog
+      e2e          Send at a rate and read at once: latency from due to a consumer
       verify       Hold what a run acked against what is stored, from its report
       lag          How far a consumer group is behind, partition by partition
-      monitor      Watch a target live: throughput by topic, a canary's latency, lag of groups, health
-      compare      Hold one run against another: a regression only if it is significant and matters
-      gate         Load two targets in turn and compare them pair by pair; `--aa` finds this machine's
-                   false-alarm rate
+      monitor      Watch a target live: throughput, canary latency, lag, health
+      compare      Hold one run against another: slower, equal, or not to be told
+      gate         Load two targets in turn and compare them pair by pair
       history      List the runs so far, and their trend
-      report       Make other formats from reports: HTML, Markdown, CSV, JUnit, Prometheus, HDR
+      report       Make HTML, Markdown, CSV, JUnit, Prometheus, HDR from reports
       merge        Put the reports of several workers into one, losslessly
-      tune         Find the batch size and the connections with the most records per second under a
-                   latency limit
-      capacity     Find the highest rate that holds a latency limit, then overload it and see it recover
+      tune         Find the batch size and the connections with the most records/s
+      capacity     Find the highest rate that holds a latency limit; overload it
       serve        Serve the built-in stand-in proxy on a port of its own
-      selftest     Run krush against servers that lie, and show that its figures do not
+      selftest     Run krush against servers that lie, and see that it does not
       completions  Print the script that completes krush's command line in a shell
       man          Print a manual page, or write all of them into a folder
       help         Print this message or the help of the given subcommand(s)
@@ -171,8 +167,11 @@ fn help_lists_the_commands() {
       -h, --help     Print help
       -V, --version  Print version
 
-    Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression,
-    12 inconclusive, 13 void run, 14 data integrity, 15 target unreachable, 130 interrupted.
+    Start with `krush basic`: where nothing listens on localhost:8082 it tests a stand-in of its own.
+    For a server: krush extreme --url http://HOST:8082 --concurrency 8 --duration 30s
+
+    Exit codes: 0 pass, 1 internal error, 2 usage or scenario, 10 threshold missed, 11 regression, 12
+    inconclusive, 13 void run, 14 data integrity, 15 target unreachable, 130 interrupted.
     --- stderr
     ");
 }
@@ -206,7 +205,7 @@ fn help_of_a_load_command_names_units_and_defaults() {
     shows!(krush(&["basic", "--help"]), @"
     code: 0
     --- stdout
-    First look: 1,000 small records, 10 connections, batches of 10
+    First look: 1,000 small records, 10 connections, 10 each
 
     Usage: krush basic [OPTIONS]
 

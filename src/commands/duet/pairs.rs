@@ -9,14 +9,12 @@ use std::time::{Duration, Instant};
 use super::side::{Side, expected};
 use crate::engine::{Control, Progress};
 use crate::error::Result;
-use crate::gate::{BaselineRow, Compared, How, Outcome, Pair, compare_pairs};
+use crate::gate::{BaselineRow, Compared, How, Outcome, Pair, compare_pairs, looks_at, narrow};
 use crate::plan::{Baseline, Plan, Repeat};
 use crate::units::duration;
 
 /// Fewest pairs that are judged.
 const LEAST: u32 = 8;
-/// From these on, looks are this many pairs apart; a multiple of two, so that each order was as often.
-const STEP: u32 = 4;
 
 /// When a duet ends.
 #[derive(Debug, Clone)]
@@ -48,7 +46,7 @@ impl Rules {
 
     /// Whether these pairs are looked at, to see if they are enough.
     fn looks_at(&self, pairs: u32) -> bool {
-        matches!(self.repeat, Repeat::Auto) && pairs >= LEAST && pairs.is_multiple_of(STEP)
+        matches!(self.repeat, Repeat::Auto) && looks_at(pairs)
     }
 }
 
@@ -138,12 +136,6 @@ pub(in super::super) fn play(
     }
 }
 
-/// Whether every interval that is judged is narrower than the margin. Where they lie is not looked at.
-fn narrow(compared: &Compared) -> bool {
-    let mut judged = compared.metrics.iter().filter(|row| row.judged).peekable();
-    judged.peek().is_some() && judged.all(|row| row.high - row.low <= compared.margin)
-}
-
 impl Played {
     /// What all pairs come to.
     pub(in super::super) fn compared(&self, old: &Side, rules: &Rules) -> Compared {
@@ -228,6 +220,7 @@ mod tests {
     fn compared(pairs: u32, change: f64, spread: f64) -> Compared {
         let figures = |factor: f64| BlockFigures {
             records_per_sec: 10_000.0 * factor,
+            secs: 1.0,
             p50_us: Some(900.0 / factor),
             p95_us: Some(1_000.0 / factor),
             p99_us: Some(1_100.0 / factor),

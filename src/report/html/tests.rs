@@ -91,7 +91,10 @@ fn compared() -> Compared {
         more_replicates: None,
         runs_needed: None,
         lower_bound: None,
+        lower_bound_replicates: 0,
         run_spread: None,
+        total_change: None,
+        failures_at_once: None,
     };
     Compared {
         method: Method::Blocks,
