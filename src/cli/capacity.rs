@@ -11,6 +11,13 @@ use super::load::LoadArgs;
 use crate::plan::{Share, Threshold};
 use crate::units::Rate;
 
+/// Reads what must hold: unlike a threshold, which says when a run fails.
+fn slo(text: &str) -> Result<Threshold, String> {
+    text.parse().map_err(|_| {
+        format!("`{text}` is no limit of latency: write what must hold, such as `p95 < 500ms`")
+    })
+}
+
 /// Arguments of `krush capacity`.
 #[derive(clap::Args)]
 pub struct CapacityArgs {
@@ -25,7 +32,7 @@ pub struct CapacityArgs {
         hide_env_values = true,
         value_name = "EXPR"
     )]
-    #[arg(help_heading = "Search", value_parser = value::<Threshold>)]
+    #[arg(help_heading = "Search", value_parser = slo)]
     pub slo: Option<Threshold>,
 
     /// Least share of the records that must be acked
@@ -48,7 +55,7 @@ pub struct CapacityArgs {
     #[arg(help_heading = "Search", default_value = "1000/s", value_parser = value::<Rate>)]
     pub start: Rate,
 
-    /// Highest rate that is tried
+    /// Highest rate that is tried, in the overload too
     #[arg(
         long,
         env = "KRUSH_CAPACITY_MAX_RATE",

@@ -11,6 +11,7 @@ mod load;
 mod merge;
 mod monitor;
 mod pages;
+mod presets;
 mod report;
 mod search;
 mod selftest;
@@ -62,6 +63,10 @@ const LOAD_AFTER_HELP: &str = "\
 Defaults are those of a scenario that says nothing. This command's scenario comes before them,
 the environment before the scenario, flags before all; --dry-run shows what holds and why.";
 
+const PRESET_AFTER_HELP: &str = "\
+Defaults are those of this command's scenario. The environment comes before it, flags before all;
+--dry-run shows what holds and why.";
+
 const CONSUME_AFTER_HELP: &str = "\
 Instances are always deleted at the end, also after Ctrl-C and after an error.
 Exit codes: 0 pass, 2 usage, 10 --min-throughput missed, 13 void: what should come did not,
@@ -91,16 +96,16 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// First look: 1,000 small records, 10 connections, 10 each
-    #[command(after_help = LOAD_AFTER_HELP)]
+    #[command(after_help = PRESET_AFTER_HELP, mut_args = presets::defaults("basic"))]
     Basic(LoadArgs),
     /// Large batches: 50,000 small records, 500 connections, 1,000 each
-    #[command(after_help = LOAD_AFTER_HELP)]
+    #[command(after_help = PRESET_AFTER_HELP, mut_args = presets::defaults("optimized"))]
     Optimized(LoadArgs),
     /// The most: 100,000 small records, 500 connections, 1,000 each
-    #[command(after_help = LOAD_AFTER_HELP)]
+    #[command(after_help = PRESET_AFTER_HELP, mut_args = presets::defaults("extreme"))]
     Extreme(LoadArgs),
     /// Large records: 1,000 of 64 KiB as base64, 50 connections, 10 each
-    #[command(name = "64kb", after_help = LOAD_AFTER_HELP)]
+    #[command(name = "64kb", after_help = PRESET_AFTER_HELP, mut_args = presets::defaults("64kb"))]
     SixtyFourKb(LoadArgs),
     /// Run a scenario file
     #[command(after_help = LOAD_AFTER_HELP)]
@@ -151,7 +156,7 @@ pub enum Command {
 /// Arguments of `krush run`.
 #[derive(clap::Args)]
 pub struct RunArgs {
-    /// Scenario to run (TOML)
+    /// Scenario to run (TOML), or the name of a preset
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// The shared flags.

@@ -5,7 +5,7 @@ use clap::Arg;
 use crate::plan::setting;
 
 /// Settings that have no place in a search, and why.
-pub const NO_PLACE_IN_SEARCH: [(&str, &str); 20] = [
+pub const NO_PLACE_IN_SEARCH: [(&str, &str); 21] = [
     ("load.rate", HOW_FAST),
     ("load.stage", HOW_FAST),
     ("load.spike", HOW_FAST),
@@ -29,6 +29,7 @@ pub const NO_PLACE_IN_SEARCH: [(&str, &str); 20] = [
     ("comparison.baseline", NOTHING),
     ("comparison.baseline_url", NOTHING),
     ("comparison.margin", NOTHING),
+    ("comparison.run_noise", NOTHING),
     ("comparison.force", NOTHING),
     ("comparison.repeat", NOTHING),
     ("comparison.max_time", NOTHING),

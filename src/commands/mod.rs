@@ -42,7 +42,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{Cli, Command, LoadArgs, ReadingArgs};
 use crate::error::{Error, Result};
-use crate::plan::{Layers, Machine, Scenario, resolve};
+use crate::plan::{Layers, Machine, PRESETS, Scenario, resolve};
 
 /// Does what was typed and returns the exit code.
 ///
@@ -151,7 +151,12 @@ fn takes_color() -> bool {
     true
 }
 
+/// A scenario file, or a preset by its name where there is no such file.
 fn read_scenario(path: &Path) -> Result<Scenario> {
+    let preset = PRESETS.iter().find(|(name, _)| path == Path::new(name));
+    if let Some((name, _)) = preset.filter(|_| !path.exists()) {
+        return Scenario::preset(name);
+    }
     let text = std::fs::read_to_string(path).map_err(|error| Error::Usage {
         message: format!("cannot read scenario {}: {error}", path.display()),
         hint: Some(

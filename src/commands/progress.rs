@@ -12,6 +12,8 @@ use crate::units::{counted, duration, grouped, latency, rate_digits};
 
 /// Between two lines where there is no terminal.
 const LOG_EVERY: Duration = Duration::from_secs(10);
+/// Columns of the bar and of the blank behind it.
+const BAR: usize = 11;
 /// Span over which the rate shown is taken.
 const RATE_OVER: Duration = Duration::from_secs(1);
 
@@ -44,7 +46,7 @@ impl Line {
     pub(super) fn show(&mut self, share: f64, text: String) {
         if let Some(bar) = &self.bar {
             bar.set_position((share * 1_000.0) as u64);
-            bar.set_message(text);
+            bar.set_message(fitting(text, columns()));
         } else if self.log && self.logged.elapsed() >= LOG_EVERY {
             self.logged = Instant::now();
             // Progress that cannot be shown is no reason to end a run.
@@ -58,6 +60,31 @@ impl Line {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Columns of the terminal, if that can be told.
+#[cfg(unix)]
+fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+#[cfg(not(unix))]
+fn columns() -> Option<usize> {
+    None
+}
+
+/// What fits beside the bar, cut at a word: half a number is another number.
+fn fitting(text: String, columns: Option<usize>) -> String {
+    let Some(room) = columns.map(|columns| columns.saturating_sub(BAR)) else {
+        return text;
+    };
+    if text.chars().count() <= room {
+        return text;
+    }
+    let head: String = text.chars().take(room + 1).collect();
+    let words = head.rsplit_once(' ').map_or("", |(words, _)| words);
+    words.trim_end().to_owned()
 }
 
 /// Shows progress of a load on stderr.
@@ -195,6 +222,17 @@ impl Display {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_does_not_fit_is_cut_at_a_word() {
+        let line = |columns| fitting("best 1 x 1: 198,400 rec/s".to_owned(), columns);
+        assert_eq!(line(None), "best 1 x 1: 198,400 rec/s");
+        assert_eq!(line(Some(BAR + 25)), "best 1 x 1: 198,400 rec/s");
+        assert_eq!(line(Some(BAR + 24)), "best 1 x 1: 198,400");
+        assert_eq!(line(Some(BAR + 19)), "best 1 x 1: 198,400");
+        assert_eq!(line(Some(BAR + 18)), "best 1 x 1:");
+        assert_eq!(line(Some(3)), "");
+    }
 
     fn display(stop: Stop) -> Display {
         Display {

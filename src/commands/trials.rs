@@ -1,16 +1,18 @@
 //! Many short runs against one target, one after the other: prepared once, drained and found ready again after each.
 
-use std::io::ErrorKind;
-use std::path::Path;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use url::Url;
 
 use super::interrupt::Interrupts;
 use super::limits::{self, Ends};
 use super::load;
 use super::prepare::{Prepared, prepare};
+use super::same_file;
 use crate::cli::{NO_PLACE_IN_SEARCH, Typed};
 use crate::engine::{Control, Progress};
 use crate::error::{Error, Result};
@@ -20,7 +22,10 @@ use crate::plan::{self, Layers, Machine, Origins, Overrides, Plan, Scenario, res
 use crate::report::{self, Report, TargetKind};
 use crate::rest::{Client, Patience};
 use crate::standin::Embedded;
-use crate::units::{duration, grouped, percent};
+use crate::units::{ByteSize, grouped, latency, percent, seconds_word};
+
+/// How long a target may take no connection at all, and still come back.
+const REFUSED: Duration = Duration::from_secs(3);
 
 /// What a trial came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,11 +50,24 @@ pub(super) struct Look {
     pub(super) success_ratio: f64,
     /// Why it proves nothing, if it does not.
     pub(super) void: Option<String>,
+    /// Latency at the percentile that a search for capacity judges, in µs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) judged_us: Option<u64>,
+    /// Why the target could not be asked again after it, though it answered.
+    #[serde(skip)]
+    pub(super) slow: Option<String>,
 }
 
 impl Look {
-    /// The figures of a run.
-    pub(super) fn of(report: &Report) -> Self {
+    /// The figures of a run. Of one that was cut short only what was sent counts.
+    pub(super) fn of(ran: &Ran) -> Self {
+        let report = &ran.report;
+        let records = &report.ledger.records;
+        let success_ratio = if ran.cut && records.sent > 0 {
+            records.acked as f64 / records.sent as f64
+        } else {
+            report.summary.success_ratio
+        };
         let failed = report.validity.checks.iter().find(|check| !check.passed);
         Self {
             connections: u64::from(report.plan.load.concurrency),
@@ -60,11 +78,25 @@ impl Look {
             p95_us: report.summary.latency_us.p95,
             mean_us: report.summary.service_time_us.mean.unwrap_or_default(),
             in_flight: report.generator.mean_in_flight,
-            success_ratio: report.summary.success_ratio,
+            success_ratio,
             void: failed.map(|check| format!("{}: {}", check.name, check.saw)),
+            judged_us: None,
+            slow: ran.slow.clone(),
         }
     }
 }
+
+/// A trial that came to its end.
+pub(super) struct Ran {
+    pub(super) report: Report,
+    /// Its load ended before its time.
+    pub(super) cut: bool,
+    /// Why the target could not be asked again after it, though it answered.
+    pub(super) slow: Option<String>,
+}
+
+/// Whether the load of a trial may end, by what is seen of it.
+pub(super) type Enough<'a> = dyn Fn(&Progress) -> bool + 'a;
 
 /// Where trials are made.
 pub(super) struct Bench {
@@ -102,6 +134,7 @@ pub(super) fn layers(
     if super::no_color_asked() {
         layers.environment.no_color.get_or_insert(true);
     }
+    say_left_out(verb, more, file, &layers);
     for (key, why) in NO_PLACE_IN_SEARCH.iter().chain(more) {
         let flag = plan::setting(key).and_then(|setting| setting.flag);
         if let Some(flag) = flag.filter(|_| layers.flags.has(key)) {
@@ -115,6 +148,29 @@ pub(super) fn layers(
     // Its result files have formats of their own.
     clear(&mut layers, "output");
     Ok(layers)
+}
+
+/// Says on standard error which settings of the scenario's load are not used.
+fn say_left_out(verb: &str, more: &[(&str, &str)], file: Option<&Path>, layers: &Layers) {
+    let keys = NO_PLACE_IN_SEARCH.iter().chain(more).map(|(key, _)| *key);
+    let said = |key: &&str| key.starts_with("load.") && layers.scenario.overrides.has(key);
+    let left_out: Vec<&str> = keys.filter(said).collect();
+    let quiet = said_quiet(layers);
+    if let Some(file) = file.filter(|_| !left_out.is_empty() && !quiet) {
+        let text = format!(
+            "note: krush {verb} chooses itself how much and how fast to send: not used of {} are {}",
+            file.display(),
+            left_out.join(", ")
+        );
+        // Nothing is left to do if standard error is closed.
+        let _ = std::io::stderr()
+            .lock()
+            .write_all(paragraph(&text).as_bytes());
+    }
+}
+
+fn said_quiet(layers: &Layers) -> bool {
+    said(layers, |layer| layer.quiet).unwrap_or_default()
 }
 
 fn clear(layers: &mut Layers, key: &str) {
@@ -199,28 +255,39 @@ impl Bench {
         Ok(plan)
     }
 
-    /// Runs a trial to its end, drain included, and waits until the target answers promptly again; `None`: the user stopped it.
+    /// Runs a trial to its end, or until it is enough, drain included, and waits until the target answers promptly again; `None`:
+    /// the user stopped it.
     ///
     /// # Errors
-    /// The target is gone, or stays slow.
-    pub(super) fn run(
-        &self,
-        plan: &Plan,
-        observe: &mut dyn FnMut(Progress),
-    ) -> Result<Option<Report>> {
-        let report = load::applied(plan, &self.prepared, &self.control, observe)?;
+    /// The target is gone.
+    pub(super) fn run(&self, plan: &Plan, enough: &Enough<'_>) -> Result<Option<Ran>> {
+        // What ended an earlier trial is over; an interrupt is not.
+        self.control.renew();
+        let mut cut = false;
+        let mut down = None;
+        let mut observe = |progress: Progress| {
+            let gone = is_down(&progress, &mut down);
+            if !cut && (gone || enough(&progress)) {
+                cut = true;
+                self.control.give_up();
+            }
+        };
+        let report = load::applied(plan, &self.prepared, &self.control, &mut observe)?;
         if self.control.interrupts() > 0 {
             return Ok(None);
         }
         let ready = self.interrupts.unless_interrupted(self.ready());
-        Ok(match ready.transpose()? {
-            None => None,
-            Some(()) => report,
-        })
+        let Some(slow) = ready.transpose()? else {
+            return Ok(None);
+        };
+        Ok(report.map(|report| Ran { report, cut, slow }))
     }
 
-    /// Ready when the target answers promptly: what was sent last is done.
-    async fn ready(&self) -> Result<()> {
+    /// Ready when the target answers promptly: what was sent last is done. Otherwise why not.
+    ///
+    /// # Errors
+    /// It does not answer.
+    async fn ready(&self) -> Result<Option<String>> {
         let Patience {
             prompt,
             give_up,
@@ -232,26 +299,30 @@ impl Bench {
             loop {
                 let asked = Instant::now();
                 let answer = client.topics().await;
-                if answer.is_ok() && asked.elapsed() <= prompt {
+                let took = asked.elapsed();
+                if answer.is_ok() && took <= prompt {
                     break;
                 }
-                if began.elapsed() >= give_up {
-                    let why = answer.err().map_or_else(
-                        || format!("its last answer took {}", duration(asked.elapsed())),
-                        |error| error.to_string(),
+                let waited = began.elapsed();
+                let refused = answer.is_err() && waited >= REFUSED && is_refused(url).await;
+                if refused || waited >= give_up {
+                    let not_ready = format!(
+                        "{url} did not become ready again within {} after a trial",
+                        seconds_word(waited)
                     );
+                    let Err(error) = answer else {
+                        let took = latency(took.as_micros() as u64);
+                        return Ok(Some(format!("{not_ready}: its last answer took {took}")));
+                    };
                     return Err(Error::target(
-                        format!(
-                            "{url} did not become ready again within {} after a trial: {why}",
-                            duration(give_up)
-                        ),
+                        format!("{not_ready}: {error}"),
                         "wait until it answers promptly (krush status), then try fewer connections or smaller batches",
                     ));
                 }
                 tokio::time::sleep(pause.min(Duration::from_millis(100))).await;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Ends the stand-in, if one was started.
@@ -263,6 +334,70 @@ impl Bench {
             .standin
             .as_mut()
             .map_or(Ok(()), Embedded::stop)
+    }
+}
+
+/// Whether no connection has been open for so long that the target is not there.
+fn is_down(progress: &Progress, down: &mut Option<Instant>) -> bool {
+    match progress {
+        Progress::Running { open: 0, .. } => {
+            down.get_or_insert_with(Instant::now).elapsed() >= REFUSED
+        }
+        _ => {
+            *down = None;
+            false
+        }
+    }
+}
+
+/// Whether nobody listens there.
+async fn is_refused(url: &Url) -> bool {
+    let Ok(addresses) = url.socket_addrs(|| None) else {
+        return false;
+    };
+    let connect = tokio::net::TcpStream::connect(addresses.as_slice());
+    let answer = tokio::time::timeout(REFUSED, connect).await;
+    matches!(answer, Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// Where the load would go, and of what records it would be, as it is written before anything is known of the target.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Aim {
+    /// Empty: the stand-in inside krush.
+    urls: Vec<String>,
+    model: Option<String>,
+    topic: String,
+    message_size_bytes: u64,
+    key: &'static str,
+}
+
+impl Aim {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let urls = plan.target.urls.iter().filter(|_| !plan.target.embedded);
+        Self {
+            urls: urls
+                .map(|url| url.as_str().trim_end_matches('/').to_owned())
+                .collect(),
+            model: plan.target.model.as_ref().map(ToString::to_string),
+            topic: plan.topic.name.clone(),
+            message_size_bytes: plan.payload.message_size.0,
+            key: plan.payload.key.kind().name(),
+        }
+    }
+
+    /// `to http://proxy:8082, topic t, payload text of 121 B, keys: none`
+    pub(super) fn words(&self) -> String {
+        let whither = match (&self.model, self.urls.is_empty()) {
+            (Some(model), true) => format!("the stand-in inside krush (model {model})"),
+            (None, true) => "the stand-in inside krush".to_owned(),
+            (_, false) => self.urls.join(", "),
+        };
+        paragraph(&format!(
+            "to {whither}, topic {}, payload text of {}, keys: {}",
+            self.topic,
+            ByteSize(self.message_size_bytes),
+            self.key
+        ))
     }
 }
 
@@ -301,7 +436,7 @@ impl Target {
         };
         let whose = match self.model {
             Some(_) => "those of its capacity model",
-            None => "about this machine",
+            None => "those of this machine",
         };
         Some(format!("{what}: figures are {whose}, not of a REST Proxy"))
     }
@@ -378,6 +513,28 @@ fn lines(first: &str, text: &str) -> String {
     let lines = report::wrap(first, 2, text);
     let lines = lines.iter().map(|line| format!("{}\n", line.trim_end()));
     lines.collect()
+}
+
+/// Refuses result files that would overwrite each other or the scenario.
+///
+/// # Errors
+/// Names the file.
+pub(super) fn overwrites_nothing(files: &[PathBuf], scenario: Option<&Path>) -> Result<()> {
+    same_file::refuse_twice(files, "is named twice")?;
+    let read: Vec<PathBuf> = scenario.iter().map(|file| file.to_path_buf()).collect();
+    same_file::refuse("--output", files, &read, "is the scenario that is read")
+}
+
+/// What a scenario says of thresholds, for which a search has no use.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn own_thresholds(file: Option<&Path>) -> Result<Overrides> {
+    let Some(file) = file else {
+        return Ok(Overrides::default());
+    };
+    let own = super::read_scenario(file)?.overrides;
+    Ok(own.only(|setting| setting.key.starts_with("thresholds.")))
 }
 
 /// Finds out before the load whether a result file can be written.

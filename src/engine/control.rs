@@ -101,6 +101,12 @@ impl Control {
         self.wake();
     }
 
+    /// Forgets a run that is over, so that another one may begin; that the user stopped it stays.
+    pub fn renew(&self) {
+        self.given_up.store(RUN, Ordering::Relaxed);
+        lock(&self.wakers).clear();
+    }
+
     pub(crate) fn stopping(&self) -> bool {
         self.interrupts() != RUN || self.given_up.load(Ordering::Relaxed) != RUN
     }

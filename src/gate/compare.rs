@@ -4,6 +4,7 @@ mod comparable;
 mod figures;
 mod judge;
 mod noise;
+mod pair_rows;
 mod stopping;
 mod success;
 mod words;
@@ -11,8 +12,10 @@ mod words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use comparable::{Setting, same_run, unfit};
+use comparable::notes;
+pub use comparable::{Placed, Setting, differences, same_run, unfit};
 pub use figures::{BlockFigures, How, Pair};
+pub use pair_rows::{PairRow, SliceLatency, SliceRow};
 pub use stopping::{looks_at, narrow};
 
 use self::figures::Sides;
@@ -39,6 +42,12 @@ pub struct Compared {
     pub metrics: Vec<MetricCompared>,
     /// Differences between the runs that `--force` overruled.
     pub forced: Vec<String>,
+    /// Differences that keep no runs from being compared, and may be what was found: the version of krush.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// The pairs of a duet, in the order in which they were played; empty where blocks are compared.
+    #[serde(default)]
+    pub pairs: Vec<PairRow>,
     /// `pass`, `regression`, `inconclusive`, or `void`.
     pub outcome: Outcome,
     /// Why.
@@ -198,9 +207,9 @@ pub struct Named<'a> {
 ///
 /// # Errors
 /// What keeps them from being compared. Differences that `how.force` overrules are in `forced`.
-pub fn compare_reports(
-    baseline: &[Named],
-    run: &[Named],
+pub fn compare_reports<'a>(
+    baseline: &'a [Named<'a>],
+    run: &'a [Named<'a>],
     how: &How,
 ) -> Result<Compared, NotComparable> {
     for (side, integrity) in [(baseline, Outcome::Void), (run, Outcome::Integrity)] {
@@ -224,7 +233,12 @@ pub fn compare_reports(
         return Err(NotComparable::Duet(why.clone()));
     }
     let all = [baseline, run].concat();
-    let mut forced = differences(all.iter().map(|named| named.report));
+    let placed = |side: &'a [Named]| -> Vec<Placed<'a>> {
+        let placed = |named: &Named<'a>| (named.source, Setting::of(named.report));
+        side.iter().map(placed).collect()
+    };
+    let (was, is) = (placed(baseline), placed(run));
+    let mut forced = differences(&was, &is);
     forced.extend(duet);
     if !forced.is_empty() && !how.force {
         return Err(NotComparable::Differ(forced));
@@ -242,7 +256,11 @@ pub fn compare_reports(
     let row = BaselineRow::of(baseline);
     let open_loop = first.report.plan.load.is_open_loop();
     let compared = of_sides(Method::Blocks, &sides, &success, row, open_loop, how);
-    Ok(Compared { forced, ..compared })
+    Ok(Compared {
+        forced,
+        notes: notes(&was, &is),
+        ..compared
+    })
 }
 
 /// All requests of these runs: those of their blocks, and what is in their ledgers beyond that.
@@ -254,22 +272,6 @@ fn requests(all: &[Named], blocks: &[Vec<BlockFigures>]) -> Requests {
         sum.complete(index, requests.scheduled, bad);
     }
     sum
-}
-
-/// Differences of all from the first, each once.
-fn differences<'a>(mut reports: impl Iterator<Item = &'a Report>) -> Vec<String> {
-    let Some(first) = reports.next() else {
-        return Vec::new();
-    };
-    let mut all: Vec<String> = Vec::new();
-    for report in reports {
-        for line in Setting::of(report).differences(&Setting::of(first)) {
-            if !all.contains(&line) {
-                all.push(line);
-            }
-        }
-    }
-    all
 }
 
 /// The blocks of a report as replicates.
@@ -301,6 +303,11 @@ pub fn replicates(named: &Named) -> Result<Vec<BlockFigures>, NotComparable> {
         return Err(none(
             "it acked nothing: there is nothing to compare".to_owned(),
         ));
+    }
+    if with_load < FEWEST && report.is_of_duet() {
+        return Err(none(format!(
+            "it is a side of a duet with fewer than {FEWEST} blocks of equal slices: its comparison, pair by pair, is in the report of the new target"
+        )));
     }
     if with_load < FEWEST {
         return Err(none(format!(
@@ -439,6 +446,8 @@ fn judged(
         margin: how.margin,
         metrics,
         forced: Vec::new(),
+        notes: Vec::new(),
+        pairs: Vec::new(),
         outcome,
         reasons: Vec::new(),
     };
@@ -467,6 +476,8 @@ pub fn uncompared(baseline: BaselineRow, outcome: Outcome, why: String, how: &Ho
         margin: how.margin,
         metrics: Vec::new(),
         forced: Vec::new(),
+        notes: Vec::new(),
+        pairs: Vec::new(),
         outcome,
         reasons: vec![why],
     }

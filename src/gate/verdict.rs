@@ -156,6 +156,17 @@ impl Verdict {
         }
     }
 
+    /// The verdict on a run of which a target was gone.
+    pub fn gone(why: String) -> Self {
+        let outcome = Outcome::Target;
+        Self {
+            outcome,
+            exit_code: outcome.exit_code(),
+            headline: outcome.headline().to_owned(),
+            reasons: vec![why],
+        }
+    }
+
     /// The verdict on a run that one more check voids. One that was interrupted, or whose target is gone, stays what it is.
     #[must_use]
     pub fn voided(self, check: &Check) -> Self {

@@ -15,11 +15,11 @@ mod target;
 mod threshold;
 mod value;
 
-pub use baseline::{MARGIN_HINT, margin_of};
+pub use baseline::{MARGIN_HINT, RUN_NOISE_HINT, margin_of, run_noise_of};
 pub use describe::{describe, is_secret_header, without_secrets};
 pub use layers::{Layers, Origin, Origins};
 pub use resolve::{Machine, TOPIC_NAME_HINT, is_topic_name, resolve, resolve_target};
-pub use scenario::{PRESETS, Scenario};
+pub use scenario::{PRESETS, Scenario, preset_words};
 pub use settings::{EXCLUSIVE, Overrides, SAID_BY_STAGES, SETTINGS, Setting, setting};
 pub use size::{
     ID_BASE, MAX_THREADS, MAX_VALUE_BYTES, VALUE_TEMPLATE, body_bytes, index_digits,

@@ -17,6 +17,25 @@ pub const PRESETS: [(&str, &str); 4] = [
     ("64kb", include_str!("../../scenarios/64kb.toml")),
 ];
 
+/// What the preset of this name says, as words by the keys of settings; nothing, if there is none.
+pub fn preset_words(name: &str) -> BTreeMap<&'static str, String> {
+    let preset = PRESETS.iter().find(|(preset, _)| *preset == name);
+    let text = preset.map_or("", |(_, text)| text);
+    let tables: toml::Table = text.parse().unwrap_or_default();
+    let word = |key: &str| {
+        let (table, key) = key.split_once('.')?;
+        match tables.get(table)?.get(key)? {
+            toml::Value::String(text) => Some(text.clone()),
+            toml::Value::Integer(number) => Some(number.to_string()),
+            _ => None,
+        }
+    };
+    let settings = SETTINGS.iter();
+    settings
+        .filter_map(|setting| Some((setting.key, word(setting.key)?)))
+        .collect()
+}
+
 /// A parsed scenario.
 #[derive(Clone)]
 pub struct Scenario {

@@ -10,8 +10,8 @@ use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite}
 use super::Report;
 use super::text;
 use super::words::{
-    bounded, failures_by_weight, fault_words, load_words, merged_words, records_ledger,
-    requests_ledger, server_words, stand_in_words, topic_words,
+    bounded, failures_by_weight, fault_words, load_words, margin_words, merged_words,
+    records_ledger, requests_ledger, server_words, stand_in_words, topic_words,
 };
 use crate::audit::{self, Audited};
 use crate::gate::{Check, MetricCompared, MetricVerdict, Outcome, ThresholdResult};
@@ -149,10 +149,10 @@ fn threshold_lines(threshold: &ThresholdResult) -> Vec<String> {
         expression, saw, ..
     } = threshold;
     let bound = threshold.bound.as_ref();
-    let margin = threshold.margin.map(units::percent_of_change);
+    let margin = threshold.margin.map(margin_words);
     let mut lines = vec![format!("the run fails if {expression}: saw {saw}")];
     lines.extend(bound.map(|bound| format!("95 % bound: {bound}")));
-    lines.extend(margin.map(|margin| format!("margin: {margin}")));
+    lines.extend(margin.map(|margin| format!("margin: {margin} of the limit")));
     lines
 }
 

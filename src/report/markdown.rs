@@ -242,7 +242,16 @@ fn threshold_table(report: &Report) -> Vec<String> {
         let [saw, bound, margin, word] = threshold_cells(threshold, void);
         vec![safe(&threshold.expression), saw, bound, margin, word]
     });
-    table(&["fails if", "saw", "95 % bound", "margin", "result"], rows)
+    table(
+        &[
+            "fails if",
+            "saw",
+            "95 % bound",
+            "margin (of the limit)",
+            "result",
+        ],
+        rows,
+    )
 }
 
 /// Only the checks that failed: the others say nothing.

@@ -376,6 +376,7 @@ fn table_of_a_void_run() {
 
     fails if  saw     95 % bound  margin
     p99 > 2s  199 ms  ≤ 1.65 s    +17.4 %  not judged
+    margin: what is left to the limit, as a share of the limit
 
     warning: 100 batches over 500 connections: a burst, not sustained load; 400
       connections sent nothing. Try --duration 30s.
@@ -559,7 +560,7 @@ fn markdown_of_a_run_with_failures() {
     | empty_answer | 200 | - | 2 | 2,000 |  |
     | record_rejected | 200 | 50002 | 2 | 60 | The message is 1200000 bytes when serialized which is larger than 1048576, which is the value of the max.request.size configuration. |
 
-    | fails if | saw | 95 % bound | margin | result |
+    | fails if | saw | 95 % bound | margin (of the limit) | result |
     | --- | --- | --- | --- | --- |
     | p95 \> 15s | ≥ 10.0 s | - | - | missed |
     | success \< 99.9% | 91.9 % | - | - | missed |

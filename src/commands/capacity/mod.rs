@@ -1,6 +1,7 @@
 //! `krush capacity`: the highest open-loop rate that holds a latency limit; then twice that rate, and how it is got over.
 
 mod overload;
+mod planned;
 mod search;
 mod show;
 #[cfg(test)]
@@ -10,15 +11,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::overload::{After, Stages};
-use self::search::{Ended, Held, Purpose, Range, search};
+use self::planned::{Given, Planned};
+use self::search::{Ended, Held, LOWEST, Purpose, Range, search};
 use self::show::Sized;
 use super::progress::Line;
-use super::trials::{self, Bench, Look};
+use super::trials::{self, Aim, Bench, Look, Ran};
 use crate::cli::CapacityArgs;
 use crate::error::{Error, Result, exit};
 use crate::measure::PERCENTILES;
 use crate::plan::{Comparison, Layers, Metric, Overrides, StageSetting, Threshold};
-use crate::report::{self, Report, SecondRow};
+use crate::report::{self, Report, SecondLatency, SecondRow};
 use crate::units::{Rate, counted, duration, grouped, latency, percent, rate_digits};
 
 /// Connections and records a request, where nothing else is said.
@@ -35,6 +37,10 @@ const TIMES_LIMIT: u32 = 10;
 const LATE: f64 = 0.03;
 /// Longest step.
 const LONGEST: Duration = Duration::from_mins(1);
+/// Of the quickest answer, up to which the median of a step counts as the same: nothing waited.
+const FLAT: f64 = 1.25;
+/// Of the rate that was found, the least that counts as an overload.
+const LEAST_OVER: f64 = 1.1;
 /// Of the rate that was found, what is offered for a time, and then.
 const OVER: f64 = 2.0;
 const AFTER: f64 = 0.5;
@@ -63,15 +69,21 @@ pub(super) struct Slo {
 /// # Errors
 /// What kept it from coming to an end.
 pub fn capacity(args: &CapacityArgs) -> Result<u8> {
-    let files = outputs(&args.load.output)?;
+    let files = outputs(args)?;
     let layers = trials::layers("capacity", &[], args.file.as_deref(), &args.load.typed)?;
     let slo = slo(args, &layers)?;
     check(args)?;
+    let range = range(args, &layers, slo)?;
     let first = step(&layers, args, slo, args.start.0);
-    trials::resolved(&layers, super::machine(), first.clone())?;
+    let (plan, _) = trials::resolved(&layers, super::machine(), first.clone())?;
     if args.load.dry_run {
-        let first = first_length(&layers, args, slo);
-        return super::load::written(super::say(&show::planned(args, slo, first)));
+        let planned = planned(args, &layers, slo, range, Aim::of(&plan));
+        let text = if args.json {
+            planned.json()
+        } else {
+            planned.text()
+        };
+        return super::load::written(super::say(&text));
     }
     let Some(mut bench) = Bench::open(layers.clone(), wide(first, &layers))? else {
         return Ok(exit::INTERRUPTED);
@@ -82,11 +94,6 @@ pub fn capacity(args: &CapacityArgs) -> Result<u8> {
     }
     let mut line = Line::new(quiet);
     let mut steps = Vec::new();
-    let range = Range {
-        start: args.start.0,
-        most: args.max_rate.map_or(f64::INFINITY, |rate| rate.0),
-        precision: args.precision.0,
-    };
     let mut number = 0;
     let ended = search(range, &mut steps, &mut |rate, purpose| {
         number += 1;
@@ -100,17 +107,20 @@ pub fn capacity(args: &CapacityArgs) -> Result<u8> {
     if let Ended::Found(rate) | Ended::AtMost(rate) = ended
         && !args.overload.is_zero()
     {
-        line.show(
-            0.9,
-            format!(
-                "overload: {} rec/s for {}",
-                rate_digits(rate * OVER),
-                duration(args.overload)
-            ),
-        );
-        over = match overloaded(&bench, &layers, args, slo, rate) {
-            Err(error @ Error::Target { .. }) => After::Lost(error.to_string()),
-            ended => ended?,
+        over = match stages(args, range, rate) {
+            None => After::NotAllowed,
+            Some(stages) => {
+                let words = format!(
+                    "overload: {} rec/s for {}",
+                    rate_digits(stages.over_rate),
+                    duration(args.overload)
+                );
+                line.show(0.9, words);
+                match overloaded(&bench, &layers, stages, slo) {
+                    Err(error @ Error::Target { .. }) => After::Lost(error.to_string()),
+                    ended => ended?,
+                }
+            }
         };
     }
     line.end();
@@ -133,7 +143,8 @@ pub fn capacity(args: &CapacityArgs) -> Result<u8> {
     Ok(sized.verdict.exit_code)
 }
 
-fn outputs(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
+fn outputs(args: &CapacityArgs) -> Result<Vec<PathBuf>> {
+    let files = &args.load.output;
     for file in files {
         if file.extension().is_none_or(|ending| ending != "json") {
             return Err(Error::Usage {
@@ -146,7 +157,8 @@ fn outputs(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
         }
         trials::check_output(file)?;
     }
-    Ok(files.to_vec())
+    trials::overwrites_nothing(files, args.file.as_deref())?;
+    Ok(files.clone())
 }
 
 /// What must hold, from `--slo` or `--max-p95`.
@@ -221,6 +233,12 @@ fn check(args: &CapacityArgs) -> Result<()> {
             "or 0s for none",
         );
     }
+    if args.overload.subsec_nanos() != 0 {
+        return wrong(
+            "--overload: whole seconds, because it is looked at second by second",
+            "such as --overload 3s",
+        );
+    }
     if args.max_rate.is_some_and(|most| most.0 < args.start.0) {
         return wrong(
             "--max-rate: lower than --start",
@@ -238,6 +256,54 @@ fn connections(layers: &Layers) -> u32 {
     trials::said(layers, |layer| layer.concurrency).unwrap_or(CONNECTIONS)
 }
 
+/// Where the search begins and ends. Below the lowest rate, the longest step has too few requests for its percentile.
+fn range(args: &CapacityArgs, layers: &Layers, slo: Slo) -> Result<Range> {
+    let needed = (samples(slo, LEAST_BEYOND) - 1e-6).ceil();
+    let batch = batch(layers);
+    let least = needed / LONGEST.as_secs_f64() * f64::from(batch);
+    if args.start.0 < least {
+        let has = args.start.0 / f64::from(batch) * LONGEST.as_secs_f64();
+        return Err(Error::Usage {
+            message: format!(
+                "--start: at {} in batches of {}, the longest step ({}) has {} requests, and P{} needs {}",
+                args.start,
+                grouped(u64::from(batch)),
+                duration(LONGEST),
+                rate_digits(has),
+                slo.percentile,
+                grouped(needed as u64)
+            ),
+            hint: Some(format!(
+                "use --start {}/s or more, or a lower --batch-size",
+                least.ceil()
+            )),
+        });
+    }
+    Ok(Range {
+        start: args.start.0,
+        most: args.max_rate.map_or(f64::INFINITY, |rate| rate.0),
+        least: (args.start.0 * LOWEST).max(least),
+        precision: args.precision.0,
+    })
+}
+
+/// What would be done.
+fn planned(args: &CapacityArgs, layers: &Layers, slo: Slo, range: Range, target: Aim) -> Planned {
+    let warmup = trials::said(layers, |layer| layer.warmup).unwrap_or(WARMUP);
+    let overload = stages(args, range, range.start).filter(|_| !args.overload.is_zero());
+    let given = Given {
+        target,
+        batch_size: batch(layers),
+        connections: connections(layers),
+        slo,
+        overload: overload.map_or(Duration::ZERO, |stages| {
+            warmup + Duration::from_secs(stages.before + stages.over + stages.after)
+        }),
+    };
+    let length = |rate: f64| length(layers, args, slo, rate) + warmup;
+    Planned::new(given, range, &length)
+}
+
 /// How long a step takes: long enough for its percentile, and for a queue that grows to be seen.
 fn length(layers: &Layers, args: &CapacityArgs, slo: Slo, rate: f64) -> Duration {
     let requests_per_sec = rate / f64::from(batch(layers));
@@ -245,12 +311,6 @@ fn length(layers: &Layers, args: &CapacityArgs, slo: Slo, rate: f64) -> Duration
     let samples = Duration::from_secs_f64((samples(slo, BEYOND) / requests_per_sec).min(most));
     let limit = Duration::from_micros(slo.limit_us).saturating_mul(TIMES_LIMIT);
     args.step.max(samples).max(limit).min(LONGEST)
-}
-
-/// The length of the first step, with the load before its clock starts.
-fn first_length(layers: &Layers, args: &CapacityArgs, slo: Slo) -> Duration {
-    let warmup = trials::said(layers, |layer| layer.warmup).unwrap_or(WARMUP);
-    length(layers, args, slo, args.start.0) + warmup
 }
 
 /// The settings of a step.
@@ -308,16 +368,34 @@ fn offer(bench: &Bench, slo: Slo, change: Overrides) -> Result<Option<(Look, Hel
     let plan = bench.plan(change)?;
     let mut again = true;
     loop {
-        let Some(report) = bench.run(&plan, &mut |_| {})? else {
+        let Some(ran) = bench.run(&plan, &|_| false)? else {
             return Ok(None);
         };
-        let held = held(&report, slo);
-        if again && matches!(held, Held::Void(_)) {
+        let held = held(&ran.report, slo);
+        if again && ran.slow.is_none() && matches!(held, Held::Void(_)) {
             again = false;
             continue;
         }
-        return Ok(Some((Look::of(&report), held)));
+        return Ok(Some((seen(&ran, slo), held)));
     }
+}
+
+/// The figures of a step, with that of the percentile that is judged.
+fn seen(ran: &Ran, slo: Slo) -> Look {
+    let judged = judged(&ran.report, slo);
+    Look {
+        judged_us: judged.and_then(|(_, value)| value),
+        ..Look::of(ran)
+    }
+}
+
+/// The percentile that is judged: its name, and its value in µs if there was a sample.
+fn judged(report: &Report, slo: Slo) -> Option<(&'static str, Option<u64>)> {
+    let us = &report.summary.latency_us;
+    let values = [us.p50, us.p90, us.p95, us.p99, us.p99_9];
+    let mut known = PERCENTILES.iter().zip(values);
+    let found = known.find(|((_, percentile), _)| (percentile - slo.percentile).abs() < 1e-9);
+    found.map(|((name, _), value)| (*name, value))
 }
 
 /// Whether a run held.
@@ -330,18 +408,19 @@ fn held(report: &Report, slo: Slo) -> Held {
         return Held::Void(format!("{}: {}", check.name, check.saw));
     }
     let summary = &report.summary;
-    let us = &summary.latency_us;
-    let values = [us.p50, us.p90, us.p95, us.p99, us.p99_9];
-    let known = PERCENTILES.iter().zip(values);
-    let found = known
-        .into_iter()
-        .find(|((_, percentile), _)| (percentile - slo.percentile).abs() < 1e-9);
-    let Some(((name, _), Some(value))) = found else {
+    let Some((name, Some(value))) = judged(report, slo) else {
         return Held::No("nothing was answered".to_owned());
     };
     let bound = summary.is_lower_bound(name);
     if value > slo.limit_us || bound {
         let p = slo.percentile;
+        if let Some(quickest) = nothing_waited(report).filter(|us| *us > slo.limit_us && !bound) {
+            return Held::Never(format!(
+                "P{p} {}, {} at least although nothing waited",
+                latency(value),
+                latency(quickest)
+            ));
+        }
         return Held::No(if bound {
             let acked = percent(summary.success_ratio);
             format!("P{p} at least {}, with {acked} acked", latency(value))
@@ -360,7 +439,7 @@ fn held(report: &Report, slo: Slo) -> Held {
     if let Some(why) = queue_grows(&report.timeline, secs, batch) {
         return Held::No(why);
     }
-    let needed = samples(slo, LEAST_BEYOND).ceil() as u64;
+    let needed = (samples(slo, LEAST_BEYOND) - 1e-6).ceil() as u64;
     if summary.latency_samples < needed {
         let seen = counted(summary.latency_samples, "request", "requests");
         return Held::Void(format!(
@@ -370,6 +449,25 @@ fn held(report: &Report, slo: Slo) -> Held {
         ));
     }
     Held::Yes
+}
+
+/// The quickest latency in µs, if connections were free and half of the requests took no longer than that one: then none waited for
+/// another, and a lower rate makes none quicker.
+fn nothing_waited(report: &Report) -> Option<u64> {
+    let quickest = report
+        .timeline
+        .iter()
+        .filter_map(|row| quickest(&row.latency_us))
+        .min()?;
+    let flat = report.summary.latency_us.p50? as f64 <= quickest as f64 * FLAT;
+    let free = report.generator.mean_in_flight < f64::from(report.plan.load.concurrency) * 0.9;
+    (flat && free).then_some(quickest)
+}
+
+/// The quickest latency of a second in µs: a little less than the upper edge of its first bucket, which is 6 % wide.
+fn quickest(latency: &SecondLatency) -> Option<u64> {
+    let edge: u64 = latency.buckets.split_whitespace().next()?.parse().ok()?;
+    Some(overload::lower_edge(edge))
 }
 
 /// Whether less was acked than came due, in the whole seconds of the load after the first. What comes in and is not answered
@@ -391,37 +489,37 @@ fn queue_grows(rows: &[SecondRow], secs: u64, batch: u64) -> Option<String> {
     })
 }
 
-/// Twice the rate for a time, then half of it.
-fn overloaded(
-    bench: &Bench,
-    layers: &Layers,
-    args: &CapacityArgs,
-    slo: Slo,
-    rate: f64,
-) -> Result<After> {
+/// Twice the rate for a time, or as much as may be offered, then half of it; `None`: nothing above it may be.
+fn stages(args: &CapacityArgs, range: Range, rate: f64) -> Option<Stages> {
     let over = args.overload.as_secs();
-    let stages = Stages {
+    let over_rate = (rate * OVER).min(range.most);
+    (over_rate >= rate * LEAST_OVER).then(|| Stages {
         before: ((over as f64 * TIME_BEFORE).ceil() as u64).max(3),
         over,
         after: over * u64::from(TIME_AFTER),
-        over_rate: rate * OVER,
+        over_rate,
         after_rate: rate * AFTER,
-    };
+    })
+}
+
+/// Makes the overload.
+fn overloaded(bench: &Bench, layers: &Layers, stages: Stages, slo: Slo) -> Result<After> {
     let hold = |rate: f64, secs: u64| StageSetting {
         from: Some(Rate(rate)),
         to: Rate(rate),
         length: Duration::from_secs(secs),
     };
+    let before_rate = stages.after_rate / AFTER;
     let change = Overrides {
         stages: Some(vec![
-            hold(rate, stages.before),
+            hold(before_rate, stages.before),
             hold(stages.over_rate, stages.over),
             hold(stages.after_rate, stages.after),
         ]),
         ..wide(common(layers), layers)
     };
-    let report = bench.run(&bench.plan(change)?, &mut |_| {})?;
-    Ok(report.map_or(After::Interrupted, |report| {
-        After::Seen(overload::read(&report.timeline, stages, slo.limit_us))
+    let ran = bench.run(&bench.plan(change)?, &|_| false)?;
+    Ok(ran.map_or(After::Interrupted, |ran| {
+        After::Seen(overload::read(&ran.report.timeline, stages, slo))
     }))
 }

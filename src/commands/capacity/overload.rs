@@ -1,8 +1,11 @@
 //! What overload did: whether goodput collapsed, and when it was over, from the timeline of one run in three stages.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use crate::report::SecondRow;
+use super::Slo;
+use crate::report::{SecondLatency, SecondRow};
 
 /// Goodput under overload below this share of what was acked before it is a collapse. A target that only queues goes on at its
 /// capacity, which is no less than the rate that held; losing a fifth of that is more than the 15 % by which equal runs
@@ -33,6 +36,8 @@ pub(super) struct Stages {
 pub(super) enum After {
     /// There was none.
     None,
+    /// There was none: nothing above the rate that was found may be offered.
+    NotAllowed,
     /// It was made.
     Seen(Overload),
     /// The user stopped it.
@@ -44,6 +49,8 @@ pub(super) enum After {
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Overload {
+    /// Records per second offered during the overload.
+    pub(super) offered_records_per_sec: f64,
     /// Acked records per second before the overload.
     pub(super) before_records_per_sec: f64,
     /// Acked records per second during the overload.
@@ -52,6 +59,8 @@ pub(super) struct Overload {
     pub(super) goodput_ratio: f64,
     /// It is below 0.8.
     pub(super) collapsed: bool,
+    /// Records per second offered afterwards.
+    pub(super) after_records_per_sec: f64,
     /// From the end of the overload until everything held again, and went on to; `null`: not within the time that was looked at.
     pub(super) recovery_secs: Option<u64>,
     /// How long that was.
@@ -63,9 +72,52 @@ pub(super) struct Overload {
     pub(super) worst_p95_us: Option<u64>,
 }
 
-/// Reads the timeline. A second is well if its P95, which stands for every percentile below it, is within `p95_us` and it acked as
-/// much as it should.
-pub(super) fn read(rows: &[SecondRow], stages: Stages, p95_us: u64) -> Overload {
+/// Latencies of some time, as counts by the upper edges of their buckets; of those in `bounds` only a lower bound is known.
+#[derive(Debug, Default)]
+struct Latencies {
+    all: BTreeMap<u64, u64>,
+    bounds: BTreeMap<u64, u64>,
+}
+
+impl Latencies {
+    fn add(&mut self, latency: &SecondLatency) {
+        for (text, counts) in [
+            (&latency.buckets, &mut self.all),
+            (&latency.bound_buckets, &mut self.bounds),
+        ] {
+            let numbers: Vec<u64> = text
+                .split_whitespace()
+                .filter_map(|word| word.parse().ok())
+                .collect();
+            for pair in numbers.chunks_exact(2) {
+                *counts.entry(pair[0]).or_default() += pair[1];
+            }
+        }
+    }
+
+    /// Whether this percentile, 0 to 100, is within the limit. Those that are only lower bounds are not; a bucket that the limit lies
+    /// in is.
+    fn hold(&self, percentile: f64, limit_us: u64) -> bool {
+        let within = |counts: &BTreeMap<u64, u64>| -> u64 {
+            let inside = counts
+                .iter()
+                .filter(|(edge, _)| lower_edge(**edge) <= limit_us);
+            inside.map(|(_, count)| count).sum()
+        };
+        let total: u64 = self.all.values().sum();
+        let needed = (total as f64 * percentile / 100.0 - 1e-9).ceil() as u64;
+        total > 0 && within(&self.all).saturating_sub(within(&self.bounds)) >= needed
+    }
+}
+
+/// Of a bucket of 6 %, by its upper edge, to a little below.
+pub(super) fn lower_edge(edge_us: u64) -> u64 {
+    edge_us - edge_us / 16
+}
+
+/// Reads the timeline. After the overload, it is over at the first second from which on everything holds: in that second itself the
+/// percentile, over it and all later ones together the percentile, the share that was acked and the rate.
+pub(super) fn read(rows: &[SecondRow], stages: Stages, slo: Slo) -> Overload {
     let of = |second: u64| rows.iter().find(|row| row.second == second);
     let acked = |from: u64, to: u64| {
         let seconds = to.saturating_sub(from).max(1) as f64;
@@ -77,26 +129,48 @@ pub(super) fn read(rows: &[SecondRow], stages: Stages, p95_us: u64) -> Overload 
     let before = acked(EDGE.min(begins.saturating_sub(1)), begins);
     // The first second still has answers to what came before.
     let goodput = acked(begins + EDGE.min(stages.over.saturating_sub(1)), ends);
-    let well = |second: u64| {
-        let Some(row) = of(second) else { return false };
-        let in_time = row.latency_us.p95.is_some_and(|us| us <= p95_us);
-        let known = !row.latency_us.lower_bounds.iter().any(|name| name == "p95");
-        in_time && known && row.records_acked as f64 >= stages.after_rate * WELL
+    let in_time = |from: u64, to: u64| {
+        let mut latencies = Latencies::default();
+        for row in (from..to).filter_map(of) {
+            latencies.add(&row.latency_us);
+        }
+        latencies.hold(slo.percentile, slo.limit_us)
     };
     let last = ends + stages.after;
-    let sick = (ends..last).rev().find(|second| !well(*second));
-    let recovered = sick.map_or(ends, |second| second + 1);
+    let well = |second: u64| {
+        let enough = |records: f64| records >= stages.after_rate * WELL;
+        in_time(second, second + 1)
+            && in_time(second, last)
+            && enough(acked(second, second + 1))
+            && success(rows, second, last) + 1e-9 >= slo.min_success
+    };
+    let recovered = (ends..last).find(|second| well(*second));
     let ratio = goodput / before.max(1e-9);
     let left_over = (stages.over_rate - goodput).max(0.0) * stages.over as f64;
     let spare = goodput - stages.after_rate;
     Overload {
+        offered_records_per_sec: stages.over_rate,
         before_records_per_sec: before,
         goodput_records_per_sec: goodput,
         goodput_ratio: ratio,
         collapsed: ratio < COLLAPSE,
-        recovery_secs: (recovered < last).then(|| recovered - ends),
+        after_records_per_sec: stages.after_rate,
+        recovery_secs: recovered.map(|second| second - ends),
         watched_secs: stages.after,
         queue_secs: (spare > 0.0).then(|| left_over / spare),
         worst_p95_us: rows.iter().filter_map(|row| row.latency_us.p95).max(),
+    }
+}
+
+/// Share of the records acked, of requests that ended from one second on until another.
+fn success(rows: &[SecondRow], from: u64, to: u64) -> f64 {
+    let rows = || rows.iter().filter(|row| (from..to).contains(&row.second));
+    let sum = |of: fn(&SecondRow) -> u64| -> f64 { rows().map(of).sum::<u64>() as f64 };
+    let batch = sum(|row| row.records_due) / sum(|row| row.requests_due).max(1.0);
+    let ended = sum(|row| row.requests) * batch;
+    if ended > 0.0 {
+        sum(|row| row.records_acked) / ended
+    } else {
+        0.0
     }
 }

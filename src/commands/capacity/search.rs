@@ -12,7 +12,7 @@ const LOWER: f64 = 0.95;
 /// Rates that may fail to be confirmed.
 const LOWERED: u32 = 5;
 /// Of the first rate, the lowest that is tried.
-const LOWEST: f64 = 1.0 / 64.0;
+pub(super) const LOWEST: f64 = 1.0 / 64.0;
 /// Rates beyond this are a target that answers without doing anything.
 const HIGHEST: f64 = 1e9;
 
@@ -24,8 +24,17 @@ pub(super) enum Held {
     Yes,
     /// It did not.
     No(String),
+    /// It did not, and at no rate it can: nothing waited, and even the quickest answer took too long.
+    Never(String),
     /// The generator was the limit: the run says nothing of the target.
     Void(String),
+}
+
+impl Held {
+    /// Whether the target missed what must hold.
+    pub(super) fn missed(&self) -> bool {
+        matches!(self, Self::No(_) | Self::Never(_))
+    }
 }
 
 /// Why a step was made.
@@ -58,6 +67,8 @@ pub(super) struct Range {
     pub(super) start: f64,
     /// Highest that is tried.
     pub(super) most: f64,
+    /// Lowest that is tried.
+    pub(super) least: f64,
     /// Gap to the next rate that does not hold, as a share.
     pub(super) precision: f64,
 }
@@ -69,8 +80,10 @@ pub(super) enum Ended {
     Found(f64),
     /// This rate holds, confirmed, and is the highest that may be tried.
     AtMost(f64),
-    /// Even the lowest rate misses.
+    /// Even the lowest rate misses, or no lower rate can hold.
     Nothing,
+    /// Rates held, the highest of them this one, but none did so again when it was to be confirmed.
+    Unconfirmed(f64),
     /// The generator was the limit, at this rate; the highest rate that held, if one did.
     Void {
         at: f64,
@@ -79,8 +92,41 @@ pub(super) enum Ended {
     },
     /// The user stopped it; the highest rate that held so far.
     Interrupted(Option<f64>),
-    /// The target was gone, or stayed slow; the highest rate that held so far.
-    Lost { why: String, held: Option<f64> },
+    /// The target was gone, or stayed slow after it had answered; the highest rate that held so far.
+    Lost {
+        why: String,
+        held: Option<f64>,
+        slow: bool,
+    },
+}
+
+/// Halvings of the gap between a rate that holds and its double, until it is within the precision.
+fn halvings(range: Range) -> u32 {
+    let (mut gap, mut count) = (2.0_f64.ln(), 0);
+    while gap > (1.0 + range.precision).ln() {
+        gap /= 2.0;
+        count += 1;
+    }
+    count
+}
+
+/// How often a rate can be doubled, or halved, between these.
+fn doublings(from: f64, to: f64) -> u32 {
+    (to / from).log2().max(0.0).ceil() as u32
+}
+
+/// Least steps of a search that finds a rate: the second one misses, or all hold up to the highest that may be tried.
+pub(super) fn fewest_steps(range: Range) -> u32 {
+    let to_the_highest = 1 + doublings(range.start, range.most.min(HIGHEST));
+    to_the_highest.min(2 + halvings(range)) + CONFIRMATIONS
+}
+
+/// Steps that no search exceeds: every rate of the bracket, the halvings, and all of them to be confirmed in vain.
+pub(super) fn most_steps(range: Range) -> u32 {
+    let up = doublings(range.start, range.most.min(HIGHEST));
+    let bracket = 1 + up.max(doublings(range.least, range.start));
+    let held = bracket + halvings(range);
+    bracket + halvings(range) + CONFIRMATIONS * (LOWERED + 1 + held)
 }
 
 /// Offers a rate; `None`: the user stopped it.
@@ -116,13 +162,21 @@ impl Walk<'_, '_> {
             match (low, high) {
                 (Some(low), Some(high)) => return Ok(Ok((low, Some(high)))),
                 (Some(low), None) => rate = (low * 2.0).min(most),
-                _ if rate <= range.start * LOWEST => return Ok(Err(Ended::Nothing)),
-                _ => rate /= 2.0,
+                _ if rate <= range.least || self.none_can_hold() => {
+                    return Ok(Err(Ended::Nothing));
+                }
+                _ => rate = (rate / 2.0).max(range.least),
             }
         }
     }
 
-    /// Halves the gap, then confirms, and goes lower where that fails.
+    /// Whether the last step says that no lower rate can hold.
+    fn none_can_hold(&self) -> bool {
+        let last = self.steps.last();
+        last.is_some_and(|step| matches!(step.held, Held::Never(_)))
+    }
+
+    /// Halves the gap, then confirms, and goes lower where that fails: a little at first, then to what held before.
     fn between(&mut self, range: Range, low: f64, high: Option<f64>) -> Result<Ended> {
         let mut low = low;
         if let Some(mut high) = high {
@@ -144,7 +198,15 @@ impl Walk<'_, '_> {
                 Ok(false) => rate *= LOWER,
             }
         }
-        Ok(Ended::Nothing)
+        // Each that fails again is no rate that held any more.
+        while let Some(held) = self.so_far() {
+            match self.confirm(held)? {
+                Err(ended) => return Ok(ended),
+                Ok(true) => return Ok(Ended::Found(held)),
+                Ok(false) => {}
+            }
+        }
+        Ok(Ended::Unconfirmed(low))
     }
 
     fn confirm(&mut self, rate: f64) -> Result<Result<bool, Ended>> {
@@ -163,7 +225,7 @@ impl Walk<'_, '_> {
             let steps = self.steps.iter().filter(move |step| which(&step.held));
             steps.map(|step| step.rate)
         };
-        let missed = rates(|held| matches!(held, Held::No(_))).fold(f64::INFINITY, f64::min);
+        let missed = rates(Held::missed).fold(f64::INFINITY, f64::min);
         let held = rates(|held| *held == Held::Yes).filter(|rate| *rate < missed);
         held.reduce(f64::max)
     }
@@ -178,25 +240,35 @@ impl Walk<'_, '_> {
                 return Ok(Err(Ended::Lost {
                     why: error.to_string(),
                     held: so_far,
+                    slow: false,
                 }));
             }
             Err(error) => return Err(error),
         };
         let end = match &held {
             Held::Yes => Ok(true),
-            Held::No(_) => Ok(false),
+            Held::No(_) | Held::Never(_) => Ok(false),
             Held::Void(why) => Err(Ended::Void {
                 at: rate,
                 why: why.clone(),
                 held: so_far,
             }),
         };
+        let slow = look.slow.clone();
         self.steps.push(Step {
             rate,
             purpose,
             look,
             held,
         });
-        Ok(end)
+        // What the step said is kept; nothing can follow it.
+        Ok(match (end, slow) {
+            (Ok(_), Some(why)) => Err(Ended::Lost {
+                why,
+                held: self.so_far(),
+                slow: true,
+            }),
+            (end, _) => end,
+        })
     }
 }

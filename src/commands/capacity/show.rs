@@ -2,22 +2,17 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Serialize;
 
+use super::Slo;
 use super::overload::{After, COLLAPSE, Overload};
 use super::search::{Ended, Held, Purpose, Step};
-use super::{AFTER, OVER, Slo, TIME_AFTER};
-use crate::cli::CapacityArgs;
-use crate::commands::grid::{grid, row};
+use crate::commands::grid::{noted, row};
 use crate::commands::trials::{Target, Verdict, paragraph, share};
 use crate::gate::Outcome;
 use crate::report::Tool;
-use crate::units::{duration, latency, percent, rate_digits};
-
-/// Steps that a search usually takes.
-const USUAL_STEPS: u32 = 12;
+use crate::units::{latency, percent, rate_digits};
 
 /// The result, as it is written.
 #[derive(Debug, Serialize)]
@@ -30,34 +25,19 @@ pub(super) struct Sized {
     /// The highest rate that holds; if the search did not end, the highest that held so far.
     capacity_records_per_sec: Option<f64>,
     overload: Option<Overload>,
+    /// Why there was no overload, if there could have been one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_overload: Option<String>,
     pub(super) verdict: Verdict,
 }
 
 /// `P95 up to 500 ms, success at least 99.9 %`
-fn slo_words(slo: Slo) -> String {
+pub(super) fn slo_words(slo: Slo) -> String {
     format!(
         "P{} up to {}, success at least {}",
         slo.percentile,
         latency(slo.limit_us),
         percent(slo.min_success)
-    )
-}
-
-/// What would be done. `first` is the length of the first step.
-pub(super) fn planned(args: &CapacityArgs, slo: Slo, first: Duration) -> String {
-    let after = args.overload * (1 + TIME_AFTER) + args.overload / 2;
-    let all = first.saturating_mul(USUAL_STEPS) + after;
-    format!(
-        "from {} rec/s on, doubled until it misses ({}),\n\
-         then to {} near, 2 confirmations, {} of twice the rate (nothing was sent)\n\
-         the first step takes {}, those at higher rates as long or less; about {USUAL_STEPS} steps\n\
-         and the overload take up to {}\n",
-        rate_digits(args.start.0),
-        slo_words(slo),
-        percent(args.precision.0),
-        duration(args.overload),
-        duration(first),
-        duration(Duration::from_secs(all.as_secs()))
     )
 }
 
@@ -70,9 +50,15 @@ impl Sized {
         target: Target,
     ) -> Self {
         let mut verdict = verdict(&steps, ended, slo);
+        let mut no_overload = None;
         let overload = match after {
             After::Seen(overload) => Some(overload),
             After::None => None,
+            After::NotAllowed => {
+                let why = "No overload: --max-rate allows nothing above the rate that was found.";
+                no_overload = Some(why.to_owned());
+                None
+            }
             After::Interrupted => {
                 verdict = cut_short(Outcome::Interrupted, "interrupted", &verdict);
                 None
@@ -85,7 +71,7 @@ impl Sized {
         let capacity = match ended {
             Ended::Found(rate) | Ended::AtMost(rate) => Some(*rate),
             Ended::Void { held, .. } | Ended::Interrupted(held) | Ended::Lost { held, .. } => *held,
-            Ended::Nothing => None,
+            Ended::Nothing | Ended::Unconfirmed(_) => None,
         };
         Self {
             schema_version: 1,
@@ -95,6 +81,7 @@ impl Sized {
             steps,
             capacity_records_per_sec: capacity,
             overload,
+            no_overload,
             verdict,
         }
     }
@@ -111,8 +98,10 @@ impl Sized {
             // Writing to a String cannot fail.
             let _ = write!(text, "\n{}", paragraph(&words));
         }
-        if let (Some(overload), Some(rate)) = (&self.overload, self.capacity_records_per_sec) {
-            let _ = write!(text, "\n{}", paragraph(&overload_words(overload, rate)));
+        let overload = self.overload.as_ref();
+        let overload = overload.map(|overload| overload_words(overload, self.slo));
+        if let Some(words) = overload.or_else(|| self.no_overload.clone()) {
+            let _ = write!(text, "\n{}", paragraph(&words));
         }
         text.push('\n');
         for file in files {
@@ -123,12 +112,13 @@ impl Sized {
     }
 
     fn table(&self) -> String {
+        let percentile = format!("P{}", self.slo.percentile);
         let mut rows = vec![row([
             "step",
             "",
             "offered/s",
             "acked/s",
-            "P95",
+            &percentile,
             "success",
             "in flight",
             "",
@@ -141,7 +131,9 @@ impl Sized {
             };
             let held = match &step.held {
                 Held::Yes => "holds".to_owned(),
-                Held::No(why) => format!("misses: {why}"),
+                // What the row shows is not said again.
+                Held::No(why) if *why == missed_by(&percentile, step) => "misses".to_owned(),
+                Held::No(why) | Held::Never(why) => format!("misses: {why}"),
                 Held::Void(why) => format!("void: {why}"),
             };
             let look = &step.look;
@@ -150,21 +142,18 @@ impl Sized {
                 purpose.to_owned(),
                 rate_digits(step.rate),
                 rate_digits(look.records_per_sec),
-                look.p95_us.map_or_else(|| "-".to_owned(), latency),
+                look.judged_us.map_or_else(|| "-".to_owned(), latency),
                 percent(look.success_ratio),
                 rate_digits(look.in_flight),
                 held,
             ]);
         }
-        grid(rows, &[1, 7])
+        noted(rows, &[1])
     }
 
     /// Whether the connections were the limit.
     fn busy_words(&self) -> Option<String> {
-        let missed = self
-            .steps
-            .iter()
-            .filter(|step| matches!(step.held, Held::No(_)));
+        let missed = self.steps.iter().filter(|step| step.held.missed());
         let lowest = missed.min_by(|a, b| a.rate.total_cmp(&b.rate))?;
         let look = &lowest.look;
         let busy = look.in_flight >= 0.9 * look.connections as f64;
@@ -181,11 +170,16 @@ impl Sized {
     }
 }
 
+fn missed_by(percentile: &str, step: &Step) -> String {
+    let judged = step.look.judged_us;
+    judged.map_or_else(String::new, |us| format!("{percentile} {}", latency(us)))
+}
+
 /// Whether goodput collapsed, and how long it took to be well again.
-pub(super) fn overload_words(overload: &Overload, rate: f64) -> String {
+pub(super) fn overload_words(overload: &Overload, slo: Slo) -> String {
     let mut text = format!(
         "Overload: {} rec/s offered, {} acked, {} of the {} before it: ",
-        rate_digits(rate * OVER),
+        rate_digits(overload.offered_records_per_sec),
         rate_digits(overload.goodput_records_per_sec),
         share(overload.goodput_ratio),
         rate_digits(overload.before_records_per_sec)
@@ -203,7 +197,8 @@ pub(super) fn overload_words(overload: &Overload, rate: f64) -> String {
             "goodput did not collapse (a collapse is less than {least})."
         )
     };
-    let back = rate_digits(rate * AFTER);
+    let back = rate_digits(overload.after_records_per_sec);
+    let held = slo_words(slo);
     let queue = overload.queue_secs.map_or_else(
         || "a queue alone would never empty at what was acked under overload".to_owned(),
         |secs| {
@@ -214,14 +209,17 @@ pub(super) fn overload_words(overload: &Overload, rate: f64) -> String {
         },
     );
     let _ = match overload.recovery_secs {
-        Some(0) => write!(text, " Back at {back} rec/s everything held at once."),
+        Some(0) => write!(
+            text,
+            " Back at {back} rec/s everything held at once ({held})."
+        ),
         Some(secs) => write!(
             text,
-            " Back at {back} rec/s everything held again after {secs} s ({queue})."
+            " Back at {back} rec/s everything held again ({held}) after {secs} s ({queue})."
         ),
         None => write!(
             text,
-            " Back at {back} rec/s it did NOT recover within {} s ({queue}).",
+            " Back at {back} rec/s it did NOT recover ({held}) within {} s ({queue}).",
             overload.watched_secs
         ),
     };
@@ -255,7 +253,7 @@ fn verdict(steps: &[Step], ended: &Ended, slo: Slo) -> Verdict {
         Ended::Found(found) => {
             let missed = steps
                 .iter()
-                .filter(|step| step.rate > *found && matches!(step.held, Held::No(_)));
+                .filter(|step| step.rate > *found && step.held.missed());
             let next = missed.min_by(|a, b| a.rate.total_cmp(&b.rate));
             let next =
                 next.map_or_else(String::new, |step| format!("; {} missed", rate(step.rate)));
@@ -276,13 +274,33 @@ fn verdict(steps: &[Step], ended: &Ended, slo: Slo) -> Verdict {
         ),
         Ended::Nothing => {
             let lowest = steps.iter().min_by(|a, b| a.rate.total_cmp(&b.rate));
-            let saw = lowest.map_or_else(String::new, |step| match &step.held {
-                Held::No(why) => format!(": {} had {why}", rate(step.rate)),
-                Held::Yes | Held::Void(_) => format!(": {} was not confirmed", rate(step.rate)),
+            let reason = match lowest.map(|step| (step.rate, &step.held)) {
+                Some((at, Held::Never(why))) => format!(
+                    "no rate can hold ({wanted}): {} had {why}; no lower rate is quicker",
+                    rate(at)
+                ),
+                Some((at, Held::No(why))) => format!(
+                    "even the lowest rate missed ({wanted}): {} had {why}",
+                    rate(at)
+                ),
+                _ => format!("even the lowest rate missed ({wanted})"),
+            };
+            Verdict::new(Outcome::Threshold, reason)
+        }
+        Ended::Unconfirmed(held) => {
+            let last = steps.iter().rev().find_map(|step| match &step.held {
+                Held::No(why) | Held::Never(why) => Some((step.rate, why)),
+                Held::Yes | Held::Void(_) => None,
+            });
+            let why = last.map_or_else(String::new, |(at, why)| {
+                format!("; the last, {}, had {why}", rate(at))
             });
             Verdict::new(
                 Outcome::Threshold,
-                format!("even the lowest rate missed ({wanted}){saw}"),
+                format!(
+                    "no rate was confirmed ({wanted}): {} held once, and neither it nor a lower one did so when it was offered again{why}",
+                    rate(*held)
+                ),
             )
         }
         Ended::Void { at, why, held } => Verdict::new(
@@ -297,8 +315,19 @@ fn verdict(steps: &[Step], ended: &Ended, slo: Slo) -> Verdict {
             Outcome::Interrupted,
             format!("interrupted; {}", unconfirmed(held)),
         ),
-        Ended::Lost { why, held } => {
-            Verdict::new(Outcome::Target, format!("{why}; {}", unconfirmed(held)))
+        Ended::Lost { why, held, slow } => {
+            let missed = steps.iter().rev().find_map(|step| match &step.held {
+                Held::No(missed) | Held::Never(missed) => Some((step.rate, missed)),
+                Held::Yes | Held::Void(_) => None,
+            });
+            match missed.filter(|_| *slow && held.is_none()) {
+                // It answered, and too late: that is what was asked.
+                Some((at, missed)) => Verdict::new(
+                    Outcome::Threshold,
+                    format!("{} missed ({wanted}): it had {missed}; {why}", rate(at)),
+                ),
+                None => Verdict::new(Outcome::Target, format!("{why}; {}", unconfirmed(held))),
+            }
         }
     }
 }

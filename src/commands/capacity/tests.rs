@@ -18,6 +18,7 @@ fn range() -> Range {
     Range {
         start: 1_000.0,
         most: f64::INFINITY,
+        least: 1_000.0 * LOWEST,
         precision: 0.05,
     }
 }
@@ -36,6 +37,8 @@ fn look(rate: f64, holds: bool) -> Look {
         in_flight: if holds { 4.0 } else { 50.0 },
         success_ratio: 1.0,
         void: None,
+        judged_us: Some(if holds { 40_000 } else { 1_200_000 }),
+        slow: None,
     }
 }
 
@@ -170,10 +173,10 @@ fn steps_are_a_table_and_busy_connections_are_named() {
     step           offered/s  acked/s      P95  success  in flight
        1  bracket      1,000    1,000  40.0 ms    100 %          4  holds
        2  bracket      2,000    2,000  40.0 ms    100 %          4  holds
-       3  bracket      4,000    3,200   1.20 s    100 %         50  misses: P95 1.20 s
+       3  bracket      4,000    3,200   1.20 s    100 %         50  misses
        4  nearer       2,828    2,828  40.0 ms    100 %          4  holds
-       5  nearer       3,364    2,691   1.20 s    100 %         50  misses: P95 1.20 s
-       6  nearer       3,084    2,468   1.20 s    100 %         50  misses: P95 1.20 s
+       5  nearer       3,364    2,691   1.20 s    100 %         50  misses
+       6  nearer       3,084    2,468   1.20 s    100 %         50  misses
        7  nearer       2,954    2,954  40.0 ms    100 %          4  holds
        8  confirm      2,954    2,954  40.0 ms    100 %          4  holds
        9  confirm      2,954    2,954  40.0 ms    100 %          4  holds
@@ -203,7 +206,7 @@ fn row(second: u64, acked: u64, p95_ms: u64) -> SecondRow {
             p95: Some(p95_ms * 1_000),
             max: Some(p95_ms * 1_000),
             lower_bounds: Vec::new(),
-            buckets: String::new(),
+            buckets: format!("{} 10", p95_ms * 1_000),
             bound_buckets: String::new(),
         },
         failures: 0,
@@ -230,7 +233,7 @@ fn overload(goodput: u64, sick: u64) -> Overload {
         over_rate: 2_000.0,
         after_rate: 500.0,
     };
-    read(&rows, stages, SLO.limit_us)
+    read(&rows, stages, SLO)
 }
 
 #[test]
@@ -250,11 +253,11 @@ fn collapse_and_recovery_are_read_from_the_timeline() {
         );
     }
     let said = [(1_000, 5), (100, 8), (2_000, 0)];
-    let said = said.map(|(goodput, sick)| overload_words(&overload(goodput, sick), 1_000.0));
+    let said = said.map(|(goodput, sick)| overload_words(&overload(goodput, sick), SLO));
     insta::assert_snapshot!(said.join("\n"), @"
-    Overload: 2,000 rec/s offered, 1,000 acked, 100 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held again after 5 s (a queue alone takes 8 s to empty at what was acked under overload).
-    Overload: 2,000 rec/s offered, 100 acked, 10 % of the 1,000 before it: goodput COLLAPSED (below 80 %: more than the noise of equal runs). Limit what comes in before the target does. Back at 500 rec/s it did NOT recover within 8 s (a queue alone would never empty at what was acked under overload).
-    Overload: 2,000 rec/s offered, 2,000 acked, 200 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held at once.
+    Overload: 2,000 rec/s offered, 1,000 acked, 100 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held again (P95 up to 500 ms, success at least 99.9 %) after 5 s (a queue alone takes 8 s to empty at what was acked under overload).
+    Overload: 2,000 rec/s offered, 100 acked, 10 % of the 1,000 before it: goodput COLLAPSED (below 80 %: more than the noise of equal runs). Limit what comes in before the target does. Back at 500 rec/s it did NOT recover (P95 up to 500 ms, success at least 99.9 %) within 8 s (a queue alone would never empty at what was acked under overload).
+    Overload: 2,000 rec/s offered, 2,000 acked, 200 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held at once (P95 up to 500 ms, success at least 99.9 %).
     ");
 }
 
@@ -329,5 +332,141 @@ fn what_must_hold_is_read_as_that() {
     ] {
         let error = read(text).expect_err(text);
         assert!(error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn recovery_is_judged_by_what_must_hold() {
+    // Half of the requests are late for three seconds: the median never is, P95 is.
+    let seconds = |late: u64, acked: u64| {
+        (0..6).map(move |second| {
+            let mut row = row(second, 1_000, 20);
+            if (2..5).contains(&second) {
+                row.latency_us.buckets = format!("20000 {} 3000000 {late}", 10 - late);
+                row.records_acked = acked;
+            }
+            row
+        })
+    };
+    let stages = Stages {
+        before: 1,
+        over: 1,
+        after: 4,
+        over_rate: 2_000.0,
+        after_rate: 500.0,
+    };
+    let recovery = |percentile: f64, late: u64, acked: u64| {
+        let rows: Vec<SecondRow> = seconds(late, acked).collect();
+        let slo = Slo { percentile, ..SLO };
+        read(&rows, stages, slo).recovery_secs
+    };
+    assert_eq!(recovery(50.0, 4, 1_000), Some(0));
+    assert_eq!(recovery(95.0, 4, 1_000), Some(3));
+    assert_eq!(recovery(95.0, 0, 1_000), Some(0));
+    // 98 % acked is more than the rate asks for, and less than the SLO does.
+    assert_eq!(recovery(95.0, 0, 980), Some(3));
+}
+
+#[test]
+fn lower_bounds_are_no_latencies_that_hold() {
+    let mut late = row(0, 1_000, 20);
+    late.latency_us.bound_buckets = "20000 1".to_owned();
+    let stages = Stages {
+        before: 0,
+        over: 0,
+        after: 1,
+        over_rate: 2_000.0,
+        after_rate: 500.0,
+    };
+    assert_eq!(read(&[late], stages, SLO).recovery_secs, None);
+    assert_eq!(
+        read(&[row(0, 1_000, 20)], stages, SLO).recovery_secs,
+        Some(0)
+    );
+}
+
+#[test]
+fn what_held_before_is_confirmed_where_nothing_near_is() {
+    let confirmed_up_to = |most: f64| {
+        searched(range(), &mut move |rate, purpose| {
+            let limit = if purpose == Purpose::Confirm {
+                most
+            } else {
+                10_000.0
+            };
+            target(limit)(rate, purpose)
+        })
+    };
+    let (_, ended) = confirmed_up_to(5_000.0);
+    assert_eq!(ended, Ended::Found(4_000.0));
+    let (steps, ended) = confirmed_up_to(0.0);
+    assert!(matches!(ended, Ended::Unconfirmed(_)), "{ended:?}");
+    assert!(steps.len() <= most_steps(range()) as usize);
+    let verdict = sized((steps, ended)).verdict;
+    assert_eq!(verdict.exit_code, 10);
+    assert!(
+        verdict.reasons[0].starts_with("no rate was confirmed ("),
+        "{:?}",
+        verdict.reasons
+    );
+}
+
+#[test]
+fn a_target_that_is_slow_without_a_queue_ends_the_search() {
+    let (steps, ended) = searched(range(), &mut |rate, _| {
+        Ok(Some((
+            look(rate, false),
+            Held::Never("P95 2.00 s".to_owned()),
+        )))
+    });
+    assert_eq!((steps.len(), &ended), (1, &Ended::Nothing));
+    let reasons = sized((steps, ended)).verdict.reasons;
+    assert!(reasons[0].starts_with("no rate can hold ("), "{reasons:?}");
+}
+
+#[test]
+fn a_step_after_which_the_target_stays_slow_is_kept() {
+    for (holds, code) in [(false, 10), (true, 15)] {
+        let (steps, ended) = searched(range(), &mut |rate, _| {
+            let slow = Some("http://x did not become ready again".to_owned());
+            let held = if holds {
+                Held::Yes
+            } else {
+                Held::No("P95 1.20 s".to_owned())
+            };
+            let look = Look {
+                slow,
+                ..look(rate, holds)
+            };
+            Ok(Some((look, held)))
+        });
+        assert_eq!(steps.len(), 1);
+        let verdict = sized((steps, ended)).verdict;
+        assert_eq!(verdict.exit_code, code, "{:?}", verdict.reasons);
+    }
+}
+
+#[test]
+fn no_search_is_longer_than_it_says() {
+    for precision in [0.5, 0.05, 0.001] {
+        for most in [1_000.0, 1_500.0, 8_000.0, f64::INFINITY] {
+            let range = Range {
+                precision,
+                most,
+                ..range()
+            };
+            for capacity in [1.0, 20.0, 900.0, 3_000.0, 1e12] {
+                let (steps, _) = searched(range, &mut target(capacity));
+                let count = steps.len() as u32;
+                let bounds = fewest_steps(range)..=most_steps(range);
+                // A search that finds nothing is over without a confirmation.
+                assert!(
+                    bounds.contains(&count) || capacity < 20.0,
+                    "{count} {bounds:?}"
+                );
+                assert!(count <= *bounds.end());
+                assert!(steps.iter().all(|step| step.rate <= most));
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `krush tune`: the batch size and the connections with the most records per second under a latency limit.
 
+mod next;
+mod planned;
 mod search;
 mod show;
 #[cfg(test)]
@@ -8,13 +10,16 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::search::{Amount, Ask, Limit, Shape, Stage, Tried, search};
+use self::next::Next;
+use self::planned::Planned;
+use self::search::{Amount, Ask, HOPELESS, LONGEST_SECS, Limit, Shape, Stage, Tried, search};
 use self::show::Tuned;
 use super::progress::Line;
-use super::trials::{self, Bench, Look};
+use super::trials::{self, Aim, Bench, Look};
 use crate::cli::{NO_PLACE_IN_TUNE, TuneArgs};
+use crate::engine::Progress;
 use crate::error::{Error, Result, exit};
-use crate::plan::{Layers, Overrides, describe};
+use crate::plan::{Layers, Overrides};
 use crate::report;
 use crate::report::TargetKind;
 use crate::units::{duration, grouped, rate_digits};
@@ -24,6 +29,9 @@ use crate::wire::Format;
 const PRESET: (u32, u32) = (1_000, 500);
 /// Load before the first look where nothing else is said: a REST Proxy is slower at first, a stand-in is not.
 const WARMUP: Duration = Duration::from_secs(5);
+/// From when on a look at a shape ends that is far from the limit: this, or so many times the limit.
+const POINTLESS_AFTER: Duration = Duration::from_secs(5);
+const POINTLESS_TIMES: u32 = 10;
 /// How long the run lasts that a scenario of the result describes.
 const RUN: Duration = Duration::from_secs(30);
 
@@ -32,30 +40,36 @@ const RUN: Duration = Duration::from_secs(30);
 /// # Errors
 /// What kept it from coming to an end.
 pub fn tune(args: &TuneArgs) -> Result<u8> {
-    let files = outputs(&args.load.output)?;
+    let files = outputs(args)?;
     let layers = trials::layers(
         "tune",
         &NO_PLACE_IN_TUNE,
         args.file.as_deref(),
         &args.load.typed,
     )?;
+    let own = trials::own_thresholds(args.file.as_deref())?;
     let limit = limit(&layers)?;
     let shapes = shapes(args, &layers);
     for shape in &shapes {
-        trials::resolved(
-            &layers,
-            super::machine(),
-            change(*shape, Amount::Requests(1)),
-        )?;
+        next::plan(&layers, &own, *shape).map_err(in_tune)?;
     }
     if args.load.dry_run {
-        return super::load::written(super::say(&show::planned(&shapes, args.budget, limit)));
+        let first = change(shapes[0], Amount::Requests(1));
+        let (plan, _) = trials::resolved(&layers, super::machine(), first).map_err(in_tune)?;
+        let planned = Planned::new(Aim::of(&plan), &shapes, args.budget, limit);
+        let text = if args.json {
+            planned.json()
+        } else {
+            planned.text()
+        };
+        return super::load::written(super::say(&text));
     }
     let widest = shapes.iter().copied().max_by_key(|shape| shape.connections);
     let Some(widest) = widest else {
         return Err(Error::usage("--connections: nothing to try"));
     };
-    let Some(mut bench) = Bench::open(layers.clone(), change(widest, Amount::Requests(1)))? else {
+    let bench = Bench::open(layers.clone(), change(widest, Amount::Requests(1)));
+    let Some(mut bench) = bench.map_err(in_tune)? else {
         return Ok(exit::INTERRUPTED);
     };
     let quiet = bench.plan.output.quiet;
@@ -67,7 +81,7 @@ pub fn tune(args: &TuneArgs) -> Result<u8> {
     let found = if warm_up(&bench, &layers, &shapes)? {
         let mut evaluate = |ask: &Ask, so_far: &[Tried]| {
             line.show(share(ask), progress(ask, so_far, limit));
-            look(&bench, ask)
+            look(&bench, ask, limit, shown)
         };
         search(&shapes, args.budget, limit, shown, &mut evaluate)?
     } else {
@@ -81,19 +95,23 @@ pub fn tune(args: &TuneArgs) -> Result<u8> {
     }
     let tuned = Tuned::new(found, limit, bench.target(), shown);
     for file in &files {
-        write(file, &tuned, &layers)?;
+        write(file, &tuned, &layers, &own)?;
     }
     let text = match (args.json, quiet) {
         (true, _) => tuned.json(),
         (false, true) => tuned.verdict_words(),
-        (false, false) => tuned.text(&files),
+        (false, false) => {
+            let typed = &args.load.typed.flags;
+            tuned.text(&Next::new(args.file.as_deref(), typed), &files)
+        }
     };
     super::load::written(super::say(&text))?;
     Ok(tuned.verdict.exit_code)
 }
 
 /// Result files by their ending; whether they can be written is found out before the load.
-fn outputs(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
+fn outputs(args: &TuneArgs) -> Result<Vec<PathBuf>> {
+    let files = &args.load.output;
     for file in files {
         let ending = file.extension().and_then(|ending| ending.to_str());
         if !matches!(ending, Some("json" | "toml")) {
@@ -109,7 +127,31 @@ fn outputs(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
         }
         trials::check_output(file)?;
     }
-    Ok(files.to_vec())
+    trials::overwrites_nothing(files, args.file.as_deref())?;
+    Ok(files.clone())
+}
+
+/// An error about a setting, in the words of the flags that are typed here.
+fn in_tune(error: Error) -> Error {
+    let own = |text: String| {
+        let text = text.replace("--batch-size", "--batch-sizes");
+        text.replace("--concurrency", "--connections")
+    };
+    match error {
+        Error::Usage { message, hint } => Error::Usage {
+            message: own(message),
+            hint: hint.map(own),
+        },
+        Error::Machine { message, hint } => Error::Machine {
+            message: own(message),
+            hint: hint.map(own),
+        },
+        Error::Target { message, hint } => Error::Target {
+            message: own(message),
+            hint: hint.map(own),
+        },
+        other => other,
+    }
 }
 
 fn limit(layers: &Layers) -> Result<Limit> {
@@ -181,10 +223,29 @@ fn change(shape: Shape, amount: Amount) -> Overrides {
     }
 }
 
-fn look(bench: &Bench, ask: &Ask) -> Result<Option<Look>> {
+/// Looks at a shape. A count may take for ever, so that such a look ends when it has lasted long enough; that of the shape which is
+/// talked about is not cut short.
+fn look(bench: &Bench, ask: &Ask, limit: Limit, shown: Option<Shape>) -> Result<Option<Look>> {
     let plan = bench.plan(change(ask.shape, ask.amount))?;
-    let report = bench.run(&plan, &mut |_| {})?;
-    Ok(report.as_ref().map(Look::of))
+    let counted = matches!(ask.amount, Amount::Requests(_));
+    let may_be_cut = Some(ask.shape) != shown;
+    let enough = |progress: &Progress| counted && is_enough(progress, limit, may_be_cut);
+    let ran = bench.run(&plan, &enough).map_err(in_tune)?;
+    Ok(ran.as_ref().map(Look::of))
+}
+
+/// Whether nothing is left to be learnt: the time is over, or the shape is far from the limit.
+fn is_enough(progress: &Progress, limit: Limit, may_be_cut: bool) -> bool {
+    let Progress::Running {
+        elapsed, p95_us, ..
+    } = progress
+    else {
+        return false;
+    };
+    let times_limit = Duration::from_micros(limit.p95_us).saturating_mul(POINTLESS_TIMES);
+    let hopeless = p95_us.is_none_or(|us| us as f64 > limit.p95_us as f64 * HOPELESS);
+    let pointless = may_be_cut && hopeless && *elapsed >= times_limit.max(POINTLESS_AFTER);
+    pointless || elapsed.as_secs_f64() >= LONGEST_SECS
 }
 
 /// Load that is in no figure, before the first look; false: the user stopped it.
@@ -197,7 +258,7 @@ fn warm_up(bench: &Bench, layers: &Layers, shapes: &[Shape]) -> Result<bool> {
         return Ok(true);
     };
     let plan = bench.plan(change(*middle, Amount::Time(time)))?;
-    Ok(bench.run(&plan, &mut |_| {})?.is_some())
+    Ok(bench.run(&plan, &|_| false)?.is_some())
 }
 
 /// Share of the search that is done, roughly: most looks are first looks.
@@ -235,20 +296,13 @@ fn progress(ask: &Ask, so_far: &[Tried], limit: Limit) -> String {
 }
 
 /// Writes one result file.
-fn write(file: &Path, tuned: &Tuned, layers: &Layers) -> Result<()> {
+fn write(file: &Path, tuned: &Tuned, layers: &Layers, own: &Overrides) -> Result<()> {
     let text = if file.extension().is_some_and(|ending| ending == "toml") {
         let Some(shape) = tuned.winner() else {
             return Ok(());
         };
-        let (plan, origins) = trials::resolved(
-            layers,
-            super::machine(),
-            Overrides {
-                warmup: trials::said(layers, |layer| layer.warmup),
-                ..change(shape, Amount::Time(RUN))
-            },
-        )?;
-        format!("{}\n{}", tuned.comment(), describe(&plan, &origins))
+        let scenario = next::scenario(layers, own, shape)?;
+        format!("{}{scenario}", tuned.comment())
     } else {
         tuned.json()
     };

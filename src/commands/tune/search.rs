@@ -16,19 +16,24 @@ pub(super) const TIE: f64 = 0.05;
 /// Of P95 over the limit in a first look, what more looks may still bring down.
 const SLACK: f64 = 1.5;
 /// Of P95 over the limit, from which more connections are not tried.
-const HOPELESS: f64 = 2.0;
+pub(super) const HOPELESS: f64 = 2.0;
 /// Of the best records per second, what a shape must have to go on after its first look.
 const WORTH: f64 = 0.5;
 /// Shapes that are left when halving ends.
 const FINALISTS: usize = 2;
 /// The confirmation, in first looks.
 const CONFIRMATION: u64 = 32;
-/// Shapes that get a confirmation, until one holds.
+/// Shapes that get a confirmation, until one holds and none other's look was better.
 const CONFIRMED: usize = 3;
 /// Rounds of all connections that a look has at least: the first one fills the queue.
 const ROUNDS: u64 = 2;
 /// Longest that a look may take, from what is known of the shape.
-const LONGEST_SECS: f64 = 30.0;
+pub(super) const LONGEST_SECS: f64 = 30.0;
+/// Shortest first look, where requests are counted: what lasts less says more of the moment than of the shape. A confirmation lasts
+/// ten times as long.
+const SHORTEST_SECS: f64 = 0.1;
+/// Looks that one may take until it lasts as long.
+const AGAIN: u32 = 3;
 /// Success below which a shape fails, as for any run.
 pub(super) const SUCCESS: f64 = 0.99;
 
@@ -83,9 +88,17 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    /// What is known of it: the last look, which is the longest.
+    /// What is known of it: the last look, which is the longest. One that proves nothing does not undo what was seen before.
     pub(super) fn look(&self) -> Option<&Look> {
-        self.looks.last().map(|(_, look)| look)
+        let looks = || self.looks.iter().rev().map(|(_, look)| look);
+        let sound = looks().find(|look| look.void.is_none());
+        sound.or_else(|| looks().next())
+    }
+
+    /// The confirmation, if it had one.
+    pub(super) fn confirmation(&self) -> Option<&Look> {
+        let (stage, look) = self.looks.last()?;
+        (*stage == Stage::Confirmation).then_some(look)
     }
 }
 
@@ -96,6 +109,8 @@ pub(super) struct Found {
     pub(super) shapes: Vec<Tried>,
     /// The best of those that hold the limit, if its confirmation held too.
     pub(super) winner: Option<usize>,
+    /// The best of those that hold the limit, where the search ended before one was confirmed.
+    pub(super) best_so_far: Option<usize>,
     /// Requests sent.
     pub(super) requests: u64,
     /// Requests that the confirmation of every shape would have taken.
@@ -104,6 +119,8 @@ pub(super) struct Found {
     pub(super) interrupted: bool,
     /// Why the target ended it: it was gone, or stayed slow.
     pub(super) lost: Option<String>,
+    /// It stayed slow: it did answer.
+    pub(super) slow: bool,
 }
 
 /// What a shape must hold.
@@ -158,15 +175,23 @@ pub(super) fn search(
         requests: 0,
         interrupted: false,
         lost: None,
+        slow: false,
     };
-    let winner = search.run(shown, evaluate)?;
+    search.run(shown, evaluate)?;
+    let winner = search.confirmed();
+    let best_so_far = search.best_so_far().filter(|_| winner.is_none());
+    if let Some(winner) = winner {
+        search.drop_others(winner);
+    }
     let full = (0..search.shapes.len()).map(|at| search.full_requests(at));
     Ok(Found {
         full_grid_requests: full.sum(),
         winner,
+        best_so_far,
         requests: search.requests,
         interrupted: search.interrupted,
         lost: search.lost,
+        slow: search.slow,
         shapes: search.shapes,
     })
 }
@@ -179,10 +204,11 @@ struct Search {
     /// The search ends here: the user stopped it, or the target was lost.
     interrupted: bool,
     lost: Option<String>,
+    slow: bool,
 }
 
 impl Search {
-    fn run(&mut self, shown: Option<Shape>, evaluate: &mut Evaluate<'_>) -> Result<Option<usize>> {
+    fn run(&mut self, shown: Option<Shape>, evaluate: &mut Evaluate<'_>) -> Result<()> {
         self.first_looks(shown, evaluate)?;
         let mut alive = self.worth_more();
         let mut round = 1;
@@ -191,28 +217,54 @@ impl Search {
             self.looks(&alive, Stage::Round(round), evaluate)?;
             alive = self.better_half(alive);
         }
-        let mut confirmed = 0;
-        while confirmed < CONFIRMED && !self.interrupted {
-            let Some(best) = self.favourite(&alive) else {
+        for _ in 0..CONFIRMED {
+            let Some(next) = self.next_to_confirm(&alive).filter(|_| !self.interrupted) else {
                 break;
             };
-            self.looks(&[best], Stage::Confirmation, evaluate)?;
-            if self.interrupted {
-                break;
-            }
-            confirmed += 1;
-            let held = self.shapes[best]
-                .look()
-                .is_some_and(|look| self.limit.missed(look).is_none());
-            if held {
-                self.drop_others(&alive, best);
-                return Ok(Some(best));
-            }
-            alive.retain(|at| *at != best);
-            self.note_missed(best);
+            self.looks(&[next], Stage::Confirmation, evaluate)?;
+            self.note_missed(next);
         }
-        // The user stopped it: the best so far is worth telling, though nothing confirmed it.
-        Ok(self.favourite(&alive).filter(|_| self.interrupted))
+        Ok(())
+    }
+
+    /// Shapes for which this is so.
+    fn those(&self, which: impl Fn(&Tried) -> bool) -> Vec<usize> {
+        let all = 0..self.shapes.len();
+        all.filter(|at| which(&self.shapes[*at])).collect()
+    }
+
+    /// Whether its confirmation held.
+    fn is_confirmed(&self, tried: &Tried) -> bool {
+        let look = tried.confirmation();
+        look.is_some_and(|look| self.limit.missed(look).is_none())
+    }
+
+    /// The best of those whose confirmation held.
+    fn confirmed(&self) -> Option<usize> {
+        self.favourite(&self.those(|tried| self.is_confirmed(tried)))
+    }
+
+    /// The best of those whose confirmation did not miss.
+    fn best_so_far(&self) -> Option<usize> {
+        let unmissed = |tried: &Tried| tried.confirmation().is_none() || self.is_confirmed(tried);
+        self.favourite(&self.those(unmissed))
+    }
+
+    /// The favourite, until one is confirmed; then whatever was better in its own look by more than a tie.
+    fn next_to_confirm(&self, alive: &[usize]) -> Option<usize> {
+        let open = self.those(|tried| tried.confirmation().is_none());
+        let Some(best) = self.confirmed() else {
+            let mut alive = alive.to_vec();
+            alive.retain(|at| open.contains(at));
+            return self.favourite(&alive).or_else(|| self.favourite(&open));
+        };
+        let rate = |at: usize| {
+            let look = self.shapes[at].look();
+            look.map_or(0.0, |look| look.records_per_sec)
+        };
+        let more = |at: &usize| rate(*at) > rate(best) * (1.0 + TIE);
+        let better: Vec<usize> = open.into_iter().filter(more).collect();
+        self.favourite(&better)
     }
 
     /// Looks at every shape once, few connections first, and leaves out what its neighbours prove hopeless.
@@ -302,7 +354,7 @@ impl Search {
         Ok(())
     }
 
-    fn evaluate(
+    fn evaluate_once(
         &mut self,
         at: usize,
         stage: Stage,
@@ -325,13 +377,51 @@ impl Search {
             Err(error) => return Err(error),
             Ok(Some(look)) => {
                 self.requests += look.requests;
+                if let Some(why) = &look.slow {
+                    (self.interrupted, self.slow) = (true, true);
+                    self.lost = Some(why.clone());
+                }
                 self.shapes[at].looks.push((stage, look));
             }
         }
         Ok(())
     }
 
+    /// Looks at a shape, and once more where that was over before it could say much.
+    fn evaluate(
+        &mut self,
+        at: usize,
+        stage: Stage,
+        number: (usize, usize),
+        evaluate: &mut Evaluate<'_>,
+    ) -> Result<()> {
+        for _ in 0..AGAIN {
+            self.evaluate_once(at, stage, number, evaluate)?;
+            let looks = &self.shapes[at].looks;
+            let last = looks.last().filter(|(of, _)| *of == stage);
+            let short = last.is_some_and(|(_, look)| {
+                look.void.is_none() && look.elapsed_secs < shortest_secs(stage) / 2.0
+            });
+            let counted = matches!(self.budget, Budget::Requests(_));
+            if self.interrupted || !counted || !short {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// How much is sent in a look: what the budget says, and as much as lasts a moment.
     fn amount(&self, at: usize, stage: Stage) -> Amount {
+        match self.budgeted(at, stage) {
+            Amount::Requests(requests) => {
+                let rate = self.rate_like(self.shapes[at].shape).unwrap_or_default();
+                Amount::Requests(requests.max((rate * shortest_secs(stage)) as u64))
+            }
+            time @ Amount::Time(_) => time,
+        }
+    }
+
+    fn budgeted(&self, at: usize, stage: Stage) -> Amount {
         let times = match stage {
             Stage::First => 1,
             Stage::Round(round) => (1 << (round - 1)).min(CONFIRMATION),
@@ -343,12 +433,12 @@ impl Search {
             ))),
             Budget::Requests(requests) => {
                 let shape = self.shapes[at].shape;
-                let least = u64::from(shape.connections) * ROUNDS;
-                let wanted = u64::from(requests).max(least) * times;
+                let least = least_requests(shape, requests);
                 let most = self
                     .rate_like(shape)
                     .map_or(u64::MAX, |rate| (rate * LONGEST_SECS) as u64);
-                Amount::Requests(wanted.min(most).max(least))
+                let rounds = u64::from(shape.connections) * ROUNDS;
+                Amount::Requests((least * times).min(most).max(rounds))
             }
         }
     }
@@ -368,7 +458,7 @@ impl Search {
 
     /// Requests that a confirmation of this shape takes.
     fn full_requests(&self, at: usize) -> u64 {
-        match self.amount(at, Stage::Confirmation) {
+        match self.budgeted(at, Stage::Confirmation) {
             Amount::Requests(requests) => requests,
             Amount::Time(time) => {
                 let rate = self.rate_like(self.shapes[at].shape);
@@ -427,26 +517,57 @@ impl Search {
     }
 
     fn note_missed(&mut self, at: usize) {
-        let why = self.shapes[at]
-            .look()
-            .and_then(|look| self.limit.missed(look));
-        self.shapes[at].dropped = why.map(|why| format!("not confirmed: {why}"));
-    }
-
-    fn drop_others(&mut self, alive: &[usize], winner: usize) {
-        for at in alive.iter().copied().filter(|at| *at != winner) {
-            let look = self.shapes[at].look();
-            let why = look.and_then(|look| self.limit.missed(look));
-            let fewer = self.shapes[winner].shape.connections < self.shapes[at].shape.connections;
-            let best = self.shapes[winner].shape;
-            let tied = if fewer {
-                format!("no more than {best}, which has fewer connections")
-            } else {
-                "others stored more".to_owned()
-            };
-            self.shapes[at].dropped = why.or(Some(tied));
+        let look = self.shapes[at].confirmation();
+        if let Some(why) = look.and_then(|look| self.limit.missed(look)) {
+            self.shapes[at].dropped = Some(format!("not confirmed: {why}"));
         }
     }
+
+    /// Says of every shape that holds the limit how it stands to the best, by the figures that are shown.
+    fn drop_others(&mut self, winner: usize) {
+        let best = self.shapes[winner].shape;
+        let most = self.shapes[winner]
+            .look()
+            .map_or(0.0, |look| look.records_per_sec);
+        for at in 0..self.shapes.len() {
+            let tried = &self.shapes[at];
+            let Some(look) = tried.look().filter(|_| at != winner) else {
+                continue;
+            };
+            let failed = tried.confirmation().is_some() && !self.is_confirmed(tried);
+            if failed || self.limit.missed(look).is_some() {
+                continue;
+            }
+            let part = look.records_per_sec / most.max(1e-9);
+            let why = if part < WORTH {
+                "less than half of the best".to_owned()
+            } else if part < 1.0 - TIE {
+                "others stored more".to_owned()
+            } else if part > 1.0 + TIE && tried.confirmation().is_none() {
+                let requests = counted(look.requests, "request", "requests");
+                format!("more than {best}, but over {requests} only")
+            } else if best.connections < tried.shape.connections {
+                format!("about as much as {best}, which has fewer connections")
+            } else {
+                format!("about as much as {best}")
+            };
+            self.shapes[at].dropped = Some(why);
+        }
+        self.shapes[winner].dropped = None;
+    }
+}
+
+/// Least length of a look where requests are counted.
+fn shortest_secs(stage: Stage) -> f64 {
+    match stage {
+        Stage::First | Stage::Round(_) => SHORTEST_SECS,
+        Stage::Confirmation => SHORTEST_SECS * 10.0,
+    }
+}
+
+/// Requests of a first look, where that is not too short.
+pub(super) fn least_requests(shape: Shape, requests: u32) -> u64 {
+    u64::from(requests).max(u64::from(shape.connections) * ROUNDS)
 }
 
 /// Shapes that none other beats in both: as many records per second at a lower P95, or more at the same.

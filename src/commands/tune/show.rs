@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::next::Next;
 use super::search::{Found, Limit, SUCCESS, Shape, TIE, Tried, front};
-use crate::cli::Budget;
-use crate::commands::grid::{grid, row};
+use crate::commands::grid::{noted, row};
 use crate::commands::trials::{Look, Target, Verdict, paragraph, share};
 use crate::gate::Outcome;
 use crate::report::Tool;
-use crate::units::{counted, duration, grouped, latency, percent, rate_digits};
+use crate::units::{counted, grouped, latency, percent, rate_digits};
 use crate::wire::Format;
 
 /// Columns and lines of the drawing.
@@ -32,6 +32,8 @@ pub(super) struct Tuned {
     full_grid_requests: u64,
     /// The best shape, as number in `shapes`.
     winner: Option<usize>,
+    /// The best shape, where the search ended before one was confirmed.
+    best_so_far: Option<usize>,
     flags: Option<String>,
     words: Vec<String>,
     pub(super) verdict: Verdict,
@@ -57,24 +59,6 @@ impl fmt::Display for Shape {
     }
 }
 
-/// What would be tried.
-pub(super) fn planned(shapes: &[Shape], budget: Budget, limit: Limit) -> String {
-    let first = match budget {
-        Budget::Requests(requests) => format!(
-            "{} requests, two for each connection at least",
-            grouped(u64::from(requests))
-        ),
-        Budget::Time(time) => duration(time),
-    };
-    let names: Vec<String> = shapes.iter().map(ToString::to_string).collect();
-    format!(
-        "{} (records a request x connections), P95 up to {}, first look {first} (nothing was sent):\n{}\n",
-        counted(shapes.len() as u64, "shape", "shapes"),
-        latency(limit.p95_us),
-        names.join("\n")
-    )
-}
-
 impl Tuned {
     pub(super) fn new(found: Found, limit: Limit, target: Target, shown: Option<Shape>) -> Self {
         let on_front = front(&found.shapes);
@@ -96,6 +80,7 @@ impl Tuned {
             requests: found.requests,
             full_grid_requests: found.full_grid_requests,
             winner: found.winner,
+            best_so_far: found.best_so_far,
             flags,
             words,
             verdict,
@@ -129,7 +114,7 @@ impl Tuned {
     }
 
     /// Everything for a person.
-    pub(super) fn text(&self, files: &[PathBuf]) -> String {
+    pub(super) fn text(&self, next: &Next, files: &[PathBuf]) -> String {
         let mut text = self.table();
         text.push('\n');
         text.push_str(&self.drawing());
@@ -146,7 +131,7 @@ impl Tuned {
         );
         if let Some(flags) = &self.flags {
             let _ = writeln!(text, "use:    {flags}");
-            let _ = writeln!(text, "{}", self.command(flags, files));
+            text.push_str(&next.text(flags, &self.target.flags(), files));
         }
         for file in files {
             if self.winner.is_some() || file.extension().is_none_or(|ending| ending != "toml") {
@@ -155,20 +140,6 @@ impl Tuned {
         }
         text.push_str(&self.verdict.text());
         text
-    }
-
-    /// What to run with it: the scenario that was written, or where it was found. Credentials are in neither.
-    fn command(&self, flags: &str, files: &[PathBuf]) -> String {
-        let written = |file: &&PathBuf| file.extension().is_some_and(|ending| ending == "toml");
-        files.iter().find(written).map_or_else(
-            || {
-                format!(
-                    "such as krush extreme --duration 30s {flags} {} (and your other flags)",
-                    self.target.flags()
-                )
-            },
-            |file| format!("such as krush run {} (and any credentials)", file.display()),
-        )
     }
 
     fn table(&self) -> String {
@@ -191,6 +162,7 @@ impl Tuned {
             let why = match &tried.dropped {
                 Some(why) => why.as_str(),
                 None if self.winner == Some(at) => "best",
+                None if self.best_so_far == Some(at) => "best so far, not confirmed",
                 None => "",
             };
             let figures = tried.look().map_or_else(
@@ -214,7 +186,7 @@ impl Tuned {
                 why.to_owned(),
             ]);
         }
-        grid(rows, &[0, 1, 6])
+        noted(rows, &[0, 1])
     }
 
     /// Records per second against P95; the front's points are `*`, the best `#`, the others `o`, the limit `|`.
@@ -241,7 +213,8 @@ impl Tuned {
             cell[column(limit)] = '|';
         }
         // The more it matters the later it is drawn.
-        let rank = |at: usize| (self.winner == Some(at), self.shapes[at].on_front);
+        let best = self.winner.or(self.best_so_far);
+        let rank = |at: usize| (best == Some(at), self.shapes[at].on_front);
         let mut points = points;
         points.sort_by_key(|point| rank(point.0));
         for (at, ln, rate) in points {
@@ -299,32 +272,63 @@ fn figures(look: &Look) -> String {
 
 fn verdict(found: &Found, limit: Limit) -> Verdict {
     let wanted = format!("P95 up to {}", latency(limit.p95_us));
-    let best = found
-        .winner
-        .and_then(|at| Some((found.shapes[at].shape, found.shapes[at].look()?)));
-    if found.interrupted {
+    let of = |at: usize| Some((found.shapes[at].shape, found.shapes[at].look()?));
+    let best = found.winner.and_then(of);
+    let so_far = found.best_so_far.and_then(of);
+    // A target that was slow and held no limit has missed it; one that is gone has not.
+    let missed = found.slow && best.or(so_far).is_none();
+    if found.interrupted && !missed {
         let (outcome, why) = match &found.lost {
             Some(why) => (Outcome::Target, why.as_str()),
             None => (Outcome::Interrupted, "interrupted"),
         };
-        let reason = best.map_or_else(
-            || format!("{why} before any shape held the limit"),
-            |(shape, look)| {
-                format!(
-                    "{why}: best so far {shape}, {}, not confirmed",
-                    figures(look)
-                )
-            },
-        );
+        let said = |(shape, look): (Shape, &Look), how: &str| {
+            format!("{why}: best so far {shape}, {}, {how}", figures(look))
+        };
+        let reason = match (best, so_far) {
+            (Some(best), _) => said(best, "confirmed"),
+            (None, Some(so_far)) => said(so_far, "not confirmed"),
+            (None, None) => format!("{why} before any shape held the limit"),
+        };
         return Verdict::new(outcome, reason);
     }
     if let Some((shape, look)) = best {
         let over = counted(look.requests, "request", "requests");
+        let acked = match look.success_ratio {
+            all if all >= 1.0 => String::new(),
+            ratio => format!("; {} of its records were acked", percent(ratio)),
+        };
         let reason = format!(
-            "best: {shape}, {} ({wanted}), confirmed over {over}",
+            "best: {shape}, {} ({wanted}), confirmed over {over}{acked}",
             figures(look)
         );
         return Verdict::new(Outcome::Pass, reason);
+    }
+    let mut verdict = none_held(found, limit, &wanted);
+    verdict.reasons.extend(found.lost.clone());
+    verdict
+}
+
+/// Why there is no best shape.
+fn none_held(found: &Found, limit: Limit, wanted: &str) -> Verdict {
+    let unconfirmed = (found.shapes.iter()).find_map(|tried| {
+        let missed = limit.missed(tried.confirmation()?)?;
+        Some((tried, missed))
+    });
+    if let Some((tried, missed)) = unconfirmed {
+        let before = tried.looks.iter().rev().nth(1).map(|(_, look)| look);
+        let had = before.map_or_else(String::new, |look| format!(" had {},", figures(look)));
+        let shape = tried.shape;
+        let reason = format!(
+            "no shape held the limit ({wanted}) when it was looked at for long: {shape}{had} but then: {missed}"
+        );
+        let void = tried.confirmation().is_some_and(|look| look.void.is_some());
+        let outcome = if void {
+            Outcome::Void
+        } else {
+            Outcome::Threshold
+        };
+        return Verdict::new(outcome, reason);
     }
     let looks: Vec<(Shape, &Look)> = (found.shapes.iter())
         .filter_map(|tried| Some((tried.shape, tried.look()?)))
@@ -379,13 +383,17 @@ pub(super) fn words(found: &Found, shown: Option<Shape>) -> Vec<String> {
     }
     let mut text = format!("{shown} reached {}: ", figures(look));
     let ratio = best_look.records_per_sec / look.records_per_sec.max(1e-9);
-    if ratio > 1.0 + TIE {
-        let _ = write!(text, "{} times fewer than {best}", rate_digits(ratio));
+    let _ = if ratio > 2.0 {
+        write!(text, "{} times fewer than {best}", rate_digits(ratio))
+    } else if ratio > 1.0 + TIE {
+        write!(text, "{} fewer than {best}", percent(1.0 - 1.0 / ratio))
+    } else if ratio < 0.5 {
+        write!(text, "{} times more than {best}", rate_digits(1.0 / ratio))
     } else if ratio < 1.0 - TIE {
-        let _ = write!(text, "{} times more than {best}", rate_digits(1.0 / ratio));
+        write!(text, "{} more than {best}", percent(1.0 / ratio - 1.0))
     } else {
-        let _ = write!(text, "as many as {best}");
-    }
+        write!(text, "as many as {best}")
+    };
     if let (Some(p95), Some(best_p95)) = (look.p95_us, best_look.p95_us) {
         let _ = write!(
             text,

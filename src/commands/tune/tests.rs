@@ -42,6 +42,8 @@ fn run(model: Model, shape: Shape, requests: u64) -> Look {
         in_flight: per_sec * mean_us / 1e6,
         success_ratio: 1.0,
         void: None,
+        judged_us: None,
+        slow: None,
     }
 }
 
@@ -136,12 +138,12 @@ fn what_is_wrong_with_the_presets_shape_is_said() {
         |ask: &Ask, _: &[Tried]| Ok(Some(run(Model::default(), ask.shape, requests(ask))));
     let found = searched(&grid(), 100, &mut evaluate);
     insta::assert_snapshot!(words(&found, Some(shape(1_000, 500))).join("\n"), @"
-    1,000 x 500 reached 104,730 records/s at P95 5.30 s: 1.93 times fewer than 1,000 x 8, at 134 times its P95.
+    1,000 x 500 reached 104,730 records/s at P95 5.30 s: 48.3 % fewer than 1,000 x 8, at 134 times its P95.
     Its requests in flight, 361 on average, are 105 answers/s x 3.45 s each (Little's law). 1,000 x 8 reached 202,467 records/s at P95 39.5 ms with 7.99 in flight: past a few connections a closed loop adds only queueing, and each more makes all wait longer.
     ");
     // What the page on tuning shows is what is printed.
     let page = include_str!("../../../docs/tune.md");
-    let text = tuned(found, 100).text(&[]);
+    let text = tuned(found, 100).text(&Next::default(), &[]);
     assert!(
         page.contains(text.trim_end()),
         "docs/tune.md does not show:\n{text}"
@@ -298,4 +300,146 @@ fn the_front_is_what_nothing_beats() {
         tried(900.0, 5, Some("void")),
     ];
     assert_eq!(front(&shapes), [0, 3]);
+}
+
+#[test]
+fn a_void_look_does_not_undo_what_was_seen_before() {
+    let mut evaluate = |ask: &Ask, _: &[Tried]| {
+        let look = run(Model::default(), ask.shape, requests(ask));
+        let void = ask.stage != Stage::First && ask.shape == shape(1_000, 8);
+        Ok(Some(Look {
+            void: void.then(|| "generator: busy".to_owned()),
+            ..look
+        }))
+    };
+    let found = searched(&grid(), 100, &mut evaluate);
+    let tried = |wanted: Shape| {
+        let mut shapes = found.shapes.iter();
+        shapes.find(|tried| tried.shape == wanted).expect("a shape")
+    };
+    let busy = tried(shape(1_000, 8));
+    assert!(busy.look().is_some_and(|look| look.void.is_none()));
+    assert_eq!(
+        busy.dropped.as_deref(),
+        Some("not confirmed: void: generator: busy")
+    );
+    let winner = found.winner.expect("another one");
+    assert_ne!(found.shapes[winner].shape, busy.shape);
+}
+
+#[test]
+fn what_was_better_than_the_confirmed_shape_is_confirmed_too() {
+    // The favourite of the short looks is half as good in a long one.
+    let mut evaluate = |ask: &Ask, _: &[Tried]| {
+        let mut look = run(Model::default(), ask.shape, requests(ask));
+        if ask.stage == Stage::Confirmation && ask.shape == shape(1_000, 8) {
+            look.records_per_sec /= 2.0;
+        }
+        Ok(Some(look))
+    };
+    let found = searched(&grid(), 100, &mut evaluate);
+    let winner = &found.shapes[found.winner.expect("a winner")];
+    assert!(winner.confirmation().is_some());
+    let most = winner.look().expect("a look").records_per_sec;
+    for tried in &found.shapes {
+        let Some(look) = tried
+            .look()
+            .filter(|look| limit(100).missed(look).is_none())
+        else {
+            continue;
+        };
+        assert!(
+            look.records_per_sec <= most * (1.0 + TIE),
+            "{}",
+            tried.shape
+        );
+        let why = tried.dropped.clone().unwrap_or_default();
+        let claims_less = why == "others stored more" || why.starts_with("less than half");
+        assert!(
+            !claims_less || look.records_per_sec < most,
+            "{}: {why}",
+            tried.shape
+        );
+    }
+}
+
+#[test]
+fn a_look_at_a_fast_target_lasts_a_moment() {
+    let model: Model = "workers=2,request=20us,record=0us,latency=0s,slow=none"
+        .parse()
+        .expect("a model");
+    let mut evaluate = |ask: &Ask, _: &[Tried]| Ok(Some(run(model, ask.shape, requests(ask))));
+    let found = searched(&grid(), 100, &mut evaluate);
+    for tried in found.shapes.iter().filter(|tried| !tried.looks.is_empty()) {
+        let look = tried.look().expect("a look");
+        assert!(look.elapsed_secs >= 0.05, "{}: {look:?}", tried.shape);
+    }
+    let winner = &found.shapes[found.winner.expect("a winner")];
+    let secs = winner.confirmation().map(|look| look.elapsed_secs);
+    assert!(secs >= Some(0.5), "{secs:?}");
+}
+
+#[test]
+fn a_target_that_answers_and_stays_slow_misses_the_limit() {
+    for (p95_ms, code) in [(2, 10), (100, 15)] {
+        let mut evaluate = |ask: &Ask, _: &[Tried]| {
+            let look = run(Model::default(), ask.shape, requests(ask));
+            Ok(Some(Look {
+                slow: Some("http://x did not become ready again".to_owned()),
+                ..look
+            }))
+        };
+        let found = searched(&grid(), p95_ms, &mut evaluate);
+        assert_eq!(found.shapes[0].looks.len(), 1, "the look is kept");
+        let tuned = tuned(found, p95_ms);
+        assert_eq!(tuned.verdict.exit_code, code);
+        let text = tuned.text(&Next::default(), &[]);
+        assert!(text.contains("http://x did not become"), "{text}");
+        assert!(!text.contains("=>") && !text.contains("use:"), "{text}");
+    }
+}
+
+#[test]
+fn a_look_ends_when_nothing_is_left_to_learn() {
+    let at = |secs: u64, p95_us: Option<u64>| Progress::Running {
+        elapsed: Duration::from_secs(secs),
+        records_sent: 1,
+        records_acked: 1,
+        records_failed: 0,
+        requests_sent: 1,
+        p95_us,
+        open: 1,
+    };
+    for (secs, p95_us, may_be_cut, ends) in [
+        (4, None, true, false),
+        (5, None, true, true),
+        (5, None, false, false),
+        (5, Some(150_000), true, false),
+        (5, Some(250_000), true, true),
+        (29, Some(150_000), true, false),
+        (30, Some(150_000), true, true),
+        (30, None, false, true),
+    ] {
+        let seen = at(secs, p95_us);
+        assert_eq!(is_enough(&seen, limit(100), may_be_cut), ends, "{seen:?}");
+    }
+}
+
+#[test]
+fn records_that_were_refused_are_told_in_the_verdict() {
+    let mut evaluate = |ask: &Ask, _: &[Tried]| {
+        let look = run(Model::default(), ask.shape, requests(ask));
+        Ok(Some(Look {
+            success_ratio: 0.995,
+            ..look
+        }))
+    };
+    let text = tuned(searched(&grid(), 100, &mut evaluate), 100)
+        .verdict
+        .text();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        text.ends_with("; 99.5 % of its records were acked"),
+        "{text}"
+    );
 }
