@@ -305,9 +305,52 @@ pub fn percent_of_change(change: f64) -> String {
     }
 }
 
+/// A share without a sign, 0.05 as `5.0 %`; one that a digit behind the point would show as none with its first two.
+pub fn share_of_change(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent <= 0.0 || percent >= 0.05 || percent.is_nan() {
+        return percent_of_change(share).trim_start_matches('+').to_owned();
+    }
+    let digits = (1.0 - percent.log10().floor()).min(12.0) as usize;
+    format!("{percent:.digits$} %")
+}
+
+/// The same with as many digits as keep it apart from `limit`, so that 4.99 % is not shown as 5.0 % beside a limit of 5 %.
+pub fn share_beside(share: f64, limit: f64) -> String {
+    let apart = |&digits: &usize| {
+        let text = |share: f64| format!("{:.digits$} %", share * 100.0);
+        text(share) != text(limit)
+    };
+    match (1..=4).find(apart) {
+        Some(digits @ 2..) => format!("{:.digits$} %", share * 100.0),
+        _ => share_of_change(share),
+    }
+}
+
+/// A change with as many digits as keep its size apart from `limit`.
+pub fn change_beside(change: f64, limit: f64) -> String {
+    let usual = percent_of_change(change);
+    if !usual.ends_with(share_of_change(limit).as_str()) {
+        return usual;
+    }
+    let sign = if change < 0.0 { '-' } else { '+' };
+    format!("{sign}{}", share_beside(change.abs(), limit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_shares_are_not_none_and_what_is_near_a_limit_is_not_at_it() {
+        let said = [0.0, 0.000_077, 0.000_499, 0.000_5, 0.05, 25.0].map(share_of_change);
+        let wanted = ["0.0 %", "0.0077 %", "0.050 %", "0.1 %", "5.0 %", "× 26"];
+        assert_eq!(said, wanted);
+        let beside = [0.049_9, 0.05, 0.050_04, 0.041, 0.049_999_9].map(|x| share_beside(x, 0.05));
+        assert_eq!(beside, ["4.99 %", "5.0 %", "5.004 %", "4.1 %", "5.0 %"]);
+        let changes = [-0.049_9, 0.049_9, -0.05, 0.15].map(|x| change_beside(x, 0.05));
+        assert_eq!(changes, ["-4.99 %", "+4.99 %", "-5.0 %", "+15.0 %"]);
+    }
 
     #[test]
     fn little_traffic_is_not_none() {

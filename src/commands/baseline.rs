@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::same_file;
 use crate::error::{Error, Result};
 use crate::gate::{
-    BaselineRow, Compared, How, Named, NotComparable, Outcome, Setting, compare_reports,
-    replicates, same_run, uncompared, unfit,
+    BaselineRow, Compared, How, Named, NotComparable, Outcome, Placed, Setting, compare_reports,
+    differences, replicates, same_run, uncompared, unfit,
 };
 use crate::plan::{Against, Plan};
 use crate::report::{self, Machine, PlanSection, Report, TargetFacts, TargetSection, Tool};
@@ -108,6 +109,31 @@ fn differ(lines: &[String], what: &str) -> Error {
     }
 }
 
+/// What makes two targets different things for a load, a line each.
+pub(super) fn unlike(baseline: (&Plan, &TargetFacts), run: (&Plan, &TargetFacts)) -> Vec<String> {
+    let (machine, tool) = (Machine::here(), Tool::here());
+    let [was, is] = [baseline, run].map(|(plan, facts)| {
+        let target = TargetSection::of(plan, facts, Vec::new());
+        (PlanSection::of(plan), target)
+    });
+    let [was, is] = [&was, &is].map(|(plan, target)| Setting {
+        plan,
+        target,
+        machine: &machine,
+        tool: &tool,
+    });
+    differences(&[("the baseline", was)], &[("the run", is)])
+}
+
+/// Refuses a result that would take the baseline's place.
+fn keep(plan: &Plan, side: &Side) -> Result<()> {
+    let what = "is the baseline that the run is compared with";
+    let baseline = side.paths();
+    same_file::refuse("--output", &plan.output.files, &baseline, what)?;
+    let history: Vec<PathBuf> = plan.output.history.iter().cloned().collect();
+    same_file::refuse("--history", &history, &baseline, what)
+}
+
 /// The baseline of a load command.
 pub(super) struct Earlier {
     side: Side,
@@ -115,7 +141,7 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    /// Reads it, if the plan names one, and finds out whether it can be one at all.
+    /// Reads it, if the plan names one, and finds out whether it can be one at all, and stays.
     ///
     /// # Errors
     /// [`Error::Usage`] says what is wrong with it.
@@ -146,6 +172,7 @@ impl Earlier {
             force: baseline.force,
             run_noise: baseline.run_noise,
         };
+        keep(plan, &side)?;
         Ok(Some(Self { side, how }))
     }
 
@@ -156,19 +183,19 @@ impl Earlier {
     pub(super) fn check(&self, plan: &Plan, facts: &TargetFacts) -> Result<()> {
         let target = TargetSection::of(plan, facts, Vec::new());
         let plan = PlanSection::of(plan);
-        let machine = Machine::here();
+        let (machine, tool) = (Machine::here(), Tool::here());
         let here = Setting {
             plan: &plan,
             target: &target,
             machine: &machine,
-            debug_build: Tool::here().debug_build,
+            tool: &tool,
         };
         let all = self.side.named();
-        let mut lines: Vec<String> = all
+        let all: Vec<Placed> = all
             .iter()
-            .flat_map(|named| here.differences(&Setting::of(named.report)))
+            .map(|named| (named.source, Setting::of(named.report)))
             .collect();
-        lines.dedup();
+        let lines = differences(&all, &[("this run", here)]);
         if lines.is_empty() || self.how.force {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use super::same_file;
 use crate::cli::CompareArgs;
 use crate::error::{Error, Result};
 use crate::gate::{Compared, How};
-use crate::plan::{MARGIN_HINT, Share, margin_of};
+use crate::plan::{MARGIN_HINT, RUN_NOISE_HINT, margin_of, run_noise_of};
 use crate::report::{self, Style};
 
 /// Compares the reports and returns the exit code.
@@ -19,13 +19,16 @@ pub fn compare(args: &CompareArgs) -> Result<u8> {
     for path in &args.output {
         Ending::of(path)?;
     }
+    let refused = |flag: &str, message: String, hint: &str| Error::Usage {
+        message: format!("{flag}: {message}"),
+        hint: Some(hint.to_owned()),
+    };
     let how = How {
-        margin: margin_of(args.margin).map_err(|message| Error::Usage {
-            message: format!("--margin: {message}"),
-            hint: Some(MARGIN_HINT.to_owned()),
-        })?,
+        margin: margin_of(args.margin)
+            .map_err(|message| refused("--margin", message, MARGIN_HINT))?,
         force: args.force,
-        run_noise: args.run_noise.map(|Share(share)| share),
+        run_noise: run_noise_of(args.run_noise)
+            .map_err(|message| refused("--run-noise", message, RUN_NOISE_HINT))?,
     };
     let (baseline, run) = (
         Side::read(&args.baseline, "BASELINE")?,

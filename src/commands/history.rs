@@ -1,6 +1,6 @@
 //! `krush history`: the runs so far, what they say together, and reports added to them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use super::same_file;
 use crate::cli::HistoryArgs;
 use crate::error::{Error, Result, exit};
 use crate::history::{self, Entry, Lines, Shown, Trend};
+use crate::measure::TargetKind;
 use crate::report::Style;
 
 /// Runs of each trend that are listed if nothing is said.
@@ -43,8 +44,8 @@ pub fn history(args: &HistoryArgs) -> Result<u8> {
         )?;
     }
     let lines = read(&args.file)?;
-    let wrong = history::wrong_words(&lines.wrong);
-    if let Some(words) = &wrong {
+    let notes = history::notes(&lines);
+    for words in &notes {
         // A warning that nobody can read is no reason to end.
         let _ = writeln!(
             std::io::stderr().lock(),
@@ -54,7 +55,6 @@ pub fn history(args: &HistoryArgs) -> Result<u8> {
     }
     let trends = history::trends(chosen(lines.entries, args)?);
     if let Some(path) = &args.html {
-        let notes: Vec<String> = wrong.into_iter().collect();
         let page = crate::report::history_html(&trends, &notes);
         crate::report::write_text(&page, path)
             .map_err(|error| unwritten(&error, "another file with --html"))?;
@@ -92,31 +92,68 @@ fn read(path: &Path) -> Result<Lines> {
 
 /// The runs that the filters leave.
 fn chosen(entries: Vec<Entry>, args: &HistoryArgs) -> Result<Vec<Entry>> {
-    let all = entries.len();
-    let scenarios: HashSet<String> = entries.iter().map(|entry| entry.scenario.clone()).collect();
-    let fits = |entry: &Entry| {
-        let scenario = args.scenario.as_ref();
-        let target = args.target.as_ref();
-        scenario.is_none_or(|name| *name == entry.scenario)
-            && target.is_none_or(|target| is_target(entry, target))
-    };
-    let chosen: Vec<Entry> = entries.into_iter().filter(fits).collect();
+    let of_scenario =
+        |entry: &Entry| (args.scenario.as_ref()).is_none_or(|name| *name == entry.scenario);
+    let of_target =
+        |entry: &Entry| (args.target.as_ref()).is_none_or(|target| is_target(entry, target));
+    let hint = unfit(&entries, of_scenario, of_target);
+    let chosen: Vec<Entry> = entries
+        .into_iter()
+        .filter(|entry| of_scenario(entry) && of_target(entry))
+        .collect();
     if chosen.is_empty() {
-        let mut scenarios: Vec<String> = scenarios.into_iter().collect();
-        scenarios.sort();
-        let hint = match all {
-            0 => "every load run adds a line to it".to_owned(),
-            _ => format!(
-                "leave out --scenario and --target; its scenarios are {}",
-                scenarios.join(", ")
-            ),
-        };
         return Err(Error::Usage {
             message: format!("no run in {} fits", args.file.display()),
             hint: Some(hint),
         });
     }
     Ok(chosen)
+}
+
+/// What there is instead, of that which does not fit.
+fn unfit(
+    entries: &[Entry],
+    of_scenario: impl Fn(&Entry) -> bool,
+    of_target: impl Fn(&Entry) -> bool,
+) -> String {
+    let scenarios = |entries: &mut dyn Iterator<Item = &Entry>| {
+        named(entries.map(|entry| entry.scenario.clone()).collect())
+    };
+    let targets =
+        |entries: &mut dyn Iterator<Item = &Entry>| named(entries.flat_map(target_names).collect());
+    if entries.is_empty() {
+        "every load run adds a line to it".to_owned()
+    } else if !entries.iter().any(&of_scenario) {
+        let all = scenarios(&mut entries.iter());
+        format!("leave out --scenario, or name one of its scenarios: {all}")
+    } else if !entries.iter().any(&of_target) {
+        let all = targets(&mut entries.iter());
+        format!("leave out --target, or name one of its targets: {all}")
+    } else {
+        let all = targets(&mut entries.iter().filter(|entry| of_scenario(entry)));
+        format!("leave out --scenario or --target; the targets of that scenario are {all}")
+    }
+}
+
+/// A few of the names, each once.
+fn named(names: BTreeSet<String>) -> String {
+    const NAMED: usize = 8;
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let names: Vec<String> = names.into_iter().take(NAMED).collect();
+    crate::report::clean_text(&(names.join(", ") + &more))
+}
+
+/// What `--target` takes for this run. The URL of a stand-in is another each time.
+fn target_names(entry: &Entry) -> Vec<String> {
+    let kind = entry.target_kind.name().to_owned();
+    let urls = match entry.target_kind {
+        TargetKind::StandIn => &[],
+        TargetKind::RestProxy | TargetKind::StandInKafka => &entry.urls[..],
+    };
+    std::iter::once(kind).chain(urls.iter().cloned()).collect()
 }
 
 /// By kind, or by URL with or without a slash at its end.
@@ -132,11 +169,11 @@ fn add(args: &HistoryArgs) -> Result<u8> {
         Err(_) if !args.file.exists() => Vec::new(),
         Err(error) => return Err(error),
     };
-    let mut known: HashSet<(String, String, u64)> = listed.iter().map(identity).collect();
+    let mut known: HashSet<_> = listed.iter().map(Entry::identity).collect();
     let mut new = Vec::new();
     for path in &args.add {
         let entry = Entry::of(&crate::report::read(path)?, Some(path));
-        if known.insert(identity(&entry)) {
+        if known.insert(entry.identity()) {
             new.push(entry);
         }
     }
@@ -165,13 +202,4 @@ fn unwritten(error: &Error, instead: &str) -> Error {
         message: error.to_string(),
         hint: Some(format!("make the folder writable, or name {instead}")),
     }
-}
-
-/// What two lines of the same run have in common.
-fn identity(entry: &Entry) -> (String, String, u64) {
-    (
-        entry.started_at.clone(),
-        entry.scenario.clone(),
-        entry.records_per_sec.to_bits(),
-    )
 }

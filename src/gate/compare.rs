@@ -4,14 +4,19 @@ mod comparable;
 mod figures;
 mod judge;
 mod noise;
+mod pair_rows;
+mod stopping;
 mod success;
 mod words;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use comparable::{Setting, same_run, unfit};
+use comparable::notes;
+pub use comparable::{Placed, Setting, differences, same_run, unfit};
 pub use figures::{BlockFigures, How, Pair};
+pub use pair_rows::{PairRow, SliceLatency, SliceRow};
+pub use stopping::{looks_at, narrow};
 
 use self::figures::Sides;
 use self::judge::Metric;
@@ -21,6 +26,8 @@ use crate::report::Report;
 use crate::units;
 #[cfg(test)]
 pub(crate) use noise::usual;
+#[cfg(test)]
+pub(crate) use success::of_slices as success_of_slices;
 
 /// What came of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +42,12 @@ pub struct Compared {
     pub metrics: Vec<MetricCompared>,
     /// Differences between the runs that `--force` overruled.
     pub forced: Vec<String>,
+    /// Differences that keep no runs from being compared, and may be what was found: the version of krush.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// The pairs of a duet, in the order in which they were played; empty where blocks are compared.
+    #[serde(default)]
+    pub pairs: Vec<PairRow>,
     /// `pass`, `regression`, `inconclusive`, or `void`.
     pub outcome: Outcome,
     /// Why.
@@ -89,7 +102,8 @@ pub struct MetricCompared {
     pub high: f64,
     /// Confidence of that interval, 0 to 1.
     pub confidence: f64,
-    /// Mann-Whitney for blocks, Wilcoxon signed-rank for pairs; two-sided.
+    /// Two-sided. Blocks: the larger of Mann-Whitney's and that of the change over its standard error, in which is what runs differ
+    /// by; pairs: that of Wilcoxon's signed ranks; success: Fisher's, of failures that count as one if they come at once.
     pub p: f64,
     /// What it comes to.
     pub verdict: MetricVerdict,
@@ -105,9 +119,18 @@ pub struct MetricCompared {
     /// Whose latency is only a lower bound, so that it cannot be judged; `null`: nobody's, or it changes nothing.
     #[serde(default)]
     pub lower_bound: Option<Bounded>,
+    /// In how many replicates of them it is.
+    #[serde(default)]
+    pub lower_bound_replicates: u64,
     /// Where what is added for runs at two times comes from; `null`: nothing is added.
     #[serde(default)]
     pub run_spread: Option<RunSpread>,
+    /// Throughput only: relative change of all records acked over all seconds measured, in which a replicate that stood still counts.
+    #[serde(default)]
+    pub total_change: Option<f64>,
+    /// Success only: how many failures come at once and count as one, 1 or more.
+    #[serde(default)]
+    pub failures_at_once: Option<f64>,
 }
 
 /// Whose requests without an answer make a percentile a lower bound.
@@ -150,6 +173,8 @@ pub enum MetricVerdict {
 
 /// Fewest replicates of a run, and fewest pairs, that anything is said of.
 pub const FEWEST: usize = 8;
+/// What is judged: without one of them nothing passes.
+const JUDGED: [&str; 3] = ["throughput", "p95", "success"];
 /// Of the bootstrap: a comparison says the same each time.
 const SEED: u64 = 1;
 
@@ -182,9 +207,9 @@ pub struct Named<'a> {
 ///
 /// # Errors
 /// What keeps them from being compared. Differences that `how.force` overrules are in `forced`.
-pub fn compare_reports(
-    baseline: &[Named],
-    run: &[Named],
+pub fn compare_reports<'a>(
+    baseline: &'a [Named<'a>],
+    run: &'a [Named<'a>],
     how: &How,
 ) -> Result<Compared, NotComparable> {
     for (side, integrity) in [(baseline, Outcome::Void), (run, Outcome::Integrity)] {
@@ -208,7 +233,12 @@ pub fn compare_reports(
         return Err(NotComparable::Duet(why.clone()));
     }
     let all = [baseline, run].concat();
-    let mut forced = differences(all.iter().map(|named| named.report));
+    let placed = |side: &'a [Named]| -> Vec<Placed<'a>> {
+        let placed = |named: &Named<'a>| (named.source, Setting::of(named.report));
+        side.iter().map(placed).collect()
+    };
+    let (was, is) = (placed(baseline), placed(run));
+    let mut forced = differences(&was, &is);
     forced.extend(duet);
     if !forced.is_empty() && !how.force {
         return Err(NotComparable::Differ(forced));
@@ -218,37 +248,30 @@ pub fn compare_reports(
     if let Some(why) = comparable::same_run(&all) {
         return Err(NotComparable::Same(why));
     }
-    let requests = |all: &[Named]| {
-        all.iter().fold(Requests::default(), |sum, named| {
-            let requests = &named.report.ledger.requests;
-            sum.add(requests.scheduled, requests.scheduled - requests.complete)
-        })
-    };
     let sides = Sides {
         baseline: &before,
         run: &after,
     };
+    let success = [requests(baseline, sides.baseline), requests(run, sides.run)];
     let row = BaselineRow::of(baseline);
     let open_loop = first.report.plan.load.is_open_loop();
-    let success = [requests(baseline), requests(run)];
-    let metrics = of_runs(&sides, success, open_loop, how);
-    Ok(judged(Method::Blocks, row, metrics, forced, how))
+    let compared = of_sides(Method::Blocks, &sides, &success, row, open_loop, how);
+    Ok(Compared {
+        forced,
+        notes: notes(&was, &is),
+        ..compared
+    })
 }
 
-/// Differences of all from the first, each once.
-fn differences<'a>(mut reports: impl Iterator<Item = &'a Report>) -> Vec<String> {
-    let Some(first) = reports.next() else {
-        return Vec::new();
-    };
-    let mut all: Vec<String> = Vec::new();
-    for report in reports {
-        for line in Setting::of(report).differences(&Setting::of(first)) {
-            if !all.contains(&line) {
-                all.push(line);
-            }
-        }
+/// All requests of these runs: those of their blocks, and what is in their ledgers beyond that.
+fn requests(all: &[Named], blocks: &[Vec<BlockFigures>]) -> Requests {
+    let mut sum = Requests::of(blocks);
+    for (index, named) in all.iter().enumerate() {
+        let requests = &named.report.ledger.requests;
+        let bad = requests.scheduled.saturating_sub(requests.complete);
+        sum.complete(index, requests.scheduled, bad);
     }
-    all
+    sum
 }
 
 /// The blocks of a report as replicates.
@@ -276,6 +299,16 @@ pub fn replicates(named: &Named) -> Result<Vec<BlockFigures>, NotComparable> {
     let with_load = (figures.iter())
         .filter(|block| block.records_per_sec > 0.0 && block.p95_us.is_some())
         .count();
+    if figures.iter().all(|block| block.records_per_sec <= 0.0) && !figures.is_empty() {
+        return Err(none(
+            "it acked nothing: there is nothing to compare".to_owned(),
+        ));
+    }
+    if with_load < FEWEST && report.is_of_duet() {
+        return Err(none(format!(
+            "it is a side of a duet with fewer than {FEWEST} blocks of equal slices: its comparison, pair by pair, is in the report of the new target"
+        )));
+    }
     if with_load < FEWEST {
         return Err(none(format!(
             "{with_load} of its {} have requests that came due and records acked, {FEWEST} are needed: it is a burst, or too short. Try --duration 30s",
@@ -293,31 +326,14 @@ pub fn compare_pairs(
     open_loop: bool,
     how: &How,
 ) -> Compared {
-    let requests = |of: fn(&Pair) -> BlockFigures| {
-        pairs
-            .iter()
-            .map(of)
-            .fold(Requests::default(), |sum, slice| {
-                sum.add(slice.requests, slice.failures)
-            })
+    let side = |of: fn(&Pair) -> BlockFigures| [pairs.iter().map(of).collect::<Vec<_>>()];
+    let (before, after) = (side(|pair| pair.baseline), side(|pair| pair.run));
+    let sides = Sides {
+        baseline: &before,
+        run: &after,
     };
-    let count = pairs.len() as u64;
-    let success = success::compared(
-        requests(|pair| pair.baseline),
-        requests(|pair| pair.run),
-        (count, count),
-    );
-    let rows = metrics(open_loop, how);
-    let rows = rows
-        .iter()
-        .filter_map(|metric| metric.of_pairs(pairs, how.margin, SEED));
-    judged(
-        Method::Pairs,
-        baseline,
-        with_success(rows.collect(), success),
-        Vec::new(),
-        how,
-    )
+    let success = [Requests::of(&before), Requests::of(&after)];
+    of_sides(Method::Pairs, &sides, &success, baseline, open_loop, how)
 }
 
 /// Compares the runs of two sides, each as its blocks.
@@ -328,31 +344,42 @@ pub fn compare_runs(
     open_loop: bool,
     how: &How,
 ) -> Compared {
-    let requests = |side: &[Vec<BlockFigures>]| {
-        let blocks = side.iter().flatten();
-        blocks.fold(Requests::default(), |sum, block| {
-            sum.add(block.requests, block.failures)
-        })
-    };
-    let success = [requests(baseline), requests(run)];
-    let metrics = of_runs(&Sides { baseline, run }, success, open_loop, how);
-    judged(Method::Blocks, row, metrics, Vec::new(), how)
+    let success = [Requests::of(baseline), Requests::of(run)];
+    let sides = Sides { baseline, run };
+    of_sides(Method::Blocks, &sides, &success, row, open_loop, how)
 }
 
-fn of_runs(
+fn of_sides(
+    method: Method,
     sides: &Sides,
-    success: [Requests; 2],
+    success: &[Requests; 2],
+    baseline: BaselineRow,
     open_loop: bool,
     how: &How,
-) -> Vec<MetricCompared> {
-    let count = |runs: &[Vec<BlockFigures>]| runs.iter().map(Vec::len).sum::<usize>() as u64;
-    let counts = (count(sides.baseline), count(sides.run));
-    let success = success::compared(success[0], success[1], counts);
-    let rows = metrics(open_loop, how);
-    let rows = rows
-        .iter()
-        .filter_map(|metric| metric.of_runs(sides, how.margin, SEED));
-    with_success(rows.collect(), success)
+) -> Compared {
+    let replicates = sides.replicates();
+    let few = replicates.0.min(replicates.1);
+    let nothing = if few > 0 && !sides.has_baseline() {
+        Some("the baseline acked nothing: there is nothing to compare with".to_owned())
+    } else if few < FEWEST {
+        Some(words::few(method, few))
+    } else {
+        None
+    };
+    if let Some(why) = nothing {
+        return Compared {
+            method,
+            ..uncompared(baseline, Outcome::Inconclusive, why, how)
+        };
+    }
+    let counts = (replicates.0 as u64, replicates.1 as u64);
+    let success = success::compared(&success[0], &success[1], counts, how.margin);
+    let metrics = metrics(open_loop, how);
+    let rows = metrics.iter().filter_map(|metric| match method {
+        Method::Blocks => metric.of_runs(sides, how.margin, SEED),
+        Method::Pairs => metric.of_pairs(sides, how.margin, SEED),
+    });
+    judged(method, baseline, with_success(rows.collect(), success), how)
 }
 
 /// Those that are judged first.
@@ -399,44 +426,33 @@ fn judged(
     method: Method,
     baseline: BaselineRow,
     metrics: Vec<MetricCompared>,
-    forced: Vec<String>,
     how: &How,
 ) -> Compared {
+    let rows = || metrics.iter().filter(|row| row.judged);
+    let said = |verdict| rows().any(|row| row.verdict == verdict);
+    let all = JUDGED
+        .iter()
+        .all(|name| rows().any(|row| row.metric == *name));
+    let outcome = if said(MetricVerdict::Regression) {
+        Outcome::Regression
+    } else if !all || said(MetricVerdict::Inconclusive) {
+        Outcome::Inconclusive
+    } else {
+        Outcome::Pass
+    };
     let mut compared = Compared {
         method,
         baseline,
         margin: how.margin,
         metrics,
-        forced,
-        outcome: Outcome::Pass,
+        forced: Vec::new(),
+        notes: Vec::new(),
+        pairs: Vec::new(),
+        outcome,
         reasons: Vec::new(),
-    };
-    let said = |verdict| {
-        compared
-            .metrics
-            .iter()
-            .any(|row| row.judged && row.verdict == verdict)
-    };
-    // Success is always there: with it alone, nothing was compared.
-    let enough = (compared.metrics.iter())
-        .filter(|row| row.judged && row.metric != "success")
-        .all(|row| row.baseline_replicates.min(row.replicates) >= FEWEST as u64);
-    let compared_at_all = compared.metrics.iter().filter(|row| row.judged).count() == 3;
-    compared.outcome = if said(MetricVerdict::Regression) && (enough || failing(&compared)) {
-        Outcome::Regression
-    } else if !enough || !compared_at_all || said(MetricVerdict::Inconclusive) {
-        Outcome::Inconclusive
-    } else {
-        Outcome::Pass
     };
     compared.reasons = words::reasons(&compared);
     compared
-}
-
-/// Whether more requests fail: that needs no replicates.
-fn failing(compared: &Compared) -> bool {
-    let success = compared.metrics.iter().find(|row| row.metric == "success");
-    success.is_some_and(|row| row.verdict == MetricVerdict::Regression)
 }
 
 impl BaselineRow {
@@ -460,6 +476,8 @@ pub fn uncompared(baseline: BaselineRow, outcome: Outcome, why: String, how: &Ho
         margin: how.margin,
         metrics: Vec::new(),
         forced: Vec::new(),
+        notes: Vec::new(),
+        pairs: Vec::new(),
         outcome,
         reasons: vec![why],
     }

@@ -13,12 +13,13 @@ mod warnings;
 
 pub use compare::{
     BaselineRow, BlockFigures, Compared, FEWEST, How, Method, MetricCompared, MetricVerdict, Named,
-    NotComparable, Pair, Setting, compare_pairs, compare_reports, compare_runs, replicates,
-    same_run, uncompared, unfit,
+    NotComparable, Pair, PairRow, Placed, Setting, SliceLatency, SliceRow, compare_pairs,
+    compare_reports, compare_runs, differences, looks_at, narrow, replicates, same_run, uncompared,
+    unfit,
 };
 pub use threshold::{ThresholdResult, evaluate, evaluate_arrivals};
 pub use validity::{Check, Validity, check};
-pub use verdict::{Outcome, Verdict, decide};
+pub use verdict::{Outcome, Verdict, decide, implied};
 pub use warnings::warnings;
 
 use crate::measure::{Latency, Measured, Recorder, Summary, TargetFacts};

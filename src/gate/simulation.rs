@@ -2,6 +2,7 @@
 //! The table of `docs/gate.md` is what comes out.
 
 mod bounds;
+mod failures;
 mod noise;
 
 use std::fmt::Write as _;
@@ -9,7 +10,7 @@ use std::fmt::Write as _;
 use self::noise::{Load, loads};
 use super::{
     BaselineRow, BlockFigures, Compared, How, MetricVerdict, Outcome, Pair, compare_pairs,
-    compare_runs,
+    compare_runs, looks_at, narrow,
 };
 use crate::stats::Random;
 
@@ -27,6 +28,8 @@ enum Kind {
     Runs(usize, usize),
     /// So many pairs of slices, in turn: old, new, new, old.
     Pairs(usize),
+    /// Pairs until the intervals are narrow, at most so many.
+    Auto(usize),
 }
 
 /// A row of the table.
@@ -39,7 +42,7 @@ struct Row {
 
 const ALL: &[&str] = &["closed-a", "closed-b", "open", "waiting"];
 
-const ROWS: [Row; 5] = [
+const ROWS: [Row; 6] = [
     Row {
         words: "1 run a side of 16 blocks",
         kind: Kind::Runs(1, 16),
@@ -55,6 +58,12 @@ const ROWS: [Row; 5] = [
     Row {
         words: "duet, 40 pairs",
         kind: Kind::Pairs(40),
+        loads: ALL,
+        margin: 0.05,
+    },
+    Row {
+        words: "duet, `--repeat auto`, at most 60 pairs",
+        kind: Kind::Auto(60),
         loads: ALL,
         margin: 0.05,
     },
@@ -126,6 +135,7 @@ fn figures(throughput: &[f64], p95: &[f64], slower: f64) -> Vec<BlockFigures> {
         requests: 100,
         failures: 0,
         lower_bound: false,
+        secs: 1.0,
     };
     throughput.iter().zip(p95).map(figures).collect()
 }
@@ -164,29 +174,41 @@ fn compared(
             compare_runs(&before, &after, baseline(), open_loop, how)
         }
         Kind::Pairs(pairs) => {
-            // One long load: what drifts is in both sides of a pair.
-            let throughput = load.throughput.run(0.0, 2 * pairs, random);
-            let p95 = load.p95.run(0.0, 2 * pairs, random);
-            let (old, new) = (
-                figures(&throughput, &p95, 0.0),
-                figures(&throughput, &p95, slower),
-            );
-            let pair = |index: usize| {
-                let (first, second) = (2 * index, 2 * index + 1);
-                let (baseline, run) = if index.is_multiple_of(2) {
-                    (first, second)
-                } else {
-                    (second, first)
-                };
-                Pair {
-                    baseline: old[baseline],
-                    run: new[run],
-                }
-            };
-            let pairs: Vec<Pair> = (0..pairs).map(pair).collect();
+            let pairs = in_turn(load, pairs, slower, random);
             compare_pairs(&pairs, baseline(), open_loop, how)
         }
+        Kind::Auto(most) => {
+            let pairs = in_turn(load, most, slower, random);
+            let compared =
+                |count: usize| compare_pairs(&pairs[..count], baseline(), open_loop, how);
+            let looks = (1..most).filter(|&count| looks_at(count as u32));
+            let enough = looks.map(compared).find(narrow);
+            enough.unwrap_or_else(|| compared(most))
+        }
     }
+}
+
+/// Pairs of slices of one long load: what drifts is in both sides of a pair.
+fn in_turn(load: &Load, pairs: usize, slower: f64, random: &mut Random) -> Vec<Pair> {
+    let throughput = load.throughput.run(0.0, 2 * pairs, random);
+    let p95 = load.p95.run(0.0, 2 * pairs, random);
+    let (old, new) = (
+        figures(&throughput, &p95, 0.0),
+        figures(&throughput, &p95, slower),
+    );
+    let pair = |index: usize| {
+        let (first, second) = (2 * index, 2 * index + 1);
+        let (baseline, run) = if index.is_multiple_of(2) {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        Pair {
+            baseline: old[baseline],
+            run: new[run],
+        }
+    };
+    (0..pairs).map(pair).collect()
 }
 
 fn simulated(row: &Row, times: usize) -> Counts {

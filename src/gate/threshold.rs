@@ -13,7 +13,7 @@ use crate::units;
 /// What became of one threshold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ThresholdResult {
-    /// As the user wrote it: the run fails if it holds.
+    /// As the user wrote it: the run fails if it holds. One that nobody wrote ends in ` (implied)`.
     pub expression: String,
     /// The figure it was held against, as text.
     pub saw: String,
@@ -25,7 +25,7 @@ pub struct ThresholdResult {
     /// The same in the metric's unit.
     #[serde(default)]
     pub bound_value: Option<f64>,
-    /// How far within the limit the bound is, as a share of the limit; negative: beyond it.
+    /// How far within the limit the bound is, or the figure where it needs none, as a share of the limit; negative: beyond it.
     #[serde(default)]
     pub margin: Option<f64>,
     /// The run met it: so does the bound of the figure.
@@ -35,6 +35,9 @@ pub struct ThresholdResult {
     pub inconclusive: bool,
     /// Why it was not met although the figure does not exceed the limit.
     pub reason: Option<String>,
+    /// Nobody asked for it: every run has it, and it is listed where it decided the verdict.
+    #[serde(default)]
+    pub implied: bool,
 }
 
 /// Evaluates every threshold of the plan on a figure of the run itself; those on arrivals wait for [`evaluate_arrivals`].
@@ -139,6 +142,7 @@ fn judge(
         passed: false,
         inconclusive: false,
         reason: None,
+        implied: false,
     };
     let Some(Reading { value, lower_bound }) = reading else {
         result.reason = Some("there is no sample to judge".to_owned());
@@ -160,14 +164,15 @@ fn judge(
         });
         return result;
     }
-    if !is_sampled(threshold.metric) {
-        result.passed = true;
-        return result;
-    }
     let (side, sign) = match threshold.fails_if {
         Comparison::Less | Comparison::LessOrEqual => (Side::Lower, "≥"),
         Comparison::Greater | Comparison::GreaterOrEqual => (Side::Upper, "≤"),
     };
+    if !is_sampled(threshold.metric) {
+        result.passed = true;
+        result.margin = margin(threshold, side, value);
+        return result;
+    }
     match bound(side).filter(|bound| bound.is_finite()) {
         None => {
             result.inconclusive = true;
@@ -175,11 +180,7 @@ fn judge(
         }
         Some(bound) => {
             let words = format!("{sign} {}", in_words(threshold.metric, bound));
-            let off = match side {
-                Side::Lower => bound - threshold.value,
-                Side::Upper => threshold.value - bound,
-            };
-            result.margin = (threshold.value > 0.0).then(|| off / threshold.value);
+            result.margin = margin(threshold, side, bound);
             result.passed = !compare(threshold, bound);
             result.inconclusive = !result.passed;
             result.reason = result.inconclusive.then(|| {
@@ -192,6 +193,19 @@ fn judge(
         }
     }
     result
+}
+
+/// How far within the limit, as a share of it; `None`: there is something left, and the limit is zero.
+fn margin(threshold: &Threshold, side: Side, value: f64) -> Option<f64> {
+    let limit = threshold.value;
+    let off = match side {
+        Side::Lower => value - limit,
+        Side::Upper => limit - value,
+    };
+    if off == 0.0 {
+        return Some(0.0);
+    }
+    (limit > 0.0).then(|| off / limit)
 }
 
 /// What to do about a bound that does not clear the limit.
@@ -330,10 +344,13 @@ mod tests {
 
     #[test]
     fn counts_of_everything_need_no_bound() {
-        for (expression, value) in [
-            ("max > 1s", 9e5),
-            ("success < 99%", 0.99),
-            ("failed > 1", 1.0),
+        for (expression, value, margin) in [
+            ("max > 1s", 9e5, Some(100)),
+            ("success < 80%", 1.0, Some(250)),
+            ("success < 99%", 0.99, Some(0)),
+            ("success < 0%", 0.99, None),
+            ("failed > 4", 1.0, Some(750)),
+            ("failed > 0", 0.0, Some(0)),
         ] {
             let threshold: Threshold = expression.parse().unwrap();
             let reading = Some(Reading {
@@ -342,6 +359,8 @@ mod tests {
             });
             let result = judge(&threshold, reading, |_| None);
             assert!(result.passed && result.bound.is_none(), "{expression}");
+            let left = result.margin.map(|margin| (margin * 1e3).round() as i32);
+            assert_eq!(left, margin, "{expression}");
         }
     }
 

@@ -156,6 +156,17 @@ impl Verdict {
         }
     }
 
+    /// The verdict on a run of which a target was gone.
+    pub fn gone(why: String) -> Self {
+        let outcome = Outcome::Target;
+        Self {
+            outcome,
+            exit_code: outcome.exit_code(),
+            headline: outcome.headline().to_owned(),
+            reasons: vec![why],
+        }
+    }
+
     /// The verdict on a run that one more check voids. One that was interrupted, or whose target is gone, stays what it is.
     #[must_use]
     pub fn voided(self, check: &Check) -> Self {
@@ -386,6 +397,33 @@ fn is_answer(kind: FailureKind) -> bool {
 fn success_is_judged(run: &Run) -> bool {
     let judged = |metric| matches!(metric, Metric::Success | Metric::FailedRecords);
     run.plan.thresholds.iter().any(|t| judged(t.metric))
+}
+
+/// The threshold that a run of this outcome missed although nobody set it.
+pub fn implied(run: &Run, outcome: Outcome) -> Option<ThresholdResult> {
+    let success = run.summary.success_ratio;
+    let (limit, reason) = match outcome {
+        Outcome::Threshold if run.total.ledger.records.acked == 0 => {
+            (format!("success = {}", units::percent(0.0)), NOTHING_ACKED)
+        }
+        Outcome::Threshold if too_few_acked(run).is_some() => (
+            format!("success < {}", units::percent(LEAST_SUCCESS)),
+            "the least where no threshold on success is set",
+        ),
+        _ => return None,
+    };
+    Some(ThresholdResult {
+        expression: format!("{limit} (implied)"),
+        saw: units::percent(success),
+        saw_value: Some(success),
+        bound: None,
+        bound_value: None,
+        margin: None,
+        passed: false,
+        inconclusive: false,
+        reason: Some(reason.to_owned()),
+        implied: true,
+    })
 }
 
 /// A run that lost a good part of its records is no pass because nobody thought of a threshold.

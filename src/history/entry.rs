@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gate::Outcome;
 use crate::measure::TargetKind;
-use crate::report::Report;
+use crate::report::{PayloadSection, Report, SpikeSection, StageSection};
 
 /// Version of the shape of a line.
 pub(super) const SCHEMA_VERSION: u32 = 1;
@@ -34,8 +34,23 @@ pub struct Entry {
     pub batch_size: u32,
     /// Connections.
     pub concurrency: u32,
+    /// What a record looked like; none in lines of earlier versions.
+    #[serde(default)]
+    pub payload: Option<PayloadSection>,
     /// Requests were due on a schedule of their own.
     pub open_loop: bool,
+    /// Offered records per second of an open loop, if they were the same at all times; none in lines of earlier versions.
+    #[serde(default)]
+    pub rate_records_per_sec: Option<f64>,
+    /// Parts of an open loop, one after the other.
+    #[serde(default)]
+    pub stages: Option<Vec<StageSection>>,
+    /// A time in which another rate held.
+    #[serde(default)]
+    pub spike: Option<SpikeSection>,
+    /// How the requests of an open loop were spread within their rate; none in a closed loop.
+    #[serde(default)]
+    pub arrivals: Option<String>,
     /// Load before the drain, start to end.
     pub duration_secs: f64,
     /// Acked records per second.
@@ -76,7 +91,12 @@ impl Entry {
             urls: report.target.urls.clone(),
             batch_size: report.plan.load.batch_size,
             concurrency: report.plan.load.concurrency,
+            payload: Some(report.plan.payload.clone()),
             open_loop: report.plan.load.is_open_loop(),
+            rate_records_per_sec: report.plan.load.rate_records_per_sec,
+            stages: report.plan.load.stages.clone(),
+            spike: report.plan.load.spike.clone(),
+            arrivals: report.plan.load.arrivals.clone(),
             duration_secs: report.summary.duration_secs,
             records_per_sec: report.summary.records_per_sec,
             p50_us: latency.p50,
@@ -89,5 +109,30 @@ impl Entry {
             krush: report.tool.version.clone(),
             report: file.map(|file| file.display().to_string()),
         }
+    }
+
+    /// What lines of one run have in common, even if one of them was added from its report.
+    pub fn identity(&self) -> (String, String, Vec<String>, [u64; 3], &'static str) {
+        let figures = [self.records_per_sec, self.duration_secs, self.success_ratio];
+        (
+            self.started_at.clone(),
+            self.scenario.clone(),
+            self.urls.clone(),
+            figures.map(f64::to_bits),
+            self.outcome.name(),
+        )
+    }
+
+    /// Why the figures are none of a run; `None`: they may be.
+    pub(super) fn nonsense(&self) -> Option<String> {
+        let figures = [
+            ("records_per_sec", self.records_per_sec, f64::MAX),
+            ("duration_secs", self.duration_secs, f64::MAX),
+            ("success_ratio", self.success_ratio, 1.0),
+        ];
+        figures
+            .into_iter()
+            .find(|(_, value, most)| !(0.0..=*most).contains(value))
+            .map(|(key, value, _)| format!("{key} is {value}"))
     }
 }

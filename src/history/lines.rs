@@ -1,5 +1,7 @@
 //! The file of the history as text: good lines as entries, the others by their number.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 
 use super::Entry;
@@ -12,6 +14,8 @@ pub struct Lines {
     pub entries: Vec<Entry>,
     /// Lines that are no runs: number, from 1, and why.
     pub wrong: Vec<(usize, String)>,
+    /// Lines of runs that another line is of: files were joined that share them.
+    pub doubled: usize,
 }
 
 /// Reads a file's text. A wrong line is told, and the others count.
@@ -32,6 +36,10 @@ pub fn read(text: &str) -> Lines {
     lines
         .entries
         .sort_by(|one, other| one.started_at.cmp(&other.started_at));
+    let all = lines.entries.len();
+    let mut known = HashSet::new();
+    lines.entries.retain(|entry| known.insert(entry.identity()));
+    lines.doubled = all - lines.entries.len();
     lines
 }
 
@@ -43,9 +51,11 @@ fn entry(line: &str) -> Result<Entry, String> {
     let read: Result<Entry, _> = serde_json::from_str(line);
     match read {
         Ok(entry) if entry.schema_version == SCHEMA_VERSION => {
-            match humantime::parse_rfc3339(&entry.started_at) {
-                Ok(_) => Ok(entry),
-                Err(_) => Err("started_at is no time".to_owned()),
+            let time = humantime::parse_rfc3339(&entry.started_at);
+            match (time, entry.nonsense()) {
+                (Err(_), _) => Err("started_at is no time".to_owned()),
+                (Ok(_), Some(why)) => Err(why),
+                (Ok(_), None) => Ok(entry),
             }
         }
         Ok(entry) => Err(version_words(entry.schema_version)),
@@ -64,8 +74,20 @@ fn version_words(version: u32) -> String {
     format!("of version {version}, and this krush reads {SCHEMA_VERSION}")
 }
 
+/// What else the reader of a file should know, a sentence each.
+pub fn notes(lines: &Lines) -> Vec<String> {
+    let doubled = (lines.doubled > 0).then(|| {
+        let of = crate::units::counted(lines.doubled as u64, "line is", "lines are");
+        format!("{of} of a run that another line is of: each run counts once")
+    });
+    wrong_words(&lines.wrong)
+        .into_iter()
+        .chain(doubled)
+        .collect()
+}
+
 /// The wrong lines in a sentence: the first few by number; `None`: there are none.
-pub fn wrong_words(wrong: &[(usize, String)]) -> Option<String> {
+pub(super) fn wrong_words(wrong: &[(usize, String)]) -> Option<String> {
     const NAMED: usize = 3;
     if wrong.is_empty() {
         return None;

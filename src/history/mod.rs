@@ -3,6 +3,7 @@
 mod change;
 mod entry;
 mod lines;
+mod load;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,6 @@ mod trend;
 
 pub use change::{Shift, shifts};
 pub use entry::Entry;
-pub use lines::{Lines, read, wrong_words};
+pub use lines::{Lines, notes, read};
 pub use show::{Shown, change_words, day, evolution, machine, minute, show, title, words};
 pub use trend::{Change, Trend, is_evidence, trends};

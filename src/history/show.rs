@@ -1,5 +1,7 @@
 //! The history in a terminal of 80 columns: a list, a line of bars, and the changes, for each trend.
 
+use std::fmt::Write as _;
+
 use super::trend::is_evidence;
 use super::{Change, Entry, Trend};
 use crate::gate::Outcome;
@@ -35,7 +37,7 @@ pub fn show(trends: &[Trend], shown: Shown) -> String {
         lines.push(String::new());
     }
     if trends.len() > 1 {
-        let words = "runs of another scenario, target, kind of loop or machine are another trend: their figures are not compared";
+        let words = "runs of another scenario, target, record, rate or machine are another trend: their figures are not compared";
         lines.push(format!("{} trends; {words}", grouped(trends.len() as u64)));
     }
     let mut text = lines
@@ -77,11 +79,11 @@ fn head(trend: &Trend, style: Style) -> Vec<String> {
     lines
 }
 
-/// `extreme on rest-proxy http://proxy:8082, open loop: 12 runs`.
+/// `extreme on rest-proxy http://proxy:8082, json of 100 B, open loop at 1,000 rec/s: 12 runs`.
 pub fn title(trend: &Trend) -> String {
     let urls = match &trend.urls[..] {
         [] => String::new(),
-        urls => format!(" {}", urls.join(", ")),
+        urls => format!(" {}", crate::report::clean_text(&urls.join(", "))),
     };
     let scenario = crate::report::clean_text(&trend.scenario);
     let runs = counted(trend.runs.len() as u64, "run", "runs");
@@ -92,14 +94,15 @@ pub fn title(trend: &Trend) -> String {
     )
 }
 
-/// What sets the trend apart from that of the same scenario and target: `, capacity model small, open loop`.
+/// What sets the trend apart from that of the same scenario and target: `, capacity model small, json of 100 B, open loop at 1,000 rec/s`.
 fn how(trend: &Trend) -> String {
     let model = trend.model.as_ref();
     let faults = trend.faults.join(", ");
     let parts = [
         model.map(|name| format!("capacity model {name}")),
         (!faults.is_empty()).then(|| format!("misbehaving on purpose ({faults})")),
-        trend.open_loop.then(|| "open loop".to_owned()),
+        trend.record_kind.clone(),
+        trend.pace.clone(),
     ];
     let text = parts
         .iter()
@@ -112,7 +115,7 @@ fn how(trend: &Trend) -> String {
 pub fn machine(trend: &Trend) -> String {
     let cpu = trend.cpu_model.as_ref();
     let cpu = cpu.map_or_else(String::new, |model| format!(", {model}"));
-    format!("from {}{cpu}", trend.machine)
+    crate::report::clean_text(&format!("from {}{cpu}", trend.machine))
 }
 
 fn list(trend: &Trend, shown: Shown) -> Vec<String> {
@@ -124,21 +127,40 @@ fn list(trend: &Trend, shown: Shown) -> Vec<String> {
         let earlier = counted(from as u64, "earlier run", "earlier runs");
         lines.push(format!("({earlier} not listed; --all lists them)"));
     }
-    let head = [
-        "date (UTC)",
-        "records/s",
-        "to first",
-        "to prev.",
-        "P95",
-        "conn×batch",
-        "",
-    ];
-    lines.push(row(head.map(str::to_owned)));
-    lines.extend((from..trend.runs.len()).map(|index| run(trend, index, shown.style)));
+    let rows: Vec<Row> = (from..trend.runs.len())
+        .map(|index| row(trend, index))
+        .collect();
+    // How long the runs took is shown where there is room for it.
+    let wide = table(&rows, true);
+    let fits = wide.iter().all(|line| line.chars().count() <= WIDTH);
+    let mut table = if fits { wide } else { table(&rows, false) }.into_iter();
+    lines.extend(table.next());
+    let manner = |(index, line): (usize, String)| match () {
+        () if trend.record == Some(index) => shown.style.good(&line),
+        () if !is_evidence(&trend.runs[index]) => shown.style.dim(&line),
+        () => line,
+    };
+    lines.extend((from..).zip(table).map(manner));
     lines
 }
 
-fn run(trend: &Trend, index: usize, style: Style) -> String {
+/// The cells of a run, those of [`HEAD`].
+type Row = [String; 8];
+
+const HEAD: [&str; 8] = [
+    "date (UTC)",
+    "records/s",
+    "to first",
+    "to prev.",
+    "P95",
+    "conn×batch",
+    "took",
+    "",
+];
+/// Index of the column that is left out where it does not fit.
+const TOOK: usize = 6;
+
+fn row(trend: &Trend, index: usize) -> Row {
     let entry = &trend.runs[index];
     let against = |other: Option<usize>| match other {
         Some(other) if other != index && is_evidence(entry) => {
@@ -146,33 +168,43 @@ fn run(trend: &Trend, index: usize, style: Style) -> String {
         }
         _ => "-".to_owned(),
     };
-    let is_record = trend.record == Some(index);
     let mark = match entry.outcome {
-        Outcome::Pass if is_record => "record",
+        Outcome::Pass if trend.record == Some(index) => "record",
         Outcome::Pass => "",
         outcome => outcome.name(),
     };
-    let line = row([
+    [
         minute(&entry.started_at),
         rate_digits(entry.records_per_sec),
         against(trend.first),
         against(trend.previous(index)),
         entry.p95_us.map_or_else(|| "-".to_owned(), latency),
         shape(entry),
+        latency((entry.duration_secs * 1e6) as u64),
         mark.to_owned(),
-    ]);
-    match () {
-        () if is_record => style.good(&line),
-        () if !is_evidence(entry) => style.dim(&line),
-        () => line,
-    }
+    ]
 }
 
-/// The first cell to the left, figures to the right, the mark behind them.
-fn row([date, rate, first, previous, p95, shape, mark]: [String; 7]) -> String {
-    let line =
-        format!("{date:<16} {rate:>10} {first:>8} {previous:>8} {p95:>8} {shape:>11}  {mark}");
-    line.trim_end().to_owned()
+/// The head and a line a run: the first cell to the left, figures to the right, the mark behind them.
+fn table(rows: &[Row], took: bool) -> Vec<String> {
+    let head = HEAD.map(str::to_owned);
+    let all: Vec<&Row> = std::iter::once(&head).chain(rows).collect();
+    let width = |column: usize| {
+        let widths = all.iter().map(|row| row[column].chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    let line = |row: &&Row| {
+        let [date, figures @ .., mark] = *row;
+        let mut line = format!("{date:<0$}", widths[0]);
+        for (at, figure) in (1..).zip(figures) {
+            if took || at != TOOK {
+                let _ = write!(line, " {figure:>0$}", widths[at]);
+            }
+        }
+        format!("{line}  {mark}").trim_end().to_owned()
+    };
+    all.iter().map(line).collect()
 }
 
 /// `2026-11-20T09:15:02.123Z` as `2026-11-20 09:15`.
@@ -183,6 +215,19 @@ pub fn minute(started_at: &str) -> String {
 /// The day of a time of RFC 3339.
 pub fn day(started_at: &str) -> &str {
     started_at.get(..10).unwrap_or(started_at)
+}
+
+/// When a run began, as exactly as tells it from all others of the trend: by its day, minute, second or more.
+fn moment(trend: &Trend, index: usize) -> String {
+    let start = trend.runs[index].started_at.as_str();
+    let alone = |length: &usize| {
+        let of = |run: &Entry| run.started_at.get(..*length) == start.get(..*length);
+        trend.runs.iter().filter(|run| of(run)).count() == 1
+    };
+    let lengths = ["2026-11-20", "2026-11-20T09:15", "2026-11-20T09:15:02"].map(str::len);
+    let length = lengths.into_iter().find(alone).unwrap_or(start.len());
+    let text = start.get(..length).unwrap_or(start).replace('T', " ");
+    text.trim_end_matches('Z').to_owned()
 }
 
 fn shape(entry: &Entry) -> String {
@@ -231,15 +276,14 @@ fn summary(trend: &Trend) -> Vec<String> {
     }
     lines.extend(trend.changes.iter().enumerate().map(|(index, change)| {
         let label = if index == 0 { "changes" } else { "" };
-        format!("{label:<8} {}", words(change))
+        format!("{label:<8} {}", words(trend, change))
     }));
     lines
 }
 
 /// `432 → 42,284 records/s, × 98, from 2026-11-01 to the record of 2026-11-20`.
 pub fn evolution(trend: &Trend) -> Option<String> {
-    let (first, record) = (trend.first?, trend.record?);
-    let (first, best) = (&trend.runs[first], &trend.runs[record]);
+    let (first, best) = (&trend.runs[trend.first?], &trend.runs[trend.record?]);
     Some(if std::ptr::eq(first, best) {
         format!(
             "{} records/s, the first run",
@@ -251,14 +295,14 @@ pub fn evolution(trend: &Trend) -> Option<String> {
             rate_digits(first.records_per_sec),
             rate_digits(best.records_per_sec),
             change_words(first.records_per_sec, best.records_per_sec),
-            day(&first.started_at),
-            day(&best.started_at)
+            moment(trend, trend.first?),
+            moment(trend, trend.record?)
         )
     })
 }
 
 /// `2026-11-20: -12 % from 41,900 to 36,800`.
-pub fn words(change: &Change) -> String {
+pub fn words(trend: &Trend, change: &Change) -> String {
     let (before, after) = (change.before_records_per_sec, change.after_records_per_sec);
     let load = if change.load_changed {
         " (connections or batch size changed too)"
@@ -267,7 +311,7 @@ pub fn words(change: &Change) -> String {
     };
     format!(
         "{}: {} from {} to {}{load}",
-        day(&change.started_at),
+        moment(trend, change.run),
         change_words(before, after),
         rate_digits(before),
         rate_digits(after)

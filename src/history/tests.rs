@@ -3,7 +3,15 @@
 use super::*;
 use crate::gate::Outcome;
 use crate::measure::TargetKind;
-use crate::report::Style;
+use crate::report::{PayloadSection, SpikeSection, StageSection, Style};
+
+fn payload(format: &str, message_size_bytes: u64) -> PayloadSection {
+    let value = serde_json::json!({
+        "format": format, "message_size_bytes": message_size_bytes, "value_bytes": 200, "content": "text",
+        "key": {"mode": "none", "keys": null, "hot_ratio": null}, "seed": 1,
+    });
+    serde_json::from_value(value).unwrap()
+}
 
 /// A run of `extreme` on day `day` of November.
 fn run(day: usize, records_per_sec: f64) -> Entry {
@@ -18,7 +26,12 @@ fn run(day: usize, records_per_sec: f64) -> Entry {
         urls: vec!["http://localhost:8082".to_owned()],
         batch_size: 1_000,
         concurrency: 500,
+        payload: Some(payload("json", 100)),
         open_loop: false,
+        rate_records_per_sec: None,
+        stages: None,
+        spike: None,
+        arrivals: None,
         duration_secs: 2.0,
         records_per_sec,
         p50_us: Some(150_000),
@@ -66,30 +79,30 @@ fn dropping() -> Vec<Entry> {
 #[test]
 fn a_history_reads_from_the_first_run_to_the_record_and_the_change() {
     insta::assert_snapshot!(shown(dropping(), None), @"
-    extreme on rest-proxy http://localhost:8082: 21 runs
+    extreme on rest-proxy http://localhost:8082, json of 100 B: 21 runs
     from linux x86_64, 8 CPUs, Some CPU
-    date (UTC)        records/s to first to prev.      P95  conn×batch
-    2026-01-01 09:15        432        -        -   195 ms        1×10
-    2026-01-02 09:15     41,000   × 94.9   × 94.9   195 ms    500×1000
-    2026-01-03 09:15     42,320     × 98   +3.2 %   195 ms    500×1000  record
-    2026-01-04 09:15     42,050   × 97.3   -0.6 %   195 ms    500×1000
-    2026-01-05 09:15     41,600   × 96.3   -1.1 %   195 ms    500×1000
-    2026-01-06 09:15     42,320     × 98   +1.7 %   195 ms    500×1000
-    2026-01-07 09:15     42,050   × 97.3   -0.6 %   195 ms    500×1000
-    2026-01-08 09:15     41,600   × 96.3   -1.1 %   195 ms    500×1000
-    2026-01-09 09:15     42,320     × 98   +1.7 %   195 ms    500×1000
-    2026-01-10 09:15     42,050   × 97.3   -0.6 %   195 ms    500×1000
-    2026-01-11 09:15     41,600   × 96.3   -1.1 %   195 ms    500×1000
-    2026-01-12 09:15     42,320     × 98   +1.7 %   195 ms    500×1000
-    2026-01-13 09:15     42,050   × 97.3   -0.6 %   195 ms    500×1000
-    2026-01-14 09:15     41,600   × 96.3   -1.1 %   195 ms    500×1000
-    2026-01-15 09:15     99,000        -        -   195 ms    500×1000  void
-    2026-01-16 09:15     36,890   × 85.4    -11 %   195 ms    500×1000
-    2026-01-17 09:15     36,600   × 84.7   -0.8 %   195 ms    500×1000
-    2026-01-18 09:15     36,840   × 85.3   +0.7 %   195 ms    500×1000
-    2026-01-19 09:15     36,890   × 85.4   +0.1 %   195 ms    500×1000
-    2026-01-20 09:15         12        -        -   195 ms    500×1000  interrupted
-    2026-01-21 09:15     36,700     × 85   -0.5 %   195 ms    500×1000  threshold
+    date (UTC)       records/s to first to prev.    P95 conn×batch
+    2026-01-01 09:15       432        -        - 195 ms       1×10
+    2026-01-02 09:15    41,000   × 94.9   × 94.9 195 ms   500×1000
+    2026-01-03 09:15    42,320     × 98   +3.2 % 195 ms   500×1000  record
+    2026-01-04 09:15    42,050   × 97.3   -0.6 % 195 ms   500×1000
+    2026-01-05 09:15    41,600   × 96.3   -1.1 % 195 ms   500×1000
+    2026-01-06 09:15    42,320     × 98   +1.7 % 195 ms   500×1000
+    2026-01-07 09:15    42,050   × 97.3   -0.6 % 195 ms   500×1000
+    2026-01-08 09:15    41,600   × 96.3   -1.1 % 195 ms   500×1000
+    2026-01-09 09:15    42,320     × 98   +1.7 % 195 ms   500×1000
+    2026-01-10 09:15    42,050   × 97.3   -0.6 % 195 ms   500×1000
+    2026-01-11 09:15    41,600   × 96.3   -1.1 % 195 ms   500×1000
+    2026-01-12 09:15    42,320     × 98   +1.7 % 195 ms   500×1000
+    2026-01-13 09:15    42,050   × 97.3   -0.6 % 195 ms   500×1000
+    2026-01-14 09:15    41,600   × 96.3   -1.1 % 195 ms   500×1000
+    2026-01-15 09:15    99,000        -        - 195 ms   500×1000  void
+    2026-01-16 09:15    36,890   × 85.4    -11 % 195 ms   500×1000
+    2026-01-17 09:15    36,600   × 84.7   -0.8 % 195 ms   500×1000
+    2026-01-18 09:15    36,840   × 85.3   +0.7 % 195 ms   500×1000
+    2026-01-19 09:15    36,890   × 85.4   +0.1 % 195 ms   500×1000
+    2026-01-20 09:15        12        -        - 195 ms   500×1000  interrupted
+    2026-01-21 09:15    36,700     × 85   -0.5 % 195 ms   500×1000  threshold
 
     trend    ▁█████████████▇▇▇▇▇
              432 to 42,320 records/s, oldest run on the left
@@ -136,10 +149,10 @@ fn runs_that_are_not_alike_are_trends_of_their_own() {
     assert_eq!(sizes, [2, 1, 1, 1, 1, 2, 1, 1, 1]);
     let titles: Vec<String> = trends[5..].iter().map(title).collect();
     insta::assert_snapshot!(titles.join("\n"), @"
-    extreme on stand-in: 2 runs
-    extreme on stand-in, capacity model small: 1 run
-    extreme on stand-in, misbehaving on purpose (10 % answers 500): 1 run
-    extreme on stand-in, capacity model small, open loop: 1 run
+    extreme on stand-in, json of 100 B: 2 runs
+    extreme on stand-in, capacity model small, json of 100 B: 1 run
+    extreme on stand-in, misbehaving on purpose (10 % answers 500), json of 100 B: 1 run
+    extreme on stand-in, capacity model small, json of 100 B, open loop: 1 run
     ");
     let text = show(
         &trends,
@@ -216,7 +229,7 @@ fn a_changed_load_is_no_change_of_the_target() {
     };
     assert!(change.load_changed);
     assert_eq!(
-        show::words(change),
+        show::words(trend, change),
         "2026-01-11: +100 % from 101 to 201 (connections or batch size changed too)"
     );
 }
@@ -256,8 +269,8 @@ fn wrong_lines_are_told_by_number_and_the_others_count() {
     6: of version 7, and this krush reads 1
     7: started_at is no time
     ");
-    insta::assert_snapshot!(wrong_words(&lines.wrong).unwrap(), @"5 lines are left out: line 3 (half a line), line 4 (no run), line 5 (of version 2, and this krush reads 1) and 2 more");
-    assert_eq!(wrong_words(&[]), None);
+    insta::assert_snapshot!(lines::wrong_words(&lines.wrong).unwrap(), @"5 lines are left out: line 3 (half a line), line 4 (no run), line 5 (of version 2, and this krush reads 1) and 2 more");
+    assert_eq!(lines::wrong_words(&[]), None);
     let marked = format!("\u{feff}{}\n\u{feff}{}\n", good(1), good(2));
     let read_all = read(&marked);
     assert_eq!((read_all.entries.len(), read_all.wrong), (2, Vec::new()));
@@ -309,4 +322,154 @@ fn ten_thousand_runs_are_read_and_judged() {
     };
     let changes: Vec<usize> = trend.changes.iter().map(|change| change.run).collect();
     assert_eq!(changes, [6_000]);
+}
+
+#[test]
+fn another_record_or_rate_is_another_trend_and_the_title_says_which() {
+    let stage = |from: f64, to: f64| StageSection {
+        from_records_per_sec: from,
+        to_records_per_sec: to,
+        duration_secs: 10.0,
+    };
+    let open = |day, rate| {
+        with(run(day, 904.0), |run| {
+            (run.open_loop, run.rate_records_per_sec) = (true, rate);
+            run.arrivals = Some("uniform".to_owned());
+        })
+    };
+    let hot = |run: &mut Entry| {
+        let key = &mut run.payload.as_mut().unwrap().key;
+        (key.mode, key.keys, key.hot_ratio) = ("hot".to_owned(), Some(1_000), Some(0.9));
+    };
+    let runs = vec![
+        run(0, 900.0),
+        with(run(1, 910.0), |run| {
+            run.payload = Some(payload("json", 262_144));
+        }),
+        with(run(2, 920.0), |run| {
+            run.payload = Some(payload("binary", 100));
+        }),
+        with(run(3, 930.0), hot),
+        open(4, Some(1_000.0)),
+        open(5, Some(200.0)),
+        with(open(6, None), |run| {
+            run.stages = Some(vec![stage(0.0, 500.0), stage(500.0, 500.0)]);
+        }),
+        with(open(7, Some(200.0)), |run| {
+            run.arrivals = Some("poisson".to_owned());
+            run.spike = Some(SpikeSection {
+                records_per_sec: 5_000.0,
+                at_secs: 3.0,
+                duration_secs: 1.0,
+            });
+        }),
+        // As earlier versions wrote it.
+        with(run(8, 940.0), |run| run.payload = None),
+        // Seeds, connections and batches tell no trend from another.
+        with(run(9, 950.0), |run| {
+            run.payload.as_mut().unwrap().seed = 2;
+            (run.concurrency, run.batch_size) = (1, 1);
+        }),
+    ];
+    let titles: Vec<String> = trends(runs).iter().map(title).collect();
+    insta::assert_snapshot!(titles.join("\n"), @"
+    extreme on rest-proxy http://localhost:8082, json of 256 KiB: 1 run
+    extreme on rest-proxy http://localhost:8082, binary of 100 B: 1 run
+    extreme on rest-proxy http://localhost:8082, json of 100 B, hot keys over 1,000, 0.9 of them one key: 1 run
+    extreme on rest-proxy http://localhost:8082, json of 100 B, open loop at 1,000 rec/s: 1 run
+    extreme on rest-proxy http://localhost:8082, json of 100 B, open loop at 200 rec/s: 1 run
+    extreme on rest-proxy http://localhost:8082, json of 100 B, open loop of 0 to 500 rec/s for 10s, 500 rec/s for 10s: 1 run
+    extreme on rest-proxy http://localhost:8082, json of 100 B, open loop at 200 rec/s, poisson arrivals, spike of 5,000 rec/s from 3s for 1s: 1 run
+    extreme on rest-proxy http://localhost:8082: 1 run
+    extreme on rest-proxy http://localhost:8082, json of 100 B: 2 runs
+    ");
+}
+
+#[test]
+fn lines_of_earlier_versions_stay_readable() {
+    let mut value = serde_json::to_value(run(0, 100.0)).unwrap();
+    let keys = [
+        "model",
+        "faults",
+        "payload",
+        "rate_records_per_sec",
+        "stages",
+        "spike",
+        "arrivals",
+    ];
+    for key in keys {
+        assert!(
+            value.as_object_mut().unwrap().remove(key).is_some(),
+            "{key}"
+        );
+    }
+    let lines = read(&value.to_string());
+    assert_eq!((lines.entries.len(), lines.wrong), (1, Vec::new()));
+    assert_eq!(lines.entries[0].payload, None);
+}
+
+#[test]
+fn a_run_that_two_lines_are_of_counts_once() {
+    let line = |run: &Entry| serde_json::to_string(run).unwrap();
+    let one = run(0, 100.0);
+    let added = with(one.clone(), |run| run.report = Some("a.json".to_owned()));
+    let elsewhere = with(one.clone(), |run| {
+        run.urls = vec!["http://b:8082".to_owned()];
+    });
+    let text = [&one, &run(1, 100.0), &one, &added, &elsewhere]
+        .map(line)
+        .join("\n");
+    let lines = read(&text);
+    assert_eq!((lines.entries.len(), lines.doubled), (3, 2));
+    insta::assert_snapshot!(notes(&lines).join("\n"), @"2 lines are of a run that another line is of: each run counts once");
+}
+
+#[test]
+fn figures_of_no_run_are_no_line() {
+    let changes: [fn(&mut Entry); 3] = [
+        |run| run.records_per_sec = -5.0,
+        |run| run.duration_secs = -1.0,
+        |run| run.success_ratio = 1.5,
+    ];
+    let lines = changes.map(|change| serde_json::to_string(&with(run(0, 1.0), change)).unwrap());
+    let read = read(&lines.join("\n"));
+    assert_eq!(read.entries, Vec::new());
+    insta::assert_snapshot!(notes(&read).join("\n"), @"3 lines are left out: line 1 (records_per_sec is -5), line 2 (duration_secs is -1), line 3 (success_ratio is 1.5)");
+}
+
+#[test]
+fn runs_of_one_day_are_told_apart_by_their_time() {
+    let at = |time: &str, records_per_sec| {
+        with(run(0, records_per_sec), |run| {
+            run.started_at = format!("2026-11-{time}Z");
+        })
+    };
+    let told = |runs: Vec<Entry>| evolution(&trends(runs)[0]).unwrap();
+    let lines = [
+        told(vec![at("29T09:15:00.000", 1.0), at("30T09:15:00.000", 2.0)]),
+        told(vec![at("29T09:15:00.000", 1.0), at("29T09:16:00.000", 2.0)]),
+        told(vec![at("29T09:15:01.000", 1.0), at("29T09:15:02.000", 2.0)]),
+        told(vec![at("29T09:15:01.100", 1.0), at("29T09:15:01.200", 2.0)]),
+    ];
+    insta::assert_snapshot!(lines.join("\n"), @"
+    1 → 2 records/s, +100 %, from 2026-11-29 to 2026-11-30
+    1 → 2 records/s, +100 %, from 2026-11-29 09:15 to 2026-11-29 09:16
+    1 → 2 records/s, +100 %, from 2026-11-29 09:15:01 to 2026-11-29 09:15:02
+    1 → 2 records/s, +100 %, from 2026-11-29 09:15:01.100 to 2026-11-29 09:15:01.200
+    ");
+}
+
+#[test]
+fn texts_of_others_do_not_steer_the_terminal() {
+    let runs = vec![with(run(0, 1.0), |run| {
+        run.cpu_model = Some("a\u{1b}[31mRED".to_owned());
+        run.machine = "x\u{202e}y".to_owned();
+        run.urls = vec!["http://\u{1b}[2J".to_owned()];
+    })];
+    let text = shown(runs, None);
+    assert!(
+        text.chars().all(|c| c == '\n' || !c.is_control()),
+        "{text:?}"
+    );
+    assert!(!text.contains('\u{202e}'), "{text:?}");
 }

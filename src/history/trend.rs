@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Entry, change};
+use super::{Entry, change, load};
 use crate::gate::Outcome;
 use crate::measure::TargetKind;
 
 /// Seed of the permutation tests: the same file gives the same answer.
 const SEED: u64 = 1;
 
-/// Runs of one scenario against one target from one kind of machine, all in a closed loop or all in an open one.
+/// Runs of one scenario against one target from one kind of machine, of one kind of record, all in a closed loop or all at one rate.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trend {
     /// Preset or scenario file.
@@ -24,8 +24,12 @@ pub struct Trend {
     pub model: Option<String>,
     /// How the target misbehaved on purpose.
     pub faults: Vec<String>,
+    /// What a record is, in words; none if the runs are of an earlier version, which did not say.
+    pub record_kind: Option<String>,
     /// Requests were due on a schedule of their own.
     pub open_loop: bool,
+    /// How load arrives, in words; none in a closed loop.
+    pub pace: Option<String>,
     /// The load generator.
     pub machine: String,
     /// Its CPU model, where readable.
@@ -65,7 +69,9 @@ struct Key {
     urls: Vec<String>,
     model: Option<String>,
     faults: Vec<String>,
+    record_kind: Option<String>,
     open_loop: bool,
+    pace: Option<String>,
     machine: String,
     cpu_model: Option<String>,
 }
@@ -77,7 +83,9 @@ fn key(entry: &Entry) -> Key {
         urls: urls(entry),
         model: entry.model.clone(),
         faults: entry.faults.clone(),
+        record_kind: load::record_words(entry),
         open_loop: entry.open_loop,
+        pace: load::pace_words(entry),
         machine: entry.machine.clone(),
         cpu_model: entry.cpu_model.clone(),
     }
@@ -114,7 +122,9 @@ fn trend(key: Key, runs: Vec<Entry>) -> Option<Trend> {
         urls: key.urls,
         model: key.model,
         faults: key.faults,
+        record_kind: key.record_kind,
         open_loop: key.open_loop,
+        pace: key.pace,
         machine: key.machine,
         cpu_model: key.cpu_model,
         first: evidence.first().copied(),

@@ -31,6 +31,23 @@ pub fn margin_of(given: Option<Share>) -> Result<f64, String> {
     }
 }
 
+/// What noise from run to run may be.
+pub const RUN_NOISE_HINT: &str = "from 0% to 90%, such as 2%";
+
+/// The noise from run to run as a share, 0 to 1.
+///
+/// # Errors
+/// It is out of range.
+pub fn run_noise_of(given: Option<Share>) -> Result<Option<f64>, String> {
+    match given {
+        Some(Share(noise)) if noise > 0.9 => Err(format!(
+            "{} is more noise than anything could be told from",
+            share(noise)
+        )),
+        given => Ok(given.map(|share| share.0)),
+    }
+}
+
 /// The baseline, if one is named.
 ///
 /// # Errors
@@ -63,11 +80,8 @@ pub(super) fn resolve(settings: &Overrides, origins: &Origins) -> Result<Option<
     let is_duet = matches!(against, Against::Target(_));
     let noise_key = "comparison.run_noise";
     let unused = is_duet && !said(settings, origins, noise_key);
-    let run_noise = (settings.run_noise.filter(|_| !unused)).map(|share| share.0);
-    if run_noise.is_some_and(|noise| noise > 0.9) {
-        let message = "is more noise than anything could be told from";
-        return Err(origins.error(noise_key, message, "from 0% to 90%, such as 2%"));
-    }
+    let run_noise = run_noise_of(settings.run_noise.filter(|_| !unused))
+        .map_err(|message| origins.error(noise_key, &message, RUN_NOISE_HINT))?;
     if run_noise.is_some() && is_duet {
         let message = "has no effect on pairs of slices: what drifts is in both";
         return Err(origins.error(noise_key, message, "leave it out"));

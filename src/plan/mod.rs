@@ -15,7 +15,7 @@ mod target;
 mod threshold;
 mod value;
 
-pub use baseline::{MARGIN_HINT, margin_of};
+pub use baseline::{MARGIN_HINT, RUN_NOISE_HINT, margin_of, run_noise_of};
 pub use describe::{describe, is_secret_header, without_secrets};
 pub use layers::{Layers, Origin, Origins};
 pub use resolve::{Machine, TOPIC_NAME_HINT, is_topic_name, resolve, resolve_target};

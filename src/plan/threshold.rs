@@ -1,6 +1,7 @@
 //! Threshold expressions such as `p99 > 2s`: what they look at, how they compare, in which unit.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ const PERCENTILES: [(&str, Percentile); 4] = [
     ("e2e.", Metric::EndToEnd),
 ];
 
+/// Percentiles that a limit may be on.
+const JUDGED: RangeInclusive<f64> = 50.0..=99.99;
+
 impl FromStr for Threshold {
     type Err = String;
 
@@ -35,6 +39,9 @@ impl FromStr for Threshold {
                 "`{text}` is not a threshold: write METRIC OP VALUE such as `success < 99.9%`, `p99 > 2s`, `throughput < 40k/s` (it says when the run fails)"
             )
         };
+        if text.trim().is_empty() {
+            return Err("an empty text is not a threshold: is there a comma too many?".to_owned());
+        }
         let at = text.trim().find(['<', '>']).ok_or_else(wanted)?;
         let (name, rest) = text.trim().split_at(at);
         let name = name.to_ascii_lowercase();
@@ -69,7 +76,8 @@ impl Metric {
             percentiles => {
                 let (prefix, percentile) = percentiles.rsplit_once('p').unwrap_or_default();
                 let of = PERCENTILES.iter().find(|(name, _)| *name == prefix)?.1;
-                units::parse_percentile(&format!("p{percentile}")).map(of)
+                let percentile = units::parse_percentile(&format!("p{percentile}"))?;
+                JUDGED.contains(&percentile).then(|| of(percentile))
             }
         }
     }
@@ -95,14 +103,11 @@ impl Metric {
     }
 }
 
-/// The thresholds, those of the same text only once.
+/// The thresholds, those that say the same only once.
 pub(super) fn distinct(thresholds: Vec<Threshold>) -> Vec<Threshold> {
     let mut kept: Vec<Threshold> = Vec::with_capacity(thresholds.len());
     for threshold in thresholds {
-        if !kept
-            .iter()
-            .any(|known| known.expression == threshold.expression)
-        {
+        if !kept.iter().any(|known| known.says() == threshold.says()) {
             kept.push(threshold);
         }
     }
@@ -122,6 +127,11 @@ pub(super) fn share(ratio: f64) -> String {
 }
 
 impl Threshold {
+    /// All but how it was written.
+    fn says(&self) -> (Metric, Comparison, f64) {
+        (self.metric, self.fails_if, self.value)
+    }
+
     /// The run fails below this throughput (`--min-throughput`).
     pub fn min_throughput(rate: Rate) -> Self {
         Self {
@@ -224,9 +234,16 @@ mod tests {
     }
 
     #[test]
-    fn of_the_same_text_one_is_kept() {
+    fn of_the_same_meaning_one_is_kept() {
         let parsed = |text: &str| text.parse::<Threshold>().expect(text);
-        let many = ["p95 > 1s", "max > 1s", "p95 > 1s", "p95 >= 1s"].map(parsed);
+        let many = [
+            "p95 > 1s",
+            "max > 1s",
+            "p95 > 1s",
+            "p95>1000ms",
+            "p95 >= 1s",
+        ];
+        let many = many.map(parsed);
         let kept: Vec<String> = distinct(many.into())
             .iter()
             .map(ToString::to_string)
@@ -241,7 +258,10 @@ mod tests {
             ("p99", "is not a threshold"),
             ("p99 = 2s", "is not a threshold"),
             ("speed > 2s", "`speed` is no metric"),
+            (" ", "comma too many"),
             ("p100 > 2s", "`p100` is no metric"),
+            ("p49 > 2s", "`p49` is no metric"),
+            ("e2e.p99.999 > 2s", "`e2e.p99.999` is no metric"),
             ("e2e > 2s", "`e2e` is no metric"),
             ("e2e.max > 2s", "`e2e.max` is no metric"),
             ("server.p95 > 2s", "`server.p95` is no metric"),

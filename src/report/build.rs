@@ -72,8 +72,9 @@ pub(super) fn judged(
 ) -> Report {
     let (plan, facts, measured) = (run.plan, run.facts, run.measured);
     let validity = validity(run);
-    let thresholds = gate::evaluate(run);
+    let mut thresholds = gate::evaluate(run);
     let verdict = gate::decide(run, &validity, &thresholds);
+    thresholds.extend(gate::implied(run, verdict.outcome));
     let warnings = gate::warnings(run);
     Report {
         schema_version: SCHEMA_VERSION,

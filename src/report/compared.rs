@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Style;
 use super::markdown::{safe, table as markdown_table};
-use super::table::{columns, labelled, warning_lines};
+use super::table::{labelled, lines_of_columns, warning_lines, whole_columns};
 use super::text::{clean, wrap};
 use crate::gate::{Compared, Method, MetricCompared, MetricVerdict, Outcome, Verdict};
 use crate::units::{self, counted, percent_of_change, rate_digits};
@@ -36,26 +36,26 @@ pub(super) fn lines(compared: &Compared, style: Style) -> Vec<String> {
     if !forced.is_empty() {
         lines.extend(warning_lines(&forced, style));
     }
+    for note in notes(compared) {
+        lines.extend(wrap("note: ", 2, &clean(&note)));
+    }
     lines
 }
 
 /// The metrics in as many columns as fit.
 fn table(compared: &Compared) -> Vec<String> {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
-    rows.extend(compared.metrics.iter().map(|row| Vec::from(cells(row))));
-    let mut lines = columns(rows.clone(), false);
+    rows.extend((compared.metrics.iter()).map(|row| Vec::from(cells(row, compared.margin))));
     for spared in SPARED {
-        // A line that does not fit is broken into several.
-        if lines.len() == rows.len() {
-            break;
+        if let Some(lines) = whole_columns(rows.clone(), false) {
+            return lines;
         }
         let column = rows[0].iter().position(|name| name == spared);
         for row in &mut rows {
             column.map(|column| row.remove(column));
         }
-        lines = columns(rows.clone(), false);
     }
-    lines
+    lines_of_columns(rows, false)
 }
 
 /// All of `krush compare`'s output: what is compared, the table, the verdict.
@@ -109,7 +109,8 @@ pub(super) fn section(compared: &Compared) -> Vec<String> {
             "result",
         ];
         let rows = compared.metrics.iter().map(|row| {
-            let [name, baseline, run, change, interval, worst, p, word] = cells(row);
+            let [name, baseline, run, change, interval, worst, p, word] =
+                cells(row, compared.margin);
             let least = share(row.minimum_detectable);
             vec![name, baseline, run, change, interval, p, worst, least, word]
         });
@@ -120,6 +121,11 @@ pub(super) fn section(compared: &Compared) -> Vec<String> {
         forced(compared)
             .iter()
             .map(|text| format!("- **warning:** {}", safe(text))),
+    );
+    lines.extend(
+        notes(compared)
+            .iter()
+            .map(|text| format!("- **note:** {}", safe(text))),
     );
     lines.extend([
         format!("Baseline: {}", safe(&baseline_words(compared))),
@@ -145,13 +151,19 @@ fn forced(compared: &Compared) -> Vec<String> {
     compared.forced.iter().map(line).collect()
 }
 
+/// Differences that kept nothing from being compared.
+pub(super) fn notes(compared: &Compared) -> Vec<String> {
+    let line = |difference: &String| format!("{difference}; what changed may be krush");
+    compared.notes.iter().map(line).collect()
+}
+
 fn baseline_words(compared: &Compared) -> String {
     let row = &compared.baseline;
     format!("{} ({}, {})", row.source, row.scenario, row.started_at)
 }
 
 /// What stands behind the table, and what would have shown.
-fn note(compared: &Compared) -> String {
+pub(super) fn note(compared: &Compared) -> String {
     let what = match compared.method {
         Method::Blocks => ("block", "blocks"),
         Method::Pairs => ("pair", "pairs"),
@@ -167,6 +179,10 @@ fn note(compared: &Compared) -> String {
             replicates.1
         ),
         Method::Pairs => counted(replicates.1, what.0, what.1),
+    };
+    let of = match whole(compared) {
+        Some(whole) => format!("{of}; {whole}"),
+        None => of,
     };
     let shows: Vec<String> = (compared.metrics.iter())
         .filter(|row| row.judged && row.lower_bound.is_none())
@@ -188,6 +204,14 @@ fn note(compared: &Compared) -> String {
     )
 }
 
+/// What the whole came to, where it is not what the middle of the replicates says.
+fn whole(compared: &Compared) -> Option<String> {
+    let mut rows = compared.metrics.iter();
+    let (row, total) = rows.find_map(|row| Some((row, row.total_change?)))?;
+    let apart = (total - row.change).abs() > compared.margin;
+    apart.then(|| format!("{} of the whole {}", name(row), change(total)))
+}
+
 /// What the metric is called: `throughput`, `P95`.
 pub(super) fn name(row: &MetricCompared) -> String {
     if row.metric.starts_with('p') {
@@ -198,7 +222,7 @@ pub(super) fn name(row: &MetricCompared) -> String {
 }
 
 pub(super) fn share(share: f64) -> String {
-    change(share).trim_start_matches('+').to_owned()
+    units::share_of_change(share).replace("10,000 or more", "10,000+")
 }
 
 /// A change as it fits a column.
@@ -224,18 +248,22 @@ pub(super) fn figure(row: &MetricCompared, value: f64) -> String {
     }
 }
 
-fn cells(row: &MetricCompared) -> [String; 8] {
+/// By how much it is worse at most, with 95 % confidence.
+pub(super) fn worst(row: &MetricCompared, margin: f64) -> String {
+    match row.lower_bound {
+        Some(_) => "-".to_owned(),
+        None => units::share_beside(row.worst, margin).replace("10,000 or more", "10,000+"),
+    }
+}
+
+fn cells(row: &MetricCompared, margin: f64) -> [String; 8] {
     [
         name(row),
         figure(row, row.baseline),
         figure(row, row.saw),
-        change(row.change),
+        units::change_beside(row.change, margin).replace("10,000 or more", "10,000+"),
         interval(row.low, row.high),
-        if row.lower_bound.is_some() {
-            "-".to_owned()
-        } else {
-            share(row.worst)
-        },
+        worst(row, margin),
         if row.p < 0.001 {
             "<0.001".to_owned()
         } else {
@@ -245,7 +273,8 @@ fn cells(row: &MetricCompared) -> [String; 8] {
     ]
 }
 
-fn word(row: &MetricCompared) -> &'static str {
+/// What it comes to.
+pub(super) fn word(row: &MetricCompared) -> &'static str {
     if !row.judged {
         return "not judged";
     }
@@ -288,7 +317,10 @@ mod tests {
             more_replicates: None,
             runs_needed: None,
             lower_bound: None,
+            lower_bound_replicates: 0,
             run_spread: None,
+            total_change: None,
+            failures_at_once: None,
         }
     }
 
@@ -303,6 +335,8 @@ mod tests {
             margin: 0.05,
             metrics,
             forced: Vec::new(),
+            notes: Vec::new(),
+            pairs: Vec::new(),
             outcome: Outcome::Pass,
             reasons: Vec::new(),
         };
@@ -322,5 +356,21 @@ mod tests {
         );
         assert!(usual.contains("at most") && usual.contains("99 % interval"));
         assert!(both.contains("at most"));
+        // Just too wide with two spaces between columns.
+        let near = row("p95", (366.0, 500.0), (-0.371, 3.252));
+        let near = shown(vec![MetricCompared {
+            worst: 1.349,
+            p: 0.008,
+            verdict: MetricVerdict::Inconclusive,
+            ..near
+        }]);
+        insta::assert_snapshot!(near, @"
+        against  baseline  run     change   99 % interval      at most
+        P95      366 µs    500 µs  +36.6 %  -37.1 to +325.2 %  134.9 %  inconclusive
+        16 blocks against 16, margin 5.0 %; baseline and run are medians over the
+          blocks, the change is that between blocks; at most: worse by no more than
+          this, with 95 % confidence; worse by this would show: P95 × 10,000+
+        baseline          old.json (basic, 2026-01-01T00:00:00Z)
+        ");
     }
 }

@@ -10,8 +10,8 @@ use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite}
 use super::Report;
 use super::text;
 use super::words::{
-    bounded, failures_by_weight, fault_words, load_words, records_ledger, requests_ledger,
-    server_words, stand_in_words, topic_words,
+    bounded, failures_by_weight, fault_words, load_words, margin_words, merged_words,
+    records_ledger, requests_ledger, server_words, stand_in_words, topic_words,
 };
 use crate::audit::{self, Audited};
 use crate::gate::{Check, MetricCompared, MetricVerdict, Outcome, ThresholdResult};
@@ -149,10 +149,10 @@ fn threshold_lines(threshold: &ThresholdResult) -> Vec<String> {
         expression, saw, ..
     } = threshold;
     let bound = threshold.bound.as_ref();
-    let margin = threshold.margin.map(units::percent_of_change);
+    let margin = threshold.margin.map(margin_words);
     let mut lines = vec![format!("the run fails if {expression}: saw {saw}")];
     lines.extend(bound.map(|bound| format!("95 % bound: {bound}")));
-    lines.extend(margin.map(|margin| format!("margin: {margin}")));
+    lines.extend(margin.map(|margin| format!("margin: {margin} of the limit")));
     lines
 }
 
@@ -189,8 +189,14 @@ fn compared_lines(row: &MetricCompared) -> Vec<String> {
             "baseline {:.1} {}, run {:.1} {}, p {:.4}",
             row.baseline, row.unit, row.saw, row.unit, row.p
         ),
-        format!("worse by at most {:.1} % (95 %)", row.worst * 100.0),
-        format!("what would show: {:.1} %", row.minimum_detectable * 100.0),
+        format!(
+            "worse by at most {} (95 %)",
+            units::share_of_change(row.worst)
+        ),
+        format!(
+            "what would show: {}",
+            units::share_of_change(row.minimum_detectable)
+        ),
     ]
 }
 
@@ -264,6 +270,16 @@ fn properties(report: &Report) -> Vec<Property> {
         ("p99", percentile("p99", summary.latency_us.p99)),
         ("success", units::percent(summary.success_ratio)),
     ]);
+    if let Some(section) = &report.end_to_end {
+        let latency = &section.latency_us;
+        let words = |us: Option<u64>| us.map_or_else(|| "-".to_owned(), units::latency);
+        properties.extend([
+            ("end_to_end_p50", words(latency.p50)),
+            ("end_to_end_p95", words(latency.p95)),
+            ("end_to_end_p99", words(latency.p99)),
+        ]);
+    }
+    properties.extend(merged_words(report).map(|words| ("merged", words)));
     properties.extend(reference(report));
     properties.extend([
         ("records", records_ledger(report).join("; ")),

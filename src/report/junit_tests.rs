@@ -378,7 +378,7 @@ fn a_threshold_that_was_met_passes_only_in_a_run_that_was_judged() {
     insta::assert_snapshot!(case.system_out.as_ref().unwrap().as_str(), @"
     the run fails if p50 > 2s: saw 150 ms
     95 % bound: ≤ 1.25 s
-    margin: +37.7 %
+    margin: +37.7 % of the limit
     ");
     assert!(states(&suite).iter().all(|(_, state)| *state == "passed"));
     let with_threshold = |mut fixture: crate::gate::fixture::Fixture| {

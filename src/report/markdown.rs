@@ -70,7 +70,7 @@ fn head(report: &Report) -> Vec<String> {
         format!(
             "# krush: {}: {}",
             safe(&report.plan.scenario),
-            verdict.headline
+            safe(&verdict.headline)
         ),
         String::new(),
     ];
@@ -104,9 +104,9 @@ fn head(report: &Report) -> Vec<String> {
         format!(
             "- started: {}, krush {}, on {} {} with {} CPUs{}",
             report.started_at,
-            report.tool.version,
-            machine.os,
-            machine.arch,
+            clean(&report.tool.version),
+            clean(&machine.os),
+            clean(&machine.arch),
             machine.cpus,
             safe(&cpu)
         ),
@@ -242,7 +242,16 @@ fn threshold_table(report: &Report) -> Vec<String> {
         let [saw, bound, margin, word] = threshold_cells(threshold, void);
         vec![safe(&threshold.expression), saw, bound, margin, word]
     });
-    table(&["fails if", "saw", "95 % bound", "margin", "result"], rows)
+    table(
+        &[
+            "fails if",
+            "saw",
+            "95 % bound",
+            "margin (of the limit)",
+            "result",
+        ],
+        rows,
+    )
 }
 
 /// Only the checks that failed: the others say nothing.

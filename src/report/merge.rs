@@ -130,7 +130,9 @@ pub fn merge(sources: &[Source]) -> Result<Report, NotMergeable> {
 /// The thresholds, if all runs had the same; and whether they had not.
 fn thresholds(sources: &[Source]) -> (Vec<Threshold>, bool) {
     let of = |source: &Source| -> Vec<String> {
+        // Those that nobody set are looked at anew, on the figures of the whole.
         let all = source.report.thresholds.iter();
+        let all = all.filter(|threshold| !threshold.implied);
         all.map(|threshold| threshold.expression.clone()).collect()
     };
     let first = of(&sources[0]);

@@ -5,6 +5,7 @@ mod blocks;
 mod build;
 mod claims;
 mod compared;
+mod consistent;
 pub mod consume;
 mod end_to_end;
 pub mod formats;

@@ -208,7 +208,7 @@ pub struct LoadSection {
     pub spike: Option<SpikeSection>,
     /// How the requests of an open loop were spread within their rate: `uniform` or `poisson`; `null`: closed loop.
     pub arrivals: Option<String>,
-    /// Load before the clock started.
+    /// Load before the clock started; in a duet, before that of each slice.
     pub warmup_secs: f64,
     /// Limit for one exchange.
     pub timeout_secs: f64,

@@ -5,14 +5,14 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::consume::ConsumeReport;
-use super::{Report, SCHEMA_VERSION};
+use super::{Report, SCHEMA_VERSION, consistent};
 use crate::error::{Error, Result};
 use crate::history::Entry;
 
 /// What helps whoever named the wrong file.
 const HINT: &str = "give the JSON report of a load command (see --output)";
 
-/// Reads the JSON report of a load command.
+/// Reads the JSON report of a load command, and makes sure that it agrees with itself.
 ///
 /// # Errors
 /// Names the file, and what is wrong with it or what it is instead.
@@ -47,8 +47,13 @@ pub fn parse(text: &str, name: &str) -> Result<Report> {
         Some(_) => {}
     }
     // From the text, not from the value: the error then names line and column.
-    serde_json::from_str(text)
-        .map_err(|error| wrong(format!("{name} is {}", what_else(&value, &error))))
+    let report: Report = serde_json::from_str(text)
+        .map_err(|error| wrong(format!("{name} is {}", what_else(&value, &error))))?;
+    consistent::check(&report).map_err(|why| Error::Usage {
+        message: format!("{name} does not agree with itself: {why}"),
+        hint: Some("the file was changed: give the report as krush wrote it".to_owned()),
+    })?;
+    Ok(report)
 }
 
 /// What it is if it is no report of a load.
@@ -87,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_report_is_read_as_it_was_written() {
-        let report = samples::report(&samples::failing());
+        let report = samples::in_one_second(samples::report(&samples::failing()));
         let read = parse(&json(&report), "x.json").unwrap();
         let compared = |report: Report| (report.ledger, report.failures, report.histograms);
         assert_eq!(read.verdict, report.verdict);

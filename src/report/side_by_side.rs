@@ -105,7 +105,7 @@ fn rows(names: &[String], reports: &[&Report], left_out: &[&str]) -> Vec<Vec<Str
         let texts = figures.iter().map(|figure| figure.text.clone());
         rows.push(row(name, texts.collect()));
         if !is_evidence(report) {
-            let headline = format!("  {}", report.verdict.headline);
+            let headline = format!("  {}", clean(&report.verdict.headline));
             rows.push(row(&headline, vec![String::new(); figures.len()]));
         } else if index > 0 {
             let pairs = figures.iter().zip(first);

@@ -10,9 +10,9 @@ use super::latencies::{COLUMNS, latency_notes, latency_rows};
 use super::over_time;
 use super::text::{WIDTH, clean, fill, shorten, wrap};
 use super::words::{
-    bounded, comparison, failures_by_weight, fault_words, generator_words, held_back_words,
-    load_words, merged_words, records_ledger, requests_ledger, server_words, stand_in_words,
-    threshold_cells, topic_words, volume_words, warmup_words,
+    MARGIN_NOTE, bounded, comparison, failures_by_weight, fault_words, generator_words,
+    held_back_words, load_words, merged_words, records_ledger, requests_ledger, server_words,
+    stand_in_words, threshold_cells, topic_words, volume_words, warmup_words,
 };
 use super::{PlanSection, Report, Style, Summary, TargetFacts, TargetSection};
 use super::{audit, end_to_end};
@@ -102,28 +102,38 @@ pub(super) fn columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
     lines.iter().flat_map(|line| fit(line)).collect()
 }
 
+/// The same with two spaces between, if each row fits a line as a row.
+pub(super) fn whole_columns(rows: Vec<Vec<String>>, numbers: bool) -> Option<Vec<String>> {
+    let lines = laid_out(rows, numbers, 2);
+    lines.iter().all(|line| is_whole(line)).then_some(lines)
+}
+
 /// The same, each row on a line however long.
 pub(super) fn lines_of_columns(rows: Vec<Vec<String>>, numbers: bool) -> Vec<String> {
+    whole_columns(rows.clone(), numbers).unwrap_or_else(|| laid_out(rows, numbers, 1))
+}
+
+fn laid_out(rows: Vec<Vec<String>>, numbers: bool, gap: usize) -> Vec<String> {
     let mut table = Builder::from_iter(rows).build();
-    table.with(Borders::empty()).with(Padding::new(0, 2, 0, 0));
+    table
+        .with(Borders::empty())
+        .with(Padding::new(0, gap, 0, 0));
     if numbers {
         table.modify(Columns::new(1..), Alignment::right());
     }
-    let mut text = table.to_string();
-    if text
-        .lines()
-        .any(|line| line.trim_end().chars().count() > WIDTH)
-    {
-        text = table.with(Padding::new(0, 1, 0, 0)).to_string();
-    }
+    let text = table.to_string();
     text.lines()
         .map(|line| line.trim_end().to_owned())
         .collect()
 }
 
+fn is_whole(line: &str) -> bool {
+    line.chars().count() <= WIDTH
+}
+
 /// A line as it is if it fits, else wrapped.
 fn fit(line: &str) -> Vec<String> {
-    if line.chars().count() <= WIDTH {
+    if is_whole(line) {
         vec![line.to_owned()]
     } else {
         wrap("", 2, line)
@@ -297,6 +307,13 @@ fn thresholds(report: &Report) -> Vec<String> {
     }));
     let mut lines = vec![String::new()];
     lines.extend(columns(table, false));
+    if report
+        .thresholds
+        .iter()
+        .any(|threshold| threshold.margin.is_some())
+    {
+        lines.extend(wrap("", 2, MARGIN_NOTE));
+    }
     lines
 }
 
@@ -325,12 +342,11 @@ pub(super) fn warning_lines(warnings: &[String], style: Style) -> Vec<String> {
 
 /// The verdict's word, and the exit code if it is not 0.
 pub fn headline(verdict: &Verdict, style: Style) -> String {
+    let words = clean(&verdict.headline);
     let word = match verdict.outcome {
-        Outcome::Pass if verdict.reasons.is_empty() => style.good(&verdict.headline),
-        Outcome::Pass | Outcome::Interrupted | Outcome::Inconclusive => {
-            style.strong(&verdict.headline)
-        }
-        _ => style.bad(&verdict.headline),
+        Outcome::Pass if verdict.reasons.is_empty() => style.good(&words),
+        Outcome::Pass | Outcome::Interrupted | Outcome::Inconclusive => style.strong(&words),
+        _ => style.bad(&words),
     };
     match verdict.exit_code {
         0 => word,

@@ -74,7 +74,7 @@ pub(crate) fn clean(text: &str) -> String {
 }
 
 /// Control characters, and the marks, embeddings, overrides and isolates of the Unicode bidirectional algorithm.
-fn steers(c: char) -> bool {
+pub(super) fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::text::clean;
 use super::{FailureRow, LoadSection, PlanSection, Report, Summary, TargetKind, TargetSection};
 use crate::gate::ThresholdResult;
 use crate::units::{self, ByteSize, counted, grouped, rate_digits};
@@ -139,7 +140,7 @@ pub(super) fn kind_words(kind: TargetKind, embedded: bool) -> Option<String> {
 
 /// What must be said of a target that misbehaves on purpose.
 pub(super) fn fault_words(target: &TargetSection) -> Option<String> {
-    let faults = target.faults.join(", ");
+    let faults = clean(&target.faults.join(", "));
     (!faults.is_empty()).then(|| format!("it misbehaves on purpose: {faults}"))
 }
 
@@ -269,12 +270,15 @@ pub(super) fn held_back_words(report: &Report) -> Option<String> {
 pub(super) fn warmup_words(report: &Report) -> Option<String> {
     let records = &report.warmup.records;
     (records.sent > 0).then(|| {
+        let of_duet = report.is_of_duet();
         format!(
-            "{} acked, {} rejected, {} unknown in {}; in no figure above",
+            "{} acked, {} rejected, {} unknown {} {}{}; in no figure above",
             counted(records.acked, "record", "records"),
             grouped(records.rejected),
             grouped(records.unknown),
-            secs_words(report.plan.load.warmup_secs)
+            if of_duet { "before all slices," } else { "in" },
+            secs_words(report.plan.load.warmup_secs),
+            if of_duet { " each" } else { "" }
         )
     })
 }
@@ -342,6 +346,18 @@ pub(super) fn comparison(report: &Report) -> Vec<[String; 5]> {
     vec![throughput, latency, success]
 }
 
+/// What is said of the margins of thresholds.
+pub(super) const MARGIN_NOTE: &str = "margin: what is left to the limit, as a share of the limit";
+
+/// The margin of a threshold as a share of its limit.
+pub(super) fn margin_words(margin: f64) -> String {
+    match margin {
+        margin if margin >= 100.0 => "+10,000 % or more".to_owned(),
+        margin if margin >= 10.0 => format!("+{} %", grouped((margin * 100.0).round() as u64)),
+        margin => units::percent_of_change(margin),
+    }
+}
+
 /// What a threshold saw, its bound, how far that is within the limit, and what it comes to.
 pub(super) fn threshold_cells(threshold: &ThresholdResult, not_judged: bool) -> [String; 4] {
     let word = match (not_judged, threshold.passed, threshold.inconclusive) {
@@ -350,7 +366,7 @@ pub(super) fn threshold_cells(threshold: &ThresholdResult, not_judged: bool) -> 
         (false, false, true) => "inconclusive",
         (false, false, false) => "missed",
     };
-    let margin = threshold.margin.map(units::percent_of_change);
+    let margin = threshold.margin.map(margin_words);
     [
         threshold.saw.clone(),
         threshold.bound.clone().unwrap_or_else(|| "-".to_owned()),

@@ -39,6 +39,20 @@ impl Estimate {
         (self.value - reach, self.value + reach)
     }
 
+    /// Two-sided p of no value at all: how often chance alone would show as much, by Student's t.
+    pub fn p(&self) -> f64 {
+        let error = self.error();
+        if error <= 0.0 {
+            return if self.value == 0.0 { 1.0 } else { 0.0 };
+        }
+        let t = self.value.abs() / error;
+        let tail = match StudentsT::new(0.0, 1.0, self.df.max(1.0)) {
+            Ok(distribution) if self.df < 1e3 => distribution.sf(t),
+            _ => Normal::standard().sf(t),
+        };
+        (2.0 * tail).min(1.0)
+    }
+
     /// The same value with the variances of independent parts added, degrees of freedom by Welch and Satterthwaite.
     pub fn from_parts(value: f64, parts: &[Self]) -> Self {
         let variance: f64 = parts.iter().map(|part| part.variance).sum();
@@ -107,6 +121,20 @@ mod tests {
             (0.05, -1.644_853_626_951_472_9),
         ] {
             assert!((normal_quantile(p) - z).abs() < 1e-9, "{p}");
+        }
+    }
+
+    #[test]
+    fn p_is_that_of_the_interval() {
+        for df in [2.5, 7.0, 500.0, f64::INFINITY] {
+            let mut estimate = Estimate {
+                value: 0.0,
+                variance: 4.0,
+                df,
+            };
+            assert!((estimate.p() - 1.0).abs() < 1e-12);
+            estimate.value = -estimate.reach(0.995);
+            assert!((estimate.p() - 0.01).abs() < 1e-6, "{df}");
         }
     }
 

@@ -41,11 +41,7 @@ pub fn pseudo_median(values: &[f64]) -> f64 {
 fn walsh(values: &[f64], averages: &mut Vec<f64>) -> f64 {
     averages.clear();
     for (index, &one) in values.iter().enumerate() {
-        averages.extend(
-            values[index..]
-                .iter()
-                .map(|&other| f64::midpoint(one, other)),
-        );
+        averages.extend(values[index..].iter().map(|&other| 0.5 * one + 0.5 * other));
     }
     median(averages)
 }

@@ -224,6 +224,46 @@ def benchmark_action(report, folder):
     return f"{count} entries"
 
 
+def end_to_end(report, folder):
+    """What consumers saw, in every format that has figures."""
+    from junitparser import JUnitXml
+    from prometheus_client.parser import text_string_to_metric_families
+
+    section = report["end_to_end"]
+    figures, count = section["latency_us"], section["latency_samples"]
+    same(count > 0, True, "records that arrived")
+    name = "krush_end_to_end_latency_seconds"
+    families = text_string_to_metric_families((folder / "run.prom").read_text())
+    (family,) = [family for family in families if family.name == name]
+    same(family.type, "summary", "type")
+    samples = {(s.name, s.labels.get("quantile")): s.value for s in family.samples}
+    for quantile, key in (("0.5", "p50"), ("0.95", "p95"), ("0.999", "p99_9")):
+        close(samples[(name, quantile)], figures[key] / 1e6, f"prometheus {key}")
+    close(samples[(name + "_count", None)], count, "prometheus count")
+    with open(folder / "run.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    for key in ("p50", "p90", "p95", "p99", "p99_9", "max"):
+        same(int(row[f"end_to_end_{key}_us"]), figures[key], f"csv {key}")
+    same(int(row["end_to_end_records"]), count, "csv count")
+    (histogram,) = [h for h in intervals(folder / "run.hlog") if h.get_tag() == "end_to_end"]
+    same(histogram.get_total_count(), count, "hlog count")
+    close(histogram.get_value_at_percentile(95), figures["p95"], "hlog p95", 1e-3)
+    (suite,) = JUnitXml.fromfile(str(folder / "run.xml"))
+    properties = {one.name: one.value for one in suite.properties()}
+    same({"end_to_end_p50", "end_to_end_p95", "end_to_end_p99"} <= set(properties), True, "JUnit")
+    measures = json.loads((folder / "run.bencher.json").read_text())
+    smaller = json.loads((folder / "run.smaller.json").read_text())
+    if not is_evidence(report):
+        same((measures, smaller), ({}, []), "a void run")
+        return f"{count} records; void: nothing for trackers, as it must be"
+    ((_, measures),) = measures.items()
+    p95 = measures["p95-end-to-end-latency-ns"]["value"]
+    close(p95, figures["p95"] * 1e3, "bencher p95")
+    (p95,) = [e["value"] for e in smaller if e["name"].endswith(": P95 end-to-end latency")]
+    close(p95, figures["p95"] / 1e3, "smaller p95")
+    return f"{count} records, P95 {figures['p95'] / 1e3:.1f} ms"
+
+
 CHECKS = {
     "prometheus": prometheus,
     "csv": csv_summary,
@@ -233,6 +273,7 @@ CHECKS = {
     "junit": junit,
     "bencher": bencher,
     "benchmark-action": benchmark_action,
+    "end-to-end": end_to_end,
 }
 
 

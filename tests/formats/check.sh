@@ -17,6 +17,7 @@ krush=$(realpath "$krush")
 here=$PWD/tests/formats
 tools=$PWD/target/formats
 work=$tools/run
+work_e2e=$tools/e2e
 passed=0 failed=0 skipped=0
 
 hdr_version=2.2.2
@@ -74,6 +75,21 @@ run_krush() {
     }
 }
 
+# The latency that matters to a consumer is in a report of its own command only.
+run_e2e() {
+    rm -rf "$work_e2e"
+    mkdir -p "$work_e2e"
+    local ending outputs=()
+    for ending in json xml csv prom hlog bencher.json smaller.json; do
+        outputs+=(-o "run.$ending")
+    done
+    (cd "$work_e2e" && "$krush" e2e --embedded --rate 500/s --duration 2s --history off --quiet \
+        "${outputs[@]}" >run.txt) || {
+        local code=$?
+        ((code == 13)) || return $code
+    }
+}
+
 need_python() {
     [[ -x $python ]] && "$python" -c 'import prometheus_client, hdrh, xmlschema, jsonschema, junitparser' 2>/dev/null && return 0
     command -v python3 >/dev/null || return 1
@@ -105,10 +121,12 @@ java_hgrm() {
 
 mkdir -p "$tools"
 check "krush writes every format" run_krush
+check "krush e2e writes its formats" run_e2e
 if need_python; then
     for what in prometheus csv timeline hlog hgrm bencher benchmark-action; do
         check "$what" "$python" "$here/check.py" "$what" "$work/run.json" "$work"
     done
+    check end-to-end "$python" "$here/check.py" end-to-end "$work_e2e/run.json" "$work_e2e"
     if ! command -v java >/dev/null; then
         skip "HdrHistogram of Java" "no java here"
     elif need_hdr_jar; then

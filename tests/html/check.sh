@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Pages of krush in a headless Chromium, 1280 and 390 px wide, light and dark: nothing sticks out, every text is readable, labels do not
-# overlap, drawings have names, nothing is asked of the network, and the console is silent.
+# overlap, nothing is missing on paper, drawings have names, nothing is asked of the network, and the console is silent.
 #
 #   tests/html/check.sh FOLDER   every .html file in it; the names must be those that tests/it/html.rs writes
 set -euo pipefail
@@ -41,13 +41,18 @@ for fault in "contrast" "it is 2[0-9]* px wide" "two elements are called a" "not
     fi
 done
 
+if ! grep -q '^finding: paper: not to be seen: folded away' "$work/broken"; then
+    echo "the check does not see what is missing on paper" >&2
+    exit 1
+fi
+
 if ! grep -q '^finding: console: .*a word on the console' "$work/broken"; then
     echo "the check does not see what is written to the console" >&2
     exit 1
 fi
 
 failed=0
-for name in good bad void lost e2e duet several long history hostile; do
+for name in good bad void lost e2e duet several long history long-history ledger hostile; do
     page="$pages/$name.html"
     for scheme in light dark; do
         inspect "$page" "$scheme" "$work/found"

@@ -169,6 +169,73 @@ fn what_cannot_be_compared_is_said_before_anything_is_sent() {
     );
     let (code, _, err) = said(here, &["compare", "old.json", "old.json", "--margin", "0%"]);
     assert_eq!(code, 2, "{err}");
+    let noise = ["compare", "old.json", "old.json", "--run-noise", "95%"];
+    let (code, _, err) = said(here, &noise);
+    assert_eq!((code, err.contains("--run-noise: 95%")), (2, true), "{err}");
+}
+
+#[test]
+fn the_baseline_is_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let server = standin("delay=1ms");
+    assert_eq!(load(here, &server, "old.json", &[]).0, 0);
+    let stored = || server.memory().records("performance-test").len();
+    let before = stored();
+    let kept = std::fs::read(here.join("old.json")).unwrap();
+    for (file, more) in [
+        ("./old.json", &[][..]),
+        ("x.md,old.json", &[][..]),
+        ("x.json", &["--history", "old.json"]),
+    ] {
+        let flags = LOAD
+            .iter()
+            .filter(|flag| more.is_empty() || !["--history", "off"].contains(flag));
+        let url = ["--url", server.url(), "-o", file];
+        let all: Vec<&str> = flags
+            .copied()
+            .chain(url)
+            .chain(["--baseline", "old.json"])
+            .chain(more.iter().copied())
+            .collect();
+        let (code, _, err) = said(here, &all);
+        assert_eq!(
+            (code, err.contains("would be overwritten")),
+            (2, true),
+            "{err}"
+        );
+        assert!(err.contains("is the baseline"), "{err}");
+    }
+    assert_eq!(std::fs::read(here.join("old.json")).unwrap(), kept);
+    assert_eq!(stored(), before);
+}
+
+#[test]
+fn the_file_that_differs_is_named_and_another_build_of_krush_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let server = standin("delay=1ms");
+    assert_eq!(load(here, &server, "old.json", &[]).0, 0);
+    let mut other = json(here.join("old.json"));
+    other["target"]["partitions"] = 7.into();
+    other["started_at"] = "2026-01-01T00:00:00Z".into();
+    other["claims"]["run"] = "of-its-own".into();
+    std::fs::write(here.join("other.json"), other.to_string()).unwrap();
+    let mut built = json(here.join("old.json"));
+    built["tool"]["version"] = "0.0.1".into();
+    built["claims"]["run"] = "another".into();
+    std::fs::write(here.join("built.json"), built.to_string()).unwrap();
+    let (code, _, err) = said(here, &["compare", "old.json,other.json", "built.json"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("in old.json, 7 in other.json"), "{err}");
+    assert!(!err.contains("built.json"), "{err}");
+    let (code, out, err) = said(here, &["compare", "old.json", "built.json"]);
+    assert!([0, 12].contains(&code), "{out}{err}");
+    let flat = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        flat.contains("note: what measured: krush") && flat.contains("krush 0.0.1"),
+        "{flat}"
+    );
 }
 
 #[test]

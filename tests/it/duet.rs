@@ -1,8 +1,10 @@
 //! Duets end to end: two stand-ins in this process that take a fixed time for each request, loaded in turn by the built program.
 
+use std::collections::BTreeMap;
 use std::process::{Child, Stdio};
 use std::sync::Mutex;
 
+use krush::standin::backend::NewTopic;
 use krush::standin::{Embedded, Settings};
 use serde_json::Value;
 
@@ -117,6 +119,110 @@ fn a_target_slowed_by_a_tenth_is_found_and_every_record_is_in_a_ledger() {
     assert_eq!(acked(&before) + warmup(&before), stored(&old));
     assert_eq!(before["target"]["urls"][0], old.url());
     assert_eq!(report["plan"]["load"]["duration_secs"], 4.8);
+    let flat = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("before all slices, 20ms each"), "{flat}");
+    // What was found can be worked out again from the pairs.
+    let pairs = comparison["pairs"].as_array().unwrap();
+    assert_eq!(pairs.len(), 24);
+    let of = |side: &str, key: &str| -> u64 {
+        let rows = pairs.iter().map(|pair| pair[side][key].as_u64().unwrap());
+        rows.sum()
+    };
+    assert_eq!(of("run", "records_acked"), acked(report));
+    assert_eq!(of("baseline", "records_acked"), acked(&before));
+    let scheduled = |report: &Value| report["ledger"]["requests"]["scheduled"].as_u64().unwrap();
+    assert_eq!(of("run", "requests"), scheduled(report));
+    let logs: Vec<f64> = pairs.iter().map(log_ratio).collect();
+    let both = (0..24).flat_map(|one| (one..24).map(move |other| (one, other)));
+    let mut means: Vec<f64> = both
+        .map(|(one, other)| f64::midpoint(logs[one], logs[other]))
+        .collect();
+    means.sort_by(f64::total_cmp);
+    let middle = f64::midpoint(means[means.len() / 2], means[(means.len() - 1) / 2]);
+    assert!((middle.exp_m1() - change).abs() < 1e-9, "{middle} {change}");
+    assert!(pairs[0]["run"]["latency_us"]["p95"].as_u64().unwrap() >= 22_000);
+}
+
+/// By how much more the run did in a pair.
+fn log_ratio(pair: &Value) -> f64 {
+    let rate = |side: &str| pair[side]["records_per_sec"].as_f64().unwrap();
+    (rate("run") / rate("baseline")).ln()
+}
+
+/// Two servers of one kind may still be two things to compare.
+#[test]
+fn targets_that_are_not_alike_are_refused_before_the_load() {
+    let other = taking("1ms");
+    let one = NewTopic {
+        name: "performance-test".to_owned(),
+        partitions: Some(1),
+        replication_factor: None,
+        configs: BTreeMap::new(),
+        validate_only: false,
+    };
+    other.memory().create_topic(&one).unwrap();
+    let plain = taking("1ms");
+    let ran = |more: &[&str]| {
+        let words = args(&["gate", "--repeat", "8"], plain.url(), other.url(), more);
+        krush(&words).run()
+    };
+    let refused = ran(&[]);
+    assert_eq!(
+        refused.code,
+        Some(2),
+        "{}{}",
+        refused.stdout,
+        refused.stderr
+    );
+    assert!(
+        refused
+            .stderr
+            .contains("partitions: 48 in the baseline, 1 here"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(plain.memory().totals().stored, 0);
+    let forced = ran(&["--force"]);
+    assert!(
+        [0, 11, 12].map(Some).contains(&forced.code),
+        "{}",
+        forced.stderr
+    );
+    let said = &forced.report()["comparison"]["forced"];
+    assert_eq!(said[0], "partitions: 48 in the baseline, 1 here");
+    // A stand-in inside krush shares its CPUs; one outside does not.
+    let words = ["gate", "--embedded", "--baseline-url", plain.url()];
+    let inside = self::refused(&words);
+    assert!(inside.contains("stand-in inside krush here"), "{inside}");
+}
+
+#[test]
+fn a_target_is_no_baseline_of_its_own() {
+    for (new, old) in [
+        ("http://Localhost:18999", "http://localhost:18999/"),
+        ("http://127.0.0.1:18999/", "http://localhost:18999"),
+        (
+            "https://proxy.example/rest",
+            "https://PROXY.example:443/rest/",
+        ),
+    ] {
+        let said = refused(&["gate", "--url", new, "--baseline-url", old]);
+        assert!(
+            said.starts_with("2 ")
+                && said.contains("is the target itself")
+                && said.contains("--aa"),
+            "{said}"
+        );
+    }
+    // Another path is another server.
+    let said = refused(&[
+        "gate",
+        "--url",
+        "http://127.0.0.1:1/new",
+        "--baseline-url",
+        "http://127.0.0.1:1/old",
+    ]);
+    assert!(said.starts_with("15 "), "{said}");
 }
 
 #[test]
@@ -130,6 +236,8 @@ fn pairs_go_on_until_the_interval_is_narrow_or_time_is_up() {
     ))
     .run();
     assert_eq!(wide.code, Some(0), "{}{}", wide.stdout, wide.stderr);
+    let flat = wide.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("; 8 pairs or more, 5m at most"), "{flat}");
     let pairs = |ran: &Ran| {
         let metrics = ran.report()["comparison"]["metrics"]
             .as_array()
@@ -176,8 +284,19 @@ fn a_side_that_dies_is_named() {
     drop(old);
     let ran = krush.ran(&child.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(15), "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stderr.contains("baseline"), "{}", ran.stderr);
-    assert!(ran.stderr.contains(&url), "{}", ran.stderr);
+    let flat = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("FAIL (target) (exit 15)"), "{flat}");
+    let why = flat.rsplit_once("report-baseline.json baseline: ");
+    assert!(why.is_some_and(|(_, why)| why.contains(&url)), "{flat}");
+    // What was measured until then is kept.
+    let acked = |report: &Value| report["ledger"]["records"]["acked"].as_u64().unwrap();
+    let warmup = |report: &Value| report["warmup"]["records"]["acked"].as_u64().unwrap();
+    let report = ran.report();
+    assert_eq!(report["verdict"]["outcome"], "target");
+    assert_eq!(acked(report) + warmup(report), new.memory().totals().stored);
+    let before = ran.baseline.clone().unwrap();
+    assert_eq!(before["verdict"]["outcome"], "target");
+    assert!(acked(&before) > 0);
 }
 
 #[cfg(unix)]

@@ -199,9 +199,9 @@ fn reports_are_added_once() {
     2 error: no.json is no report of krush: JSON without a schema_version
     hint: give the JSON report of a load command (see --output)
     2 error: no run in h.jsonl fits
-    hint: leave out --scenario and --target; its scenarios are basic
+    hint: leave out --scenario, or name one of its scenarios: basic
     2 error: no run in h.jsonl fits
-    hint: leave out --scenario and --target; its scenarios are basic
+    hint: leave out --target, or name one of its targets: stand-in
     2 error: invalid value '0' for '--last <N>': 0 is not in 1..=4294967295
 
     For more information, try '--help'.

@@ -46,7 +46,7 @@ fn runs() -> &'static Path {
         let old = standin_with(Settings::default());
         let load = "run small.toml --embedded --message-size 100";
         let audited = "basic --embedded --verify --duration 1s --rate 2k/s";
-        let duet = format!("gate --embedded --baseline-url {} --repeat 8", old.url());
+        let duet = format!("gate --embedded --baseline-url {} --force --repeat 8", old.url());
         for (file, load, more, code) in [
             ("good.json", load, "--duration 2s --rate 20k/s --batch-size 50 -c 4", None),
             (
@@ -129,25 +129,36 @@ fn hostile(mut report: Report) -> Report {
     report
 }
 
-fn history(report: &Report) -> Vec<Entry> {
+fn history(report: &Report, runs: usize) -> Vec<Entry> {
     let rate = |run: usize| match run {
         0 => 432.0,
         1 => 3_833.0,
         2..15 => 32_071.0 + (run * 37 % 11) as f64 * 90.0,
-        _ => 42_000.0 + (run * 53 % 13) as f64 * 70.0,
+        _ => {
+            42_000.0 + (run * 53 % 13) as f64 * 70.0 + f64::from(u8::from(run % 90 == 40)) * 3_000.0
+        }
     };
     let entry = |run: usize| {
         let mut entry = Entry::of(report, None);
-        entry.started_at = format!("2026-11-{:02}T{:02}:00:00.000Z", run / 2 + 1, run % 2 * 9);
+        let (day, minute) = (run / 20, run % 20 * 60);
+        entry.started_at = format!(
+            "2026-{:02}-{:02}T{:02}:{:02}:00.000Z",
+            day / 28 + 1,
+            day % 28 + 1,
+            minute / 60,
+            minute % 60
+        );
         entry.records_per_sec = rate(run);
         entry.outcome = if run % 9 == 7 {
             krush::gate::Outcome::Void
+        } else if run % 9 == 4 {
+            krush::gate::Outcome::Threshold
         } else {
             krush::gate::Outcome::Pass
         };
         entry
     };
-    (0..40).map(entry).collect()
+    (0..runs).map(entry).collect()
 }
 
 #[test]
@@ -159,11 +170,21 @@ fn pages_for_a_browser_are_written_and_small() {
     let long = stretched(bad.clone(), 3_600);
     let day = stretched(bad.clone(), 36_000);
     let evil = hostile(bad.clone());
-    let trends = trends(history(&good));
-    assert!(
-        !trends[0].changes.is_empty(),
-        "the page must have a change to show"
-    );
+    // Bands so thin that only their labels need room.
+    let mut ledger = bad.clone();
+    let records = &mut ledger.ledger.records;
+    records.acked = records.scheduled - 3_000;
+    records.sent = records.scheduled - 1_000;
+    (records.rejected, records.unknown, records.unsent) = (1_000, 1_000, 1_000);
+    let short = trends(history(&good, 40));
+    let long_road = trends(history(&good, 1_000));
+    for trends in [&short, &long_road] {
+        assert!(
+            !trends[0].changes.is_empty(),
+            "the page must have a change to show"
+        );
+    }
+    let note = ["1 line could not be read: 7".to_owned()];
     let pages = [
         ("good", report::html(&[&good])),
         ("bad", report::html(&[&bad])),
@@ -173,11 +194,10 @@ fn pages_for_a_browser_are_written_and_small() {
         ("duet", report::html(&[&duet])),
         ("several", report::html(&[&good, &bad, &void, &day])),
         ("long", report::html(&[&long])),
+        ("ledger", report::html(&[&ledger])),
         ("hostile", report::html(&[&evil])),
-        (
-            "history",
-            report::history_html(&trends, &["1 line could not be read: 7".to_owned()]),
-        ),
+        ("history", report::history_html(&short, &note)),
+        ("long-history", report::history_html(&long_road, &[])),
         ("four-long", report::html(&[&day, &long, &day, &long])),
     ];
     for (name, page) in pages {

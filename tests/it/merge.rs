@@ -164,14 +164,16 @@ fn what_does_not_belong_together_is_refused_by_name() {
         .to_owned();
     let old = text.replace(&started, "2026-01-02T03:04:05.678Z");
     write("old.json", &old.replace(&run, "other"));
-    let histogram = json(folder.path(), "w0.json")["histograms"]["service_time"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    write(
-        "broken.json",
-        &text.replace(&histogram, "AAAA").replace(&run, "third"),
-    );
+    let changed = |name: &str, key: &str, value: Value| {
+        let mut report = json(folder.path(), "w0.json");
+        report["claims"]["run"] = Value::from(name);
+        *report.pointer_mut(key).unwrap() = value;
+        write(name, &report.to_string());
+    };
+    changed("broken.json", "/histograms/service_time", "AAAA".into());
+    let latency = json(folder.path(), "w1.json")["histograms"]["latency"].take();
+    changed("mixed.json", "/histograms/latency", latency);
+    changed("fast.json", "/timeline/0/records_acked", 999.into());
     let lines: Vec<String> = [
         &["w0.json"][..],
         &["w0.json", "none.json"],
@@ -180,6 +182,8 @@ fn what_does_not_belong_together_is_refused_by_name() {
         &["w0.json", "w1.json"],
         &["w0.json", "old.json"],
         &["w0.json", "broken.json"],
+        &["w0.json", "mixed.json"],
+        &["w0.json", "fast.json"],
     ]
     .iter()
     .map(|words| said(&merge(folder.path(), words)))
@@ -191,20 +195,24 @@ fn what_does_not_belong_together_is_refused_by_name() {
     let gap = text.find("it began ").unwrap();
     let gap = text[gap..].lines().next().unwrap().to_owned();
     let text = text.replace(&gap, "it began …");
-    insta::assert_snapshot!(text, @r#"
-        2 error: one report is no set of workers: w0.json
-        hint: name the JSON reports of all workers
-        2 error: cannot read report none.json: No such file or directory (os error 2)
-        hint: give the JSON report of a load command (see --output)
-        2 error: cut.json is no report of krush: …
-        hint: give the JSON report of a load command (see --output)
-        2 error: v9.json has schema_version 9, this krush reads up to 1
-        hint: use the version of krush that wrote it, or a newer one
-        2 error: w1.json: it is another load than w0.json: batch size 20, not 10; loop open, not closed; arrivals uniform, not none; format binary, not json
-        hint: workers of one load differ in connections, rate, duration and target only
-        2 error: w0.json: it began …
-        hint: workers of one load run at the same time; compare runs of different times with krush compare
-        2 error: broken.json: histograms cannot be read
-        hint: the file was changed or cut: give the report as krush wrote it
-        "#);
+    insta::assert_snapshot!(text, @"
+    2 error: one report is no set of workers: w0.json
+    hint: name the JSON reports of all workers
+    2 error: cannot read report none.json: No such file or directory (os error 2)
+    hint: give the JSON report of a load command (see --output)
+    2 error: cut.json is no report of krush: …
+    hint: give the JSON report of a load command (see --output)
+    2 error: v9.json has schema_version 9, this krush reads up to 1
+    hint: use the version of krush that wrote it, or a newer one
+    2 error: w1.json: it is another load than w0.json: batch size 20, not 10; loop open, not closed; arrivals uniform, not none; format binary, not json
+    hint: workers of one load differ in connections, rate, duration and target only
+    2 error: w0.json: it began …
+    hint: workers of one load run at the same time; compare runs of different times with krush compare
+    2 error: broken.json does not agree with itself: histograms.service_time cannot be read
+    hint: the file was changed: give the report as krush wrote it
+    2 error: mixed.json does not agree with itself: summary.latency_samples is 10, but the count of histograms.latency is 5
+    hint: the file was changed: give the report as krush wrote it
+    2 error: fast.json does not agree with itself: ledger.records.acked is 100, but the sum of timeline[].records_acked is 999
+    hint: the file was changed: give the report as krush wrote it
+    ");
 }

@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use url::Url;
+
+use super::baseline;
 use super::interrupt::Interrupts;
 use super::keep;
 use super::limits::{self, Ends};
@@ -23,9 +26,8 @@ use super::progress::Line;
 use super::same_file;
 use crate::engine::Control;
 use crate::error::{Error, Result, exit};
-use crate::gate::{BaselineRow, Compared, Outcome};
-use crate::model;
-use crate::plan::{Against, Origin, Origins, Plan, Repeat, Stop, output_ending};
+use crate::gate::{BaselineRow, Compared, Outcome, Verdict};
+use crate::plan::{Against, Baseline, Origin, Origins, Plan, Repeat, Stop, output_ending};
 use crate::report::{self, table};
 use crate::units::{counted, duration};
 
@@ -116,6 +118,7 @@ pub(super) fn run(invocation: Invocation, slices_by_scenario: bool) -> Result<u8
     let Some(baseline) = plan.baseline.clone() else {
         return Err(Error::Internal("a duet without a baseline".to_owned()));
     };
+    against_itself(&plan, &baseline)?;
     no_arrivals(&plan)?;
     limits::descriptors(plan.load.concurrency, Ends::One)?;
     report::check_outputs(&plan.output.files)?;
@@ -128,15 +131,15 @@ pub(super) fn run(invocation: Invocation, slices_by_scenario: bool) -> Result<u8
     };
     let [mut old, mut new] = sides;
     let forced = unlike(&old, &new, baseline.force)?;
-    if !plan.output.quiet {
-        written(announce(&plan, &old, &new))?;
-    }
     let mut rules = Rules::of(&plan, &baseline);
     if matches!(baseline.repeat, Repeat::Pairs(_))
         && origins.of("comparison.max_time") == &Origin::Default
     {
         // So many were asked for: they are made, however long it takes.
         rules.max_time = Duration::MAX;
+    }
+    if !plan.output.quiet {
+        written(announce(&plan, &rules, &old, &new))?;
     }
     if let Some(exporter) = &exporter {
         exporter.prepared(&plan, new.kind());
@@ -159,13 +162,19 @@ pub(super) fn run(invocation: Invocation, slices_by_scenario: bool) -> Result<u8
     let played = played?;
     let interrupted = control.interrupts() > 0;
     let Some(mut report) = new.report(interrupted) else {
-        return Ok(exit::INTERRUPTED);
+        return played.gone.map_or(Ok(exit::INTERRUPTED), Err);
     };
-    let mut compared = played.compared(&old, &rules);
+    let mut compared = played.compared(&old, &new, &rules);
     compared.forced.extend(forced);
-    let before = old.report(interrupted);
-    if before.as_ref().is_some_and(|before| before.validity.void) {
-        void(&mut compared);
+    let mut before = old.report(interrupted);
+    match &played.gone {
+        Some(gone) => {
+            for report in before.iter_mut().chain([&mut report]) {
+                report.verdict = Verdict::gone(gone.to_string());
+            }
+        }
+        None if before.as_ref().is_some_and(|before| before.validity.void) => void(&mut compared),
+        None => {}
     }
     report.add_comparison(compared);
     let mut files = report::write(&report, &plan.output.files);
@@ -207,42 +216,74 @@ fn sides(plan: &Plan, interrupts: &Interrupts) -> Result<Option<[Side; 2]>> {
     Ok(new.map(|new| [old, new]))
 }
 
+/// Refuses a target as its own baseline: a gate that cannot fail.
+fn against_itself(plan: &Plan, baseline: &Baseline) -> Result<()> {
+    let Against::Target(old) = &baseline.against else {
+        return Ok(());
+    };
+    let urls = &plan.target.urls;
+    let same = |url: &&Url| !plan.target.embedded && place(url) == place(old);
+    match urls.iter().find(same) {
+        None => Ok(()),
+        Some(_) => Err(Error::Usage {
+            message: format!(
+                "--baseline-url: {old} is the target itself, which is never slower than itself"
+            ),
+            hint: Some(
+                "name two servers; or see what noise does to one with krush gate --aa".to_owned(),
+            ),
+        }),
+    }
+}
+
+/// Host, port and path of a server, however its URL is written. This machine has one name.
+fn place(url: &Url) -> (String, Option<u16>, String) {
+    let host = url.host_str().unwrap_or_default();
+    let host = match host {
+        "127.0.0.1" | "[::1]" => "localhost",
+        host => host.trim_end_matches('.'),
+    };
+    let path = url.path().trim_end_matches('/');
+    (
+        host.to_ascii_lowercase(),
+        url.port_or_known_default(),
+        path.to_owned(),
+    )
+}
+
 /// What makes the two targets different things; that is said if it is to be ignored.
 fn unlike(old: &Side, new: &Side, force: bool) -> Result<Vec<String>> {
-    let (before, after) = (&old.prepared.facts, &new.prepared.facts);
-    if before.kind == after.kind
-        && model::of_server(&before.server) == model::of_server(&after.server)
-    {
-        return Ok(Vec::new());
-    }
-    let words = format!(
-        "kind of target: {} ({}), baseline {} ({})",
-        after.kind.name(),
-        after.server,
-        before.kind.name(),
-        before.server
-    );
-    if force {
-        return Ok(vec![words]);
+    let [before, after] = [old, new].map(|side| (&side.plan, &side.prepared.facts));
+    let differences = baseline::unlike(before, after);
+    if force || differences.is_empty() {
+        return Ok(differences);
     }
     Err(Error::Usage {
-        message: format!("the two targets cannot be compared: {words}"),
-        hint: Some("name two servers of one kind, or add --force".to_owned()),
+        message: format!(
+            "the two targets cannot be compared: {}",
+            differences.join("; ")
+        ),
+        hint: Some("name two servers of one kind and setting, or add --force".to_owned()),
     })
 }
 
-fn announce(plan: &Plan, old: &Side, new: &Side) -> std::io::Result<()> {
+fn announce(plan: &Plan, rules: &Rules, old: &Side, new: &Side) -> std::io::Result<()> {
     let header = table::header(plan, &new.prepared.facts);
     let length = match plan.load.stop {
         Stop::Duration(length) => duration(length),
         Stop::Messages(messages) => counted(messages, "record", "records"),
     };
-    writeln!(
-        std::io::stdout().lock(),
-        "{}\nduet against {} ({}), in turn, {length} each\n",
-        header.trim_end(),
+    let duet = format!(
+        "duet against {} ({}), in turn, {length} each; {}",
         old.url(),
         old.prepared.facts.server,
+        rules.words()
+    );
+    writeln!(
+        std::io::stdout().lock(),
+        "{}\n{}\n",
+        header.trim_end(),
+        report::wrap("", 2, &duet).join("\n")
     )
 }
 

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use super::side::{Side, expected};
 use crate::engine::{Control, Progress};
-use crate::error::Result;
-use crate::gate::{BaselineRow, Compared, How, Outcome, Pair, compare_pairs};
+use crate::error::{Error, Result};
+use crate::gate::{
+    BaselineRow, Compared, How, Outcome, Pair, PairRow, compare_pairs, looks_at, narrow,
+};
 use crate::plan::{Baseline, Plan, Repeat};
-use crate::units::duration;
+use crate::units::{counted, duration};
 
 /// Fewest pairs that are judged.
 const LEAST: u32 = 8;
-/// From these on, looks are this many pairs apart; a multiple of two, so that each order was as often.
-const STEP: u32 = 4;
 
 /// When a duet ends.
 #[derive(Debug, Clone)]
@@ -46,9 +46,20 @@ impl Rules {
         }
     }
 
+    /// How many pairs, or how long they take.
+    pub(super) fn words(&self) -> String {
+        match self.repeat {
+            Repeat::Pairs(pairs) => counted(u64::from(pairs), "pair", "pairs"),
+            Repeat::Auto => format!(
+                "{LEAST} pairs or more, {} at most (--max-time)",
+                duration(self.max_time)
+            ),
+        }
+    }
+
     /// Whether these pairs are looked at, to see if they are enough.
     fn looks_at(&self, pairs: u32) -> bool {
-        matches!(self.repeat, Repeat::Auto) && pairs >= LEAST && pairs.is_multiple_of(STEP)
+        matches!(self.repeat, Repeat::Auto) && looks_at(pairs)
     }
 }
 
@@ -68,6 +79,8 @@ pub(in super::super) struct Look<'a> {
 pub(in super::super) struct Played {
     /// Pair by pair.
     pub(in super::super) pairs: Vec<Pair>,
+    /// It ended because this side was gone.
+    pub(in super::super) gone: Option<Error>,
     /// It ended because the time was up.
     out_of_time: bool,
 }
@@ -75,7 +88,7 @@ pub(in super::super) struct Played {
 /// Plays pairs until the rules or the user say that it is enough. An unfinished pair is none.
 ///
 /// # Errors
-/// A side is gone.
+/// What kept it from beginning.
 pub(in super::super) fn play(
     old: &mut Side,
     new: &mut Side,
@@ -86,6 +99,7 @@ pub(in super::super) fn play(
     let began = Instant::now();
     let mut played = Played {
         pairs: Vec::new(),
+        gone: None,
         out_of_time: false,
     };
     let mut seen: Option<Compared> = None;
@@ -101,12 +115,21 @@ pub(in super::super) fn play(
             });
         };
         // Old, new, new, old: what changes steadily weighs on both alike.
-        let both = if done.is_multiple_of(2) {
-            let old = old.slice(control, &mut look)?;
-            old.zip(new.slice(control, &mut look)?)
-        } else {
-            let new = new.slice(control, &mut look)?;
-            old.slice(control, &mut look)?.zip(new)
+        let mut both = || {
+            Ok(if done.is_multiple_of(2) {
+                let old = old.slice(control, &mut look)?;
+                old.zip(new.slice(control, &mut look)?)
+            } else {
+                let new = new.slice(control, &mut look)?;
+                old.slice(control, &mut look)?.zip(new)
+            })
+        };
+        let both = match both() {
+            Err(gone @ Error::Target { .. }) if old.has_slices() || new.has_slices() => {
+                played.gone = Some(gone);
+                return Ok(played);
+            }
+            both => both?,
         };
         if control.interrupts() > 0 {
             return Ok(played);
@@ -138,21 +161,21 @@ pub(in super::super) fn play(
     }
 }
 
-/// Whether every interval that is judged is narrower than the margin. Where they lie is not looked at.
-fn narrow(compared: &Compared) -> bool {
-    let mut judged = compared.metrics.iter().filter(|row| row.judged).peekable();
-    judged.peek().is_some() && judged.all(|row| row.high - row.low <= compared.margin)
-}
-
 impl Played {
     /// What all pairs come to.
-    pub(in super::super) fn compared(&self, old: &Side, rules: &Rules) -> Compared {
+    pub(in super::super) fn compared(&self, old: &Side, new: &Side, rules: &Rules) -> Compared {
         let baseline = BaselineRow::of_side(old);
         let mut compared = compare_pairs(&self.pairs, baseline, rules.open_loop, &rules.how);
+        let rows = old.rows().iter().zip(new.rows());
+        let rows = rows.map(|(baseline, run)| PairRow {
+            baseline: baseline.clone(),
+            run: run.clone(),
+        });
+        compared.pairs = rows.take(self.pairs.len()).collect();
         if self.out_of_time && compared.outcome == Outcome::Inconclusive {
             compared.reasons.push(format!(
-                "time was up after {} pairs (--max-time {}): give it more, or make slices longer with --duration",
-                self.pairs.len(),
+                "time was up after {} (--max-time {}): give it more, or make slices longer with --duration",
+                counted(self.pairs.len() as u64, "pair", "pairs"),
                 duration(rules.max_time)
             ));
         }
@@ -228,6 +251,7 @@ mod tests {
     fn compared(pairs: u32, change: f64, spread: f64) -> Compared {
         let figures = |factor: f64| BlockFigures {
             records_per_sec: 10_000.0 * factor,
+            secs: 1.0,
             p50_us: Some(900.0 / factor),
             p95_us: Some(1_000.0 / factor),
             p99_us: Some(1_100.0 / factor),

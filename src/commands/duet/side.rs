@@ -7,7 +7,7 @@ use super::super::load::{failure, run_name, setup, start_standin};
 use super::super::prepare::{Prepared, prepare};
 use crate::engine::{self, Control, Setup};
 use crate::error::{Error, Result};
-use crate::gate::{self, BlockFigures, Run, Validity};
+use crate::gate::{self, BlockFigures, Run, SliceLatency, SliceRow, Validity};
 use crate::measure::{End, Latency, Lie, Measured, Summary, join};
 use crate::plan::{Plan, Stop};
 use crate::report::formats::kind_name;
@@ -32,6 +32,7 @@ pub(in super::super) struct Side {
     pub(in super::super) prepared: Prepared<Embedded>,
     setup: Setup,
     slices: Vec<Measured>,
+    rows: Vec<SliceRow>,
     validities: Vec<Validity>,
 }
 
@@ -66,6 +67,7 @@ impl Side {
             plan,
             prepared,
             slices: Vec::new(),
+            rows: Vec::new(),
             validities: Vec::new(),
         })
     }
@@ -105,6 +107,7 @@ impl Side {
     /// Forgets its slices.
     pub(in super::super) fn clear(&mut self) {
         self.slices.clear();
+        self.rows.clear();
         self.validities.clear();
     }
 
@@ -119,11 +122,21 @@ impl Side {
         self.validity(None).is_none_or(|validity| !validity.void)
     }
 
+    /// Whether anything was measured of it.
+    pub(super) fn has_slices(&self) -> bool {
+        !self.slices.is_empty()
+    }
+
+    /// Its slices as they are reported, in the order in which they were played.
+    pub(super) fn rows(&self) -> &[SliceRow] {
+        &self.rows
+    }
+
     /// Loads it for one slice; `None`: the user stopped it before the slice began. The figures are those of a whole slice only if
     /// `control` was not interrupted.
     ///
     /// # Errors
-    /// The target is gone, or no connection to it can be opened; named by its side.
+    /// The target is gone, or no connection to it can be opened; named by its side. What was measured until then is kept.
     pub(super) fn slice(
         &mut self,
         control: &Control,
@@ -152,21 +165,23 @@ impl Side {
             Err(engine::Failed::Interrupted) => return Ok(None),
             Err(failed) => return Err(named(self.role, failure(&self.plan, failed))),
         };
-        if measured.end == End::TargetGone {
+        let run = Run::new(&self.plan, &self.prepared.facts, &measured, false);
+        self.validities.push(gate::check(&run));
+        let figures = figures(&run);
+        self.rows.push(row(&run, &figures));
+        let gone = measured.end == End::TargetGone;
+        self.slices.push(measured);
+        if gone {
             return Err(Error::target(
                 format!(
                     "{}: {} answered nothing any more in slice {} of it",
                     self.role,
                     self.url(),
-                    self.slices.len() + 1
+                    self.slices.len()
                 ),
                 "see what became of the server, and start the duet anew",
             ));
         }
-        let run = Run::new(&self.plan, &self.prepared.facts, &measured, false);
-        self.validities.push(gate::check(&run));
-        let figures = figures(&run);
-        self.slices.push(measured);
         Ok(Some(figures))
     }
 
@@ -244,14 +259,34 @@ fn figures(run: &Run) -> BlockFigures {
     // What was never sent failed as well.
     let scheduled = run.measured.scheduled.requests;
     let complete = run.total.ledger.requests.complete;
+    // A slice without an ack has no window; it took its time all the same.
+    let took = run.measured.window.unwrap_or(run.measured.elapsed);
     BlockFigures {
         records_per_sec: summary.records_per_sec,
+        secs: took.as_secs_f64(),
         p50_us: at(50.0),
         p95_us: at(95.0),
         p99_us: at(99.0),
         requests: scheduled,
         failures: scheduled.saturating_sub(complete),
         lower_bound: summary.is_lower_bound("p95"),
+    }
+}
+
+/// A slice as it is reported.
+fn row(run: &Run, figures: &BlockFigures) -> SliceRow {
+    let us = |value: Option<f64>| value.map(|us| us.round() as u64);
+    SliceRow {
+        records_per_sec: figures.records_per_sec,
+        latency_us: SliceLatency {
+            p50: us(figures.p50_us),
+            p95: us(figures.p95_us),
+            p99: us(figures.p99_us),
+            lower_bound: figures.lower_bound,
+        },
+        requests: figures.requests,
+        failures: figures.failures,
+        records_acked: run.total.ledger.records.acked,
     }
 }
 

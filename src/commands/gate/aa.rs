@@ -16,7 +16,7 @@ use crate::error::{Error, Result, exit};
 use crate::gate::Outcome;
 use crate::plan::{Origin, Origins, Plan, Repeat, Stop};
 use crate::report::table;
-use crate::units::duration;
+use crate::units::{counted, duration};
 
 /// Plays the rounds, says what they come to, and returns the exit code.
 ///
@@ -51,19 +51,20 @@ pub(super) fn run(invocation: Invocation, rounds: u32) -> Result<u8> {
         let header = table::header(&new.plan, &new.prepared.facts);
         let pairs = match baseline.repeat {
             Repeat::Auto => format!("pairs for {} at most", duration(rules.max_time)),
-            Repeat::Pairs(pairs) => format!("{pairs} pairs"),
+            Repeat::Pairs(pairs) => counted(u64::from(pairs), "pair", "pairs"),
         };
+        let rounds = counted(u64::from(rounds), "round", "rounds");
         let slice = match new.plan.load.stop {
             Stop::Duration(length) => duration(length),
-            Stop::Messages(messages) => format!("{messages} records"),
+            Stop::Messages(messages) => counted(messages, "record", "records"),
         };
         let header = header.trim_end();
-        let line =
-            format!("{header}\nagainst itself: {rounds} rounds of {pairs}, slices of {slice}\n\n");
+        let line = format!("{header}\nagainst itself: {rounds} of {pairs}, slices of {slice}\n\n");
         written(std::io::stdout().lock().write_all(line.as_bytes()))?;
     }
     let mut line = Line::new(plan.output.quiet);
     let mut seen: Vec<Round> = Vec::new();
+    let mut gone = None;
     for number in 1..=rounds {
         old.clear();
         new.clear();
@@ -74,8 +75,9 @@ pub(super) fn run(invocation: Invocation, rounds: u32) -> Result<u8> {
             line.show(
                 share,
                 format!(
-                    "round {number} of {rounds}, pair {}  {alarms} false alarms so far",
-                    look.pairs + 1
+                    "round {number} of {rounds}, pair {}  {} so far",
+                    look.pairs + 1,
+                    counted(alarms as u64, "false alarm", "false alarms")
                 ),
             );
         });
@@ -83,8 +85,12 @@ pub(super) fn run(invocation: Invocation, rounds: u32) -> Result<u8> {
         if control.interrupts() > 0 {
             break;
         }
+        if played.gone.is_some() {
+            gone = played.gone;
+            break;
+        }
         seen.push(Round::of(
-            &played.compared(&old, &rules),
+            &played.compared(&old, &new, &rules),
             old.is_valid() && new.is_valid(),
             played.pairs.len() as u32,
             began.elapsed(),
@@ -95,7 +101,7 @@ pub(super) fn run(invocation: Invocation, rounds: u32) -> Result<u8> {
     let interrupted = control.interrupts() > 0;
     let text = summary(&seen, baseline.margin, interrupted);
     written(std::io::stdout().lock().write_all(text.as_bytes()))?;
-    Ok(code(&seen, interrupted))
+    gone.map_or_else(|| Ok(code(&seen, interrupted)), Err)
 }
 
 /// Refuses flags that have no effect here. Variables have none: they may be set for all commands of a job.

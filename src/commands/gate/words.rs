@@ -125,25 +125,23 @@ pub(super) fn summary(rounds: &[Round], margin: f64, interrupted: bool) -> Strin
         );
         line("interrupted", &words);
     }
+    let of = |all: u64| counted(all, "round", "rounds");
+    let played = of(rounds.len() as u64);
     let void = rounds.iter().filter(|round| !round.valid).count();
     if void > 0 {
         line(
             "void",
             &format!(
-                "{void} of {} rounds prove nothing: this machine has too little left for krush, or its clock jumps",
-                rounds.len()
+                "{void} of {played}: this machine has too little left for krush, or its clock jumps"
             ),
         );
     }
     let short = rounds.len() - void - valid.len();
     if short > 0 {
-        let rounds = rounds.len();
-        line(
-            "too short",
-            &format!(
-                "{short} of {rounds} rounds ended before {LEAST} pairs, and are left out: raise --max-time"
-            ),
+        let words = format!(
+            "{short} of {played} with fewer than {LEAST} pairs, left out: raise --max-time"
         );
+        line("too short", &words);
     }
     if all == 0 {
         return text;
@@ -152,7 +150,8 @@ pub(super) fn summary(rounds: &[Round], margin: f64, interrupted: bool) -> Strin
     line(
         "false alarms",
         &format!(
-            "{alarms} of {all} rounds: a rate of at most {:.0} % (95 %)",
+            "{alarms} of {}: a rate of at most {:.0} % (95 %)",
+            of(all),
             at_most(alarms, all) * 100.0
         ),
     );
@@ -196,7 +195,8 @@ pub(super) fn summary(rounds: &[Round], margin: f64, interrupted: bool) -> Strin
     line(
         "margin held",
         &format!(
-            "{words} by {rank} of {all} rounds of {pairs} pairs ({} each)",
+            "{words} by {rank} of {} of {pairs} pairs ({} each)",
+            of(all),
             rounded(each)
         ),
     );
@@ -268,8 +268,8 @@ mod tests {
         ]);
         rounds.push(round(Outcome::Pass, false, 0.5));
         insta::assert_snapshot!(summary(&rounds, 0.05, false), @"
-        void                  1 of 20 rounds prove nothing: this machine has too little
-                              left for krush, or its clock jumps
+        void                  1 of 20 rounds: this machine has too little left for
+                              krush, or its clock jumps
         false alarms          0 of 19 rounds: a rate of at most 15 % (95 %)
         passed                17 of 19 at a margin of 5.0 %; 2 inconclusive
         interval, throughput  ± 1.0 % in the median round
@@ -293,8 +293,8 @@ mod tests {
             ..noisy[0].clone()
         });
         insta::assert_snapshot!(summary(&noisy, 0.05, false), @"
-        too short             1 of 3 rounds ended before 8 pairs, and are left out:
-                              raise --max-time
+        too short             1 of 3 rounds with fewer than 8 pairs, left out: raise
+                              --max-time
         false alarms          0 of 2 rounds: a rate of at most 78 % (95 %)
         passed                0 of 2 at a margin of 5.0 %; 2 inconclusive
                               no round passed: a gate like these rounds cannot tell here
@@ -312,8 +312,8 @@ mod tests {
         );
         let void = vec![round(Outcome::Pass, false, 0.5)];
         insta::assert_snapshot!(summary(&void, 0.05, false), @"
-        void                  1 of 1 rounds prove nothing: this machine has too little
-                              left for krush, or its clock jumps
+        void                  1 of 1 round: this machine has too little left for krush,
+                              or its clock jumps
         ");
     }
 }

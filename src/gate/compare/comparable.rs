@@ -2,7 +2,9 @@
 
 use super::{Method, Named, Outcome};
 use crate::measure::{End, TargetKind};
-use crate::report::{LoadSection, Machine, PayloadSection, PlanSection, Report, TargetSection};
+use crate::report::{
+    LoadSection, Machine, PayloadSection, PlanSection, Report, TargetSection, Tool,
+};
 use crate::units;
 
 /// What a run was made with, as far as it decides whether another can be held against it.
@@ -14,8 +16,8 @@ pub struct Setting<'a> {
     pub target: &'a TargetSection,
     /// Where the load came from.
     pub machine: &'a Machine,
-    /// krush was built without optimisation.
-    pub debug_build: bool,
+    /// What measured.
+    pub tool: &'a Tool,
 }
 
 impl<'a> Setting<'a> {
@@ -25,23 +27,51 @@ impl<'a> Setting<'a> {
             plan: &report.plan,
             target: &report.target,
             machine: &report.machine,
-            debug_build: report.tool.debug_build,
+            tool: &report.tool,
         }
     }
+}
 
-    /// How a run with this setting would differ from the baseline, a line each; none: they can be compared. How long they last may
-    /// differ, and so may credentials, topic names and versions: those are what comparisons are for.
-    pub fn differences(&self, baseline: &Setting) -> Vec<String> {
-        let (there, here) = (facts(baseline), facts(self));
-        there
-            .into_iter()
-            .zip(here)
-            .filter(|(there, here)| there.1 != here.1)
-            .map(|((what, there), (_, here))| {
-                format!("{what}: {there} in the baseline, {here} here")
-            })
-            .collect()
+/// A run, by the name of its report, and what it was made with.
+pub type Placed<'a> = (&'a str, Setting<'a>);
+
+/// How the runs of two sides differ, a line each; none: they can be compared. Each is held against the first of its side, and that of
+/// the run against that of the baseline. How long they last may differ, and so may credentials, topic names and versions of the
+/// target: those are what comparisons are for.
+pub fn differences(baseline: &[Placed], run: &[Placed]) -> Vec<String> {
+    unlike(baseline, run, facts)
+}
+
+/// How they differ in what does not keep them from being compared, and may still be what is found.
+pub(super) fn notes(baseline: &[Placed], run: &[Placed]) -> Vec<String> {
+    unlike(baseline, run, version)
+}
+
+fn unlike(baseline: &[Placed], run: &[Placed], of: fn(&Setting) -> Vec<Fact>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut look = |there: &Setting, here: &Setting, names: [&str; 2]| {
+        for ((what, there), (_, here)) in of(there).into_iter().zip(of(here)) {
+            let line = format!("{what}: {there} {}, {here} {}", names[0], names[1]);
+            if there != here && !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    };
+    for side in [baseline, run] {
+        if let Some(((first, there), others)) = side.split_first() {
+            for (name, here) in others {
+                let names = [first, name].map(|name| format!("in {name}"));
+                look(there, here, [&names[0], &names[1]]);
+            }
+        }
     }
+    if let (Some((_, there)), Some((name, here))) = (baseline.first(), run.first()) {
+        let several = run.len() > 1;
+        let named = format!("in {name}");
+        let name = if several { &named } else { "here" };
+        look(there, here, ["in the baseline", name]);
+    }
+    lines
 }
 
 /// Why a report can be no side of any comparison.
@@ -210,7 +240,7 @@ fn machine(setting: &Setting) -> Vec<Fact> {
         ("architecture", machine.arch.clone()),
         (
             "build",
-            if setting.debug_build {
+            if setting.tool.debug_build {
                 "debug"
             } else {
                 "release"
@@ -218,4 +248,15 @@ fn machine(setting: &Setting) -> Vec<Fact> {
             .to_owned(),
         ),
     ]
+}
+
+fn version(setting: &Setting) -> Vec<Fact> {
+    let Tool {
+        name,
+        version,
+        commit,
+        ..
+    } = setting.tool;
+    let commit = (commit.as_ref()).map_or_else(String::new, |commit| format!(" ({commit})"));
+    vec![("what measured", format!("{name} {version}{commit}"))]
 }

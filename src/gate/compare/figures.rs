@@ -32,6 +32,8 @@ impl How {
 pub struct BlockFigures {
     /// Records acked per second.
     pub records_per_sec: f64,
+    /// Seconds that this is over.
+    pub secs: f64,
     /// Median latency in µs; `None`: no request was due.
     pub p50_us: Option<f64>,
     /// 95th percentile.
@@ -60,6 +62,7 @@ impl BlockFigures {
     pub fn of(block: &Block, secs: f64) -> Self {
         Self {
             records_per_sec: block.records_acked as f64 / secs,
+            secs,
             p50_us: percentile(&block.latency, 0.50),
             p95_us: percentile(&block.latency, 0.95),
             p99_us: percentile(&block.latency, 0.99),
@@ -79,10 +82,27 @@ pub(super) struct Sides<'a> {
 }
 
 impl Sides<'_> {
-    /// Whether percentiles of the baseline, and of the run, are only lower bounds anywhere.
-    pub(super) fn lower_bounds(&self) -> (bool, bool) {
-        let any = |runs: &[Vec<BlockFigures>]| runs.iter().flatten().any(|block| block.lower_bound);
-        (any(self.baseline), any(self.run))
+    /// Of the whole of a side's replicates: the relative change of records acked per second; `None`: the baseline acked nothing.
+    pub(super) fn total_change(&self) -> Option<f64> {
+        let rate = |runs: &[Vec<BlockFigures>]| {
+            let all = || runs.iter().flatten();
+            let records: f64 = all().map(|block| block.records_per_sec * block.secs).sum();
+            records / all().map(|block| block.secs).sum::<f64>()
+        };
+        let change = rate(self.run) / rate(self.baseline) - 1.0;
+        change.is_finite().then_some(change)
+    }
+
+    /// Whether the baseline acked anything at all.
+    pub(super) fn has_baseline(&self) -> bool {
+        let mut blocks = self.baseline.iter().flatten();
+        blocks.any(|block| block.records_per_sec > 0.0)
+    }
+
+    /// Replicates of the baseline, and of the run.
+    pub(super) fn replicates(&self) -> (usize, usize) {
+        let count = |runs: &[Vec<BlockFigures>]| runs.iter().map(Vec::len).sum();
+        (count(self.baseline), count(self.run))
     }
 }
 

@@ -2,7 +2,7 @@
 //! a rise of a latency by the same factor weigh the same.
 
 use super::figures::{BlockFigures, Sides};
-use super::{Bounded, MetricCompared, MetricVerdict, RunSpread};
+use super::{Bounded, FEWEST, MetricCompared, MetricVerdict, RunSpread};
 use crate::stats::{
     Estimate, Random, hodges_lehmann, locate, mann_whitney, median, pseudo_median, replicates_for,
     signed_rank,
@@ -11,11 +11,13 @@ use crate::stats::{
 /// Confidence of the interval that a regression must keep clear of no change; two judged metrics share 1 % of false alarms.
 pub(super) const SIGNIFICANT: f64 = 0.99;
 /// One-sided confidence of equivalence.
-const EQUIVALENT: f64 = 0.95;
+pub(super) const EQUIVALENT: f64 = 0.95;
 /// Degrees of freedom from which on the spread of a side's own runs is trusted alone.
 const OWN_SPREAD_DF: f64 = 3.0;
 /// Variance of a median of pairs over that of a mean, of normal samples: 3/π of its efficiency.
 const PSEUDO_MEDIAN: f64 = std::f64::consts::PI / 3.0;
+/// Largest share of replicates whose percentile may be only a lower bound: no more wild ones leave medians of pairs where they are.
+const UNBOUNDED: f64 = 0.25;
 /// What a replicate without an ack counts as, as a share of the median: a stall has no logarithm.
 const STALLED: f64 = 0.01;
 
@@ -44,83 +46,152 @@ struct Shift {
     fixed: f64,
     /// Where what runs differ by comes from.
     spread: Option<RunSpread>,
+    /// Logarithms of both sides' replicates.
+    baseline: Vec<f64>,
+    run: Vec<f64>,
+}
+
+/// Whose lower bounds count as the largest latency seen, which is as bad as ranks can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Raised {
+    Neither,
+    Baseline,
+    Run,
 }
 
 impl Metric {
-    /// Compares the runs of both sides.
+    /// Compares the runs of both sides; `None`: a side has too few replicates with the figure.
     pub(super) fn of_runs(&self, sides: &Sides, margin: f64, seed: u64) -> Option<MetricCompared> {
-        let logs = |runs: &[Vec<BlockFigures>]| -> Option<Vec<Vec<f64>>> {
-            runs.iter().map(|blocks| self.logs(blocks)).collect()
-        };
-        let (baseline, run) = (logs(sides.baseline)?, logs(sides.run)?);
-        let shift = self.shift(&baseline, &run, &mut Random::new(seed));
-        let (baseline, run) = (baseline.concat(), run.concat());
-        Some(self.row(&shift, margin, &baseline, &run, sides.lower_bounds()))
+        self.told(sides, margin, |largest| {
+            let logs = |runs: &[Vec<BlockFigures>], largest| -> Option<Vec<Vec<f64>>> {
+                let logs = runs.iter().map(|blocks| self.logs(blocks, largest));
+                logs.map(|all| {
+                    let known: Vec<f64> = all.into_iter().flatten().collect();
+                    (!known.is_empty()).then_some(known)
+                })
+                .collect()
+            };
+            let (baseline, run) = (
+                logs(sides.baseline, largest.0)?,
+                logs(sides.run, largest.1)?,
+            );
+            Some(self.shift(&baseline, &run, &mut Random::new(seed)))
+        })
     }
 
-    /// Compares pair by pair.
-    pub(super) fn of_pairs(
+    /// Compares pair by pair, each side being one run of slices; `None`: too few pairs have the figure on both sides.
+    pub(super) fn of_pairs(&self, sides: &Sides, margin: f64, seed: u64) -> Option<MetricCompared> {
+        self.told(sides, margin, |largest| {
+            let logs = |runs: &[Vec<BlockFigures>], largest| self.logs(&runs.concat(), largest);
+            let (before, after) = (logs(sides.baseline, largest.0), logs(sides.run, largest.1));
+            let (baseline, run): (Vec<f64>, Vec<f64>) = (before.into_iter().zip(after))
+                .filter_map(|(before, after)| before.zip(after))
+                .unzip();
+            let ratios: Vec<f64> = (run.iter().zip(&baseline))
+                .map(|(run, before)| run - before)
+                .collect();
+            (!ratios.is_empty()).then(|| Shift {
+                change: locate(&ratios, &mut Random::new(seed)),
+                p: signed_rank(&ratios),
+                replicates: (ratios.len(), ratios.len()),
+                runs: None,
+                fixed: 0.0,
+                spread: None,
+                baseline,
+                run,
+            })
+        })
+    }
+
+    /// What the shift comes to. A latency that is only a lower bound may be anything above it: that a run is no worse must hold
+    /// with its lower bounds as the largest latencies of all, and that it is worse with those of the baseline as the largest.
+    fn told(
         &self,
-        pairs: &[super::Pair],
+        sides: &Sides,
         margin: f64,
-        seed: u64,
+        shift: impl Fn((Option<f64>, Option<f64>)) -> Option<Shift>,
     ) -> Option<MetricCompared> {
-        let side = |of: fn(&super::Pair) -> BlockFigures| {
-            let figures: Vec<BlockFigures> = pairs.iter().map(of).collect();
-            self.paired_logs(&figures)
+        let bounds = self.lower_bounds(sides);
+        let largest = Some(self.largest(sides)).filter(|largest| largest.is_finite());
+        let row = |raised: Raised| {
+            let shift = shift(match raised {
+                Raised::Neither => (None, None),
+                Raised::Baseline => (largest, None),
+                Raised::Run => (None, largest),
+            })?;
+            let enough = shift.replicates.0.min(shift.replicates.1) >= FEWEST;
+            enough.then(|| self.row(&shift, sides, margin))
         };
-        let (before, after) = (side(|pair| pair.baseline), side(|pair| pair.run));
-        let both: Vec<(f64, f64)> = before
-            .into_iter()
-            .zip(after)
-            .filter_map(|(before, after)| before.zip(after))
-            .collect();
-        let (baseline, run): (Vec<f64>, Vec<f64>) = both.into_iter().unzip();
-        if baseline.is_empty() {
-            return None;
+        let seen = row(Raised::Neither)?;
+        if bounds == (0, 0) {
+            return Some(seen);
         }
-        let ratios: Vec<f64> = run
-            .iter()
-            .zip(&baseline)
-            .map(|(run, before)| run - before)
-            .collect();
-        let shift = Shift {
-            change: locate(&ratios, &mut Random::new(seed)),
-            p: signed_rank(&ratios),
-            replicates: (ratios.len(), ratios.len()),
-            runs: None,
-            fixed: 0.0,
-            spread: None,
+        let few = |bounds: usize, of: usize| bounds as f64 <= of as f64 * UNBOUNDED;
+        let replicates = sides.replicates();
+        for (raised, few) in [
+            (Raised::Run, few(bounds.1, replicates.1)),
+            (Raised::Baseline, few(bounds.0, replicates.0)),
+        ] {
+            let row = if few { row(raised) } else { None };
+            let holds = |verdict| match raised {
+                Raised::Baseline => verdict == MetricVerdict::Regression,
+                _ => matches!(
+                    verdict,
+                    MetricVerdict::NoRegression | MetricVerdict::Improvement
+                ),
+            };
+            if let Some(row) = row.filter(|row| holds(row.verdict)) {
+                return Some(row);
+            }
+        }
+        Some(MetricCompared {
+            verdict: MetricVerdict::Inconclusive,
+            more_replicates: None,
+            runs_needed: None,
+            lower_bound: Some(match bounds {
+                (_, 0) => Bounded::Baseline,
+                (0, _) => Bounded::Run,
+                _ => Bounded::Both,
+            }),
+            lower_bound_replicates: (bounds.0 + bounds.1) as u64,
+            ..seen
+        })
+    }
+
+    /// How many replicates of the baseline, and of the run, have only a lower bound of it.
+    fn lower_bounds(&self, sides: &Sides) -> (usize, usize) {
+        let count = |runs: &[Vec<BlockFigures>]| {
+            let blocks = runs.iter().flatten();
+            blocks.filter(|block| block.lower_bound).count()
         };
-        let bounds = (
-            pairs.iter().any(|pair| pair.baseline.lower_bound),
-            pairs.iter().any(|pair| pair.run.lower_bound),
-        );
-        Some(self.row(&shift, margin, &baseline, &run, bounds))
+        if self.higher_is_better {
+            return (0, 0);
+        }
+        (count(sides.baseline), count(sides.run))
     }
 
-    /// Logarithms of the replicates that have the figure; `None` if none has.
-    fn logs(&self, blocks: &[BlockFigures]) -> Option<Vec<f64>> {
-        let logs: Vec<f64> = self.paired_logs(blocks).into_iter().flatten().collect();
-        (!logs.is_empty()).then_some(logs)
+    /// The logarithm of the largest figure of both sides.
+    fn largest(&self, sides: &Sides) -> f64 {
+        let all = (sides.baseline.iter().chain(sides.run)).flatten();
+        let largest = all.filter_map(self.of).fold(0.0, f64::max);
+        largest.ln()
     }
 
-    fn paired_logs(&self, blocks: &[BlockFigures]) -> Vec<Option<f64>> {
+    /// Logarithms of the replicates; `None` for one without the figure, and for all if none has any. Those that are only lower
+    /// bounds count as `largest`, if that is said.
+    fn logs(&self, blocks: &[BlockFigures], largest: Option<f64>) -> Vec<Option<f64>> {
         let figures: Vec<Option<f64>> = blocks.iter().map(self.of).collect();
-        let mut positive: Vec<f64> = figures
-            .iter()
-            .copied()
-            .flatten()
-            .filter(|&x| x > 0.0)
-            .collect();
+        let known = figures.iter().copied().flatten();
+        let mut positive: Vec<f64> = known.filter(|&x| x > 0.0).collect();
         if positive.is_empty() {
             return vec![None; blocks.len()];
         }
         let floor = median(&mut positive) * STALLED;
-        figures
-            .iter()
-            .map(|figure| figure.map(|x| x.max(floor).ln()))
-            .collect()
+        let log = |(figure, block): (&Option<f64>, &BlockFigures)| match largest {
+            Some(largest) if block.lower_bound => figure.map(|_| largest),
+            _ => figure.map(|x| x.max(floor).ln()),
+        };
+        figures.iter().zip(blocks).map(log).collect()
     }
 
     fn shift(&self, baseline: &[Vec<f64>], run: &[Vec<f64>], random: &mut Random) -> Shift {
@@ -162,12 +233,15 @@ impl Metric {
             0.0
         };
         Shift {
-            p: mann_whitney(&all_before, &all_after),
+            // Blocks know nothing of what runs differ by, and the shift nothing of outliers.
+            p: mann_whitney(&all_before, &all_after).max(change.p()),
             replicates: (all_before.len(), all_after.len()),
             runs: Some(baseline.len().min(run.len())),
             fixed,
             change,
             spread: Some(self.spread(&own)),
+            baseline: all_before,
+            run: all_after,
         }
     }
 
@@ -199,26 +273,24 @@ impl Metric {
         }
     }
 
-    fn row(
-        &self,
-        shift: &Shift,
-        margin: f64,
-        baseline: &[f64],
-        run: &[f64],
-        lower_bounds: (bool, bool),
-    ) -> MetricCompared {
+    fn row(&self, shift: &Shift, sides: &Sides, margin: f64) -> MetricCompared {
         let harm = Harm::of(shift, self, margin);
         let (low, high) = shift.change.interval(SIGNIFICANT);
         let said = harm.verdict(shift.p, self.only_fall);
-        let lower_bound = if self.higher_is_better {
-            None
-        } else {
-            open(said, lower_bounds)
+        // Medians of pairs leave out what stood still: the whole does not.
+        let total = (self.higher_is_better)
+            .then(|| sides.total_change())
+            .flatten();
+        let stalled = total.is_some_and(|total| total <= -margin);
+        let verdict = match said {
+            MetricVerdict::NoRegression | MetricVerdict::Improvement if stalled => {
+                MetricVerdict::Inconclusive
+            }
+            said => said,
         };
-        let verdict = lower_bound.map_or(said, |_| MetricVerdict::Inconclusive);
         let level = |logs: &[f64]| median(&mut logs.to_vec()).exp();
-        let (more_replicates, runs_needed) = match verdict {
-            MetricVerdict::Inconclusive if lower_bound.is_none() => harm.needs(shift),
+        let (more_replicates, runs_needed) = match said {
+            MetricVerdict::Inconclusive => harm.needs(shift),
             _ => (None, None),
         };
         MetricCompared {
@@ -226,8 +298,8 @@ impl Metric {
             unit: self.unit.to_owned(),
             higher_is_better: self.higher_is_better,
             judged: self.judged,
-            baseline: level(baseline),
-            saw: level(run),
+            baseline: level(&shift.baseline),
+            saw: level(&shift.run),
             baseline_replicates: shift.replicates.0 as u64,
             replicates: shift.replicates.1 as u64,
             change: shift.change.value.exp_m1(),
@@ -242,25 +314,13 @@ impl Metric {
             minimum_detectable: harm.share(harm.detectable()),
             more_replicates,
             runs_needed,
-            lower_bound,
+            lower_bound: None,
+            lower_bound_replicates: 0,
             run_spread: shift.spread,
+            total_change: total,
+            failures_at_once: None,
         }
     }
-}
-
-/// Whose lower bound keeps this from being said; `None`: nobody's. A latency that is only a lower bound may be anything above it,
-/// so that such a run may still be worse, and such a baseline no better.
-fn open(said: MetricVerdict, (baseline, run): (bool, bool)) -> Option<Bounded> {
-    let hidden = match said {
-        MetricVerdict::Regression => baseline,
-        MetricVerdict::NoRegression | MetricVerdict::Improvement => run,
-        MetricVerdict::Inconclusive => baseline || run,
-    };
-    hidden.then_some(match (baseline, run) {
-        (true, true) => Bounded::Both,
-        (true, false) => Bounded::Baseline,
-        (false, _) => Bounded::Run,
-    })
 }
 
 /// Where the runs of both sides lie.

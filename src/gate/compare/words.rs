@@ -1,81 +1,148 @@
 //! What a comparison comes to, in sentences.
 
-use super::{Bounded, Compared, FEWEST, Method, MetricCompared, MetricVerdict, RunSpread};
-use crate::units::{counted, percent_of_change};
+use super::success::TOLERATED;
+use super::{Bounded, Compared, FEWEST, JUDGED, Method, MetricCompared, MetricVerdict, RunSpread};
+use crate::units::{
+    change_beside, counted, percent_of_change, share_beside, share_of_change as percent,
+};
 
 /// Most pairs, runs of a side, and times the length of a run that are worth naming: nobody makes more.
 const MOST_PAIRS: u64 = 1_000;
 const MOST_RUNS: u64 = 50;
 const MOST_TIMES: u64 = 50;
 
-/// Why it comes out as it does, and what to do about it.
-pub(super) fn reasons(compared: &Compared) -> Vec<String> {
-    let judged = || compared.metrics.iter().filter(|row| row.judged);
-    let few = judged()
-        .filter(|row| row.metric != "success")
-        .map(|row| row.baseline_replicates.min(row.replicates))
-        .min()
-        .unwrap_or_default();
-    if few >= FEWEST as u64 {
-        return judged().filter_map(|row| reason(row, compared)).collect();
-    }
-    let (one, many) = match compared.method {
+/// Why nothing is said of so few replicates.
+pub(super) fn few(method: Method, replicates: usize) -> String {
+    let (one, many) = nouns(method);
+    format!(
+        "{}: at least {FEWEST} are needed",
+        counted(replicates as u64, one, many)
+    )
+}
+
+/// What a replicate is called, and several.
+fn nouns(method: Method) -> (&'static str, &'static str) {
+    match method {
         Method::Blocks => ("block", "blocks"),
         Method::Pairs => ("pair", "pairs"),
-    };
-    let few = format!(
-        "{} can be compared, {FEWEST} are needed",
-        counted(few, one, many)
-    );
-    // Of so few no figure is worth a word; failures need no replicates.
-    let success =
-        judged().filter(|row| row.metric == "success" && row.verdict == MetricVerdict::Regression);
-    std::iter::once(few)
-        .chain(success.filter_map(|row| reason(row, compared)))
+    }
+}
+
+/// Why it comes out as it does, and what to do about it.
+pub(super) fn reasons(compared: &Compared) -> Vec<String> {
+    let rows = || compared.metrics.iter().filter(|row| row.judged);
+    let missing = JUDGED
+        .into_iter()
+        .filter(|&metric| rows().all(|row| row.metric != metric))
+        .map(|metric| {
+            format!(
+                "{} cannot be compared: fewer than {FEWEST} {} have it on both sides",
+                called(metric),
+                nouns(compared.method).1
+            )
+        });
+    rows()
+        .filter_map(|row| reason(row, compared))
+        .chain(missing)
         .collect()
 }
 
 fn reason(row: &MetricCompared, compared: &Compared) -> Option<String> {
-    let change = percent_of_change(row.change);
+    let change = change_beside(row.change, compared.margin);
     let margin = percent(compared.margin);
     match row.verdict {
-        MetricVerdict::Regression if row.metric == "success" => Some(format!(
-            "success fell from {} to {} of the requests, which is more than chance (p {})",
-            crate::units::percent(row.baseline),
-            crate::units::percent(row.saw),
-            p(row.p)
-        )),
+        MetricVerdict::Regression | MetricVerdict::Inconclusive if row.metric == "success" => {
+            Some(of_success(row, compared))
+        }
         MetricVerdict::Regression => Some(format!(
             "{} {change} ({} % interval {} to {}): worse by the margin of {margin} or more",
-            name(row),
+            called(&row.metric),
             row.confidence * 100.0,
             percent_of_change(row.low),
             percent_of_change(row.high)
         )),
-        MetricVerdict::Inconclusive if row.metric == "success" => Some(format!(
-            "success fell from {} to {} of the requests; that may be chance (p {}). Try a longer run",
-            crate::units::percent(row.baseline),
-            crate::units::percent(row.saw),
-            p(row.p)
-        )),
-        MetricVerdict::Inconclusive if let Some(side) = row.lower_bound => Some(format!(
-            "requests without an answer make {} of {} a lower bound: it cannot be judged",
-            name(row),
-            match side {
-                Bounded::Baseline => "the baseline",
-                Bounded::Run => "the run",
-                Bounded::Both => "both sides",
-            }
-        )),
+        MetricVerdict::Inconclusive if let Some(side) = row.lower_bound => {
+            Some(hidden(row, side, compared.method))
+        }
+        MetricVerdict::Inconclusive if row.worst < compared.margin => stood_still(row, compared),
         MetricVerdict::Inconclusive => Some(format!(
             "{} {change}: it may be worse by up to {} (95 %), the margin is {margin}; what would show is {} or more. {}",
-            name(row),
-            percent(row.worst),
+            called(&row.metric),
+            share_beside(row.worst, compared.margin),
             percent(row.minimum_detectable).trim_end_matches(" or more"),
             remedy(row, compared.method)
         )),
         MetricVerdict::Improvement | MetricVerdict::NoRegression => None,
     }
+}
+
+/// Why more requests fail, or may.
+fn of_success(row: &MetricCompared, compared: &Compared) -> String {
+    let (was, is) = (
+        crate::units::percent(row.baseline),
+        crate::units::percent(row.saw),
+    );
+    let longer = match compared.method {
+        Method::Blocks => "Try a longer run",
+        Method::Pairs => "Try more pairs, or longer slices",
+    };
+    let at_once = row.failures_at_once.unwrap_or(1.0);
+    let clusters = if at_once >= 2.0 {
+        format!(", as failures come about {at_once:.0} at once")
+    } else {
+        String::new()
+    };
+    if row.verdict == MetricVerdict::Regression {
+        let p = p(row.p);
+        return format!(
+            "success fell from {was} to {is} of the requests, which is more than chance (p {p})"
+        );
+    }
+    if row.baseline - row.saw <= TOLERATED {
+        return format!(
+            "success {was} and {is} of the requests: it may be worse by up to {} (95 %), the margin is {}{clusters}. {longer}",
+            share_beside(row.worst, compared.margin),
+            percent(compared.margin),
+        );
+    }
+    format!(
+        "success fell from {was} to {is} of the requests; that may be chance (p {}){clusters}. {longer}",
+        p(row.p)
+    )
+}
+
+/// Why a percentile that is only a lower bound is not judged.
+fn hidden(row: &MetricCompared, side: Bounded, method: Method) -> String {
+    let (side, of) = match side {
+        Bounded::Baseline => ("the baseline", row.baseline_replicates),
+        Bounded::Run => ("the run", row.replicates),
+        Bounded::Both => ("both sides", row.baseline_replicates + row.replicates),
+    };
+    let what = match method {
+        Method::Blocks => "blocks",
+        Method::Pairs => "slices",
+    };
+    format!(
+        "requests that did not succeed make {} of {side} a lower bound in {} of {of} {what}: it cannot be judged",
+        called(&row.metric),
+        row.lower_bound_replicates,
+    )
+}
+
+/// Why what is no worse in the middle does not pass: the whole is.
+fn stood_still(row: &MetricCompared, compared: &Compared) -> Option<String> {
+    let (what, part) = match compared.method {
+        Method::Blocks => ("blocks", "blocks"),
+        Method::Pairs => ("pairs", "slices"),
+    };
+    row.total_change.map(|total| {
+        format!(
+            "{}: the middle of the {what} changed by {}, the whole by {}: some {part} stood still (see max and P99)",
+            called(&row.metric),
+            percent_of_change(row.change),
+            change_beside(total, compared.margin)
+        )
+    })
 }
 
 /// What would tell.
@@ -113,17 +180,12 @@ fn more_runs(row: &MetricCompared) -> String {
 }
 
 /// A metric as a sentence begins with it.
-fn name(row: &MetricCompared) -> String {
-    if row.metric.starts_with('p') {
-        row.metric.to_uppercase()
+fn called(metric: &str) -> String {
+    if metric.starts_with('p') {
+        metric.to_uppercase()
     } else {
-        row.metric.clone()
+        metric.to_owned()
     }
-}
-
-/// A share, not signed, with a digit behind the point.
-fn percent(share: f64) -> String {
-    percent_of_change(share).trim_start_matches('+').to_owned()
 }
 
 fn p(p: f64) -> String {
@@ -143,6 +205,7 @@ mod tests {
         let ms = 10_000.0 * slower * (1.0 + noise * ((index * 7 % 5) as f64 - 2.0));
         BlockFigures {
             records_per_sec: 1e9 / ms,
+            secs: 1.0,
             p50_us: Some(ms),
             p95_us: Some(ms * 1.5),
             p99_us: Some(ms * 2.0),
@@ -176,12 +239,133 @@ mod tests {
         format!("{:?}: {}", compared.outcome, compared.reasons.join(" | "))
     }
 
+    /// Pairs of which the new slice is this factor slower, or whatever becomes of it.
+    fn pairs(count: usize, change: impl Fn(usize, &mut BlockFigures)) -> Vec<Pair> {
+        let pair = |index: usize| {
+            let mut run = block(index + 1, 1.0, 0.002, false);
+            change(index, &mut run);
+            Pair {
+                baseline: block(index, 1.0, 0.002, false),
+                run,
+            }
+        };
+        (0..count).map(pair).collect()
+    }
+
+    fn paired(pairs: &[Pair]) -> String {
+        let compared = compare_pairs(pairs, row(), false, &How::margin(0.05));
+        format!("{:?}: {}", compared.outcome, compared.reasons.join(" | "))
+    }
+
+    #[test]
+    fn slices_that_stood_still_do_not_pass_by_the_middle() {
+        let stalled = |count: usize| {
+            pairs(24, |index, run| {
+                if index < count {
+                    run.secs = 3.0;
+                    run.records_per_sec /= 3.0;
+                }
+            })
+        };
+        assert_eq!(paired(&stalled(0)), "Pass: ");
+        insta::assert_snapshot!(paired(&stalled(3)), @"Inconclusive: throughput: the middle of the pairs changed by -0.4 %, the whole by -20.0 %: some slices stood still (see max and P99)");
+    }
+
+    #[test]
+    fn a_baseline_that_acked_nothing_is_called_that() {
+        let mut pairs = pairs(8, |_, _| ());
+        for pair in &mut pairs {
+            (pair.baseline.records_per_sec, pair.baseline.failures) = (0.0, 100);
+            pair.baseline.lower_bound = true;
+        }
+        assert_eq!(
+            paired(&pairs),
+            "Inconclusive: the baseline acked nothing: there is nothing to compare with"
+        );
+    }
+
+    #[test]
+    fn success_says_what_keeps_it_from_being_told() {
+        let failing = |failures: fn(usize) -> u64| {
+            pairs(12, |index, run| {
+                run.failures = failures(index);
+            })
+        };
+        let few = pairs(8, |_, run| run.requests = 3);
+        let said = [
+            paired(&failing(|index| if index == 3 { 30 } else { 0 })),
+            paired(&failing(|index| index as u64 % 3)),
+            paired(&failing(|index| u64::from(index < 4))),
+            paired(&few),
+        ];
+        insta::assert_snapshot!(said.join("\n"), @"
+        Inconclusive: success fell from 100 % to 97.5 % of the requests; that may be chance (p 1.000), as failures come about 31 at once. Try more pairs, or longer slices
+        Regression: success fell from 100 % to 99 % of the requests, which is more than chance (p < 0.001)
+        Inconclusive: success fell from 100 % to 99.67 % of the requests; that may be chance (p 0.500). Try more pairs, or longer slices
+        Inconclusive: success 100 % and 100 % of the requests: it may be worse by up to 10.1 % (95 %), the margin is 5.0 %. Try more pairs, or longer slices
+        ");
+    }
+
+    #[test]
+    fn a_few_lower_bounds_are_judged_by_their_rank() {
+        let hidden = |count: usize, slower: f64| {
+            pairs(16, |index, run| {
+                *run = block(index + 1, slower, 0.002, index < count);
+            })
+        };
+        assert_eq!(paired(&hidden(1, 1.0)), "Pass: ");
+        let said = paired(&hidden(6, 1.0));
+        assert_eq!(
+            said,
+            "Inconclusive: requests that did not succeed make P95 of the run a lower bound in 6 of 16 slices: it cannot be judged"
+        );
+        assert!(paired(&hidden(6, 1.2)).starts_with("Regression"));
+        // What the baseline hides may be worse still: too much of it, and the run is not worse.
+        let mut turned = hidden(6, 1.2);
+        for pair in &mut turned {
+            (pair.baseline.lower_bound, pair.run.lower_bound) = (pair.run.lower_bound, false);
+            pair.run.records_per_sec = pair.baseline.records_per_sec;
+        }
+        assert!(paired(&turned).contains("P95 of the baseline a lower bound in 6 of 16"));
+    }
+
+    #[test]
+    fn what_runs_differ_by_is_in_p() {
+        let known = |noise| How {
+            run_noise: Some(noise),
+            ..How::margin(0.05)
+        };
+        let p = |noise| {
+            let (before, after) = ([run(1.0, false)], [run(1.04, false)]);
+            compare_runs(&before, &after, row(), false, &known(noise)).metrics[0].p
+        };
+        assert!(
+            p(0.000_1) < 1e-5 && p(0.03) > 0.2,
+            "{} {}",
+            p(0.000_1),
+            p(0.03)
+        );
+    }
+
+    #[test]
+    fn what_rounds_to_the_margin_is_shown_with_more_digits() {
+        let said = paired(&pairs(8, |index, run| {
+            *run = block(index, 1.05 - 1e-4 + 0.001 * (index % 3) as f64, 0.0, false);
+        }));
+        assert!(
+            !said.contains("up to 5.0 % (95 %), the margin is 5.0 %"),
+            "{said}"
+        );
+    }
+
     #[test]
     fn what_is_no_figure_is_not_judged_and_what_is_worse_all_the_same_is() {
         let known = Some(0.001);
         let (same, open) = (run(1.0, false), run(1.0, true));
         let slow_and_open = run(2.0, true);
-        assert!(said(&same, &open, known).contains("P95 of the run a lower bound"));
+        assert!(
+            said(&same, &open, known).contains("P95 of the run a lower bound in 16 of 16 blocks")
+        );
         assert!(said(&open, &run(2.0, false), known).contains("P95 of the baseline a lower bound"));
         assert!(said(&same, &slow_and_open, known).starts_with("Regression"));
     }
@@ -202,7 +386,7 @@ mod tests {
             })
             .into();
         let compared = compare_pairs(&pairs, row(), false, &How::margin(0.05));
-        assert_eq!(compared.reasons, ["1 pair can be compared, 8 are needed"]);
+        assert_eq!(compared.reasons, ["1 pair: at least 8 are needed"]);
     }
 
     #[test]

@@ -34,23 +34,34 @@ fn measures(report: &Report) -> BTreeMap<&'static str, Metric> {
         value,
         lower_value: None,
     };
+    // The least it can be stands as its own lower limit, so that the plot shows where it comes from.
+    let bounded = |key: &str, value: f64| Metric {
+        value,
+        lower_value: summary.is_lower_bound(key).then_some(value),
+    };
     let mut measures = BTreeMap::from([
         ("throughput", plain(summary.records_per_sec)),
         ("success-percent", plain(summary.success_ratio * 100.0)),
     ]);
-    measures.extend(latency.mean.map(|us| ("latency", plain(us * 1e3))));
+    measures.extend((latency.mean).map(|us| ("latency", bounded("mean", us * 1e3))));
     let percentiles = [
         ("p50-latency-ns", "p50", latency.p50),
         ("p95-latency-ns", "p95", latency.p95),
         ("p99-latency-ns", "p99", latency.p99),
     ];
-    for (name, key, us) in percentiles {
-        let Some(value) = us.map(|us| us as f64 * 1e3) else {
-            continue;
-        };
-        // The least it can be stands as its own lower limit, so that the plot shows where it comes from.
-        let lower_value = summary.is_lower_bound(key).then_some(value);
-        measures.insert(name, Metric { value, lower_value });
+    let ns = |us: u64| us as f64 * 1e3;
+    measures.extend(
+        (percentiles.into_iter()).filter_map(|(name, key, us)| Some((name, bounded(key, ns(us?))))),
+    );
+    if let Some(section) = &report.end_to_end {
+        let latency = &section.latency_us;
+        let percentiles = [
+            ("p50-end-to-end-latency-ns", latency.p50),
+            ("p95-end-to-end-latency-ns", latency.p95),
+            ("p99-end-to-end-latency-ns", latency.p99),
+        ];
+        let percentiles = percentiles.into_iter();
+        measures.extend(percentiles.filter_map(|(name, us)| Some((name, plain(ns(us?))))));
     }
     measures
 }

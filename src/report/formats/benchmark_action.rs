@@ -51,6 +51,18 @@ pub(super) fn smaller(reports: &[&Report]) -> String {
                 Some(one)
             })
             .collect();
+        if let Some(section) = &report.end_to_end {
+            let latency = &section.latency_us;
+            let percentiles = [
+                ("P50 end-to-end latency", latency.p50),
+                ("P95 end-to-end latency", latency.p95),
+                ("P99 end-to-end latency", latency.p99),
+            ];
+            entries.extend(
+                (percentiles.into_iter())
+                    .filter_map(|(name, us)| Some(entry(report, name, "ms", us? as f64 / 1e3))),
+            );
+        }
         let records = &report.ledger.records;
         let failed = records.rejected.saturating_add(records.unknown);
         entries.push(entry(report, "failed", "records", failed as f64));

@@ -90,15 +90,26 @@ const COLUMNS: &[Column] = &[
     ("send_delay_p50_us", |r| whole(r.summary.send_delay_us.p50)),
     ("send_delay_p95_us", |r| whole(r.summary.send_delay_us.p95)),
     ("send_delay_p99_us", |r| whole(r.summary.send_delay_us.p99)),
+    ("end_to_end_records", |r| {
+        whole(r.end_to_end.as_ref().map(|section| section.latency_samples))
+    }),
+    ("end_to_end_p50_us", |r| whole(end_to_end(r).p50)),
+    ("end_to_end_p90_us", |r| whole(end_to_end(r).p90)),
+    ("end_to_end_p95_us", |r| whole(end_to_end(r).p95)),
+    ("end_to_end_p99_us", |r| whole(end_to_end(r).p99)),
+    ("end_to_end_p99_9_us", |r| whole(end_to_end(r).p99_9)),
+    ("end_to_end_max_us", |r| whole(end_to_end(r).max)),
+    ("end_to_end_mean_us", |r| mean(&end_to_end(r))),
     ("warnings", |r| r.warnings.len().to_string()),
     ("thresholds_missed", thresholds_missed),
-    ("os", |r| r.machine.os.clone()),
-    ("arch", |r| r.machine.arch.clone()),
+    ("os", |r| clean(&r.machine.os)),
+    ("arch", |r| clean(&r.machine.arch)),
     ("cpus", |r| r.machine.cpus.to_string()),
     ("cpu_model", |r| {
         clean(r.machine.cpu_model.as_deref().unwrap_or_default())
     }),
-    ("krush_version", |r| r.tool.version.clone()),
+    ("merged_runs", |r| super::merged_runs(r).to_string()),
+    ("krush_version", |r| clean(&r.tool.version)),
 ];
 
 /// CSV (RFC 4180): one line of names, then a row a report. A cell is empty where there is no such figure.
@@ -142,6 +153,14 @@ pub(super) fn number(value: f64) -> String {
 
 fn mean(distribution: &Distribution) -> String {
     distribution.mean.map_or_else(String::new, number)
+}
+
+/// What consumers saw; of a command that has none, nothing.
+fn end_to_end(report: &Report) -> Distribution {
+    let section = report.end_to_end.as_ref();
+    section
+        .map(|section| section.latency_us)
+        .unwrap_or_default()
 }
 
 fn reference(

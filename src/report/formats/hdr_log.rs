@@ -14,8 +14,8 @@ use crate::measure::Blocks;
 /// Values are µs, the largest of an interval is shown in ms.
 const US_PER_MS: f64 = 1e3;
 
-/// One interval for the whole run under each of the tags `latency`, `service_time` and `send_delay`, and one for each block under
-/// `latency_block`, in order of their start. Values are µs.
+/// One interval for the whole run under each of the tags `latency`, `service_time` and `send_delay`, and `end_to_end` if it had consumers; one for
+/// each block under `latency_block`, in order of their start. Values are µs.
 pub(super) fn hdr_log(report: &Report) -> String {
     let mut builder = IntervalLogWriterBuilder::new();
     builder.add_comment("[Histogram log format version 1.3]");
@@ -41,7 +41,9 @@ pub(super) fn hdr_log(report: &Report) -> String {
         ("service_time", &report.histograms.service_time),
         ("send_delay", &report.histograms.send_delay),
     ];
-    for (tag, encoded) in whole {
+    let arrived = report.end_to_end.as_ref();
+    let arrived = arrived.map(|section| ("end_to_end", &section.histogram));
+    for (tag, encoded) in whole.into_iter().chain(arrived) {
         writer
             .write_histogram(&histogram(encoded), Duration::ZERO, elapsed, Tag::new(tag))
             .expect(MEMORY);

@@ -167,6 +167,12 @@ pub(super) fn is_evidence(report: &Report) -> bool {
     !report.validity.void && matches!(report.end, End::Finished)
 }
 
+/// Runs that the report was put together from; 1: it is that of a single run.
+fn merged_runs(report: &Report) -> usize {
+    let merged = report.merged.as_ref();
+    merged.map_or(1, |merged| merged.sources.len())
+}
+
 /// The name of a run where one string must do: `krush/SCENARIO on KIND`.
 fn benchmark_name(report: &Report) -> String {
     let scenario = super::text::clean(&report.plan.scenario);

@@ -48,6 +48,7 @@ fn verdict(out: &mut Exposition, report: &Report) {
     let version = [
         ("version", &*report.tool.version),
         ("server", &clean(&report.target.server)),
+        ("merged_runs", &super::merged_runs(report).to_string()),
     ];
     out.sample(name, &version, 1.0);
     let help = "1 if the run proves nothing: none of its figures says anything about the target.";
@@ -236,6 +237,15 @@ fn latencies(out: &mut Exposition, report: &Report) {
         (&summary.send_delay_us, &histograms.send_delay),
         &|_| false,
     );
+    if let Some(section) = &report.end_to_end {
+        distribution(
+            out,
+            "krush_end_to_end_latency_seconds",
+            "Record in a consumer's hands minus its request being due, of every record that arrived.",
+            (&section.latency_us, &section.histogram),
+            &|_| false,
+        );
+    }
     let bounds = quantiles(&summary.latency_us);
     let bounds: Vec<_> = bounds.iter().filter(|(_, key, _)| is_bound(key)).collect();
     if bounds.is_empty() {

@@ -10,8 +10,10 @@ use serde_json::Value;
 
 use super::super::samples::{failing, gone, good, interrupted, report, several, void};
 use super::{FORMATS, Format, histogram};
+use crate::gate::Outcome;
+use crate::measure::{ArrivalCounts, Reconciled};
 use crate::plan::OUTPUT_ENDINGS;
-use crate::report::Report;
+use crate::report::{Distribution, EndToEndSection, MergedRow, MergedSection, Report};
 
 fn text(ending: &str, reports: &[&Report]) -> String {
     let file = format!("run{ending}");
@@ -348,7 +350,8 @@ fn trackers_of_benchmarks_get_numbers_with_names() {
     {
       "krush/extreme on rest-proxy": {
         "latency": {
-          "value": 854661440.0
+          "value": 854661440.0,
+          "lower_value": 854661440.0
         },
         "p50-latency-ns": {
           "value": 150015000.0
@@ -379,7 +382,7 @@ fn a_good_run_as_prometheus_text() {
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     let samples: Vec<String> = samples.map(|line| line.replace(labels, "…")).collect();
     insta::assert_snapshot!(samples.join("\n"), @r#"
-    krush_run_info{…,version="0.1.0",server="krush 0.1.0 stand-in"} 1
+    krush_run_info{…,version="0.1.0",server="krush 0.1.0 stand-in",merged_runs="1"} 1
     krush_run_void{…} 0
     krush_verdict{…,outcome="pass"} 1
     krush_verdict{…,outcome="threshold"} 0
@@ -507,4 +510,127 @@ fn a_stand_in_with_a_capacity_model_is_a_kind_of_its_own() {
             "{ending}"
         );
     }
+}
+
+/// A run of `krush e2e`, whose consumers saw other latencies than the load did.
+fn with_consumers() -> Report {
+    let mut run = report(&good());
+    let mut seen = Histogram::<u64>::new_with_bounds(1, 3_600_000_000, 3).unwrap();
+    for us in 1..=1_000 {
+        seen.record(us * 100).unwrap();
+    }
+    let nothing = Distribution::default();
+    run.end_to_end = Some(EndToEndSection {
+        latency_us: Distribution::of(&seen),
+        latency_samples: seen.len(),
+        arrivals: ArrivalCounts::default(),
+        records: Reconciled::default(),
+        instances: 2,
+        fetches: 100,
+        empty_fetches: 1,
+        failed_fetches: 0,
+        instances_lost: 0,
+        not_deleted: Vec::new(),
+        fetch_us: nothing,
+        histogram: crate::report::build::encode(&seen),
+    });
+    run
+}
+
+#[test]
+fn what_consumers_saw_is_in_every_format_of_figures() {
+    let run = with_consumers();
+    let figures = run.end_to_end.as_ref().unwrap().latency_us;
+    let p95 = figures.p95.unwrap();
+    let row = &rows(&text(".csv", &[&run]))[0];
+    assert_eq!(row["end_to_end_p95_us"], p95.to_string());
+    assert_eq!(row["end_to_end_records"], "1000");
+    let read = scrape(&text(".prom", &[&run]));
+    let name = "krush_end_to_end_latency_seconds";
+    assert!((quantiles(&read, name)[2] - p95 as f64 / 1e6).abs() < 1e-12);
+    let log = intervals(&text(".hlog", &[&run]));
+    let found = log.iter().find(|(tag, ..)| tag == "end_to_end").unwrap();
+    assert_eq!(Distribution::of(&found.3), figures);
+    let words = format!(
+        "name=\"end_to_end_p95\" value=\"{}\"",
+        crate::units::latency(p95)
+    );
+    assert!(text(".xml", &[&run]).contains(&words));
+    let bencher: Value = serde_json::from_str(&text(".bencher.json", &[&run])).unwrap();
+    let measures = &bencher["krush/extreme on stand-in"];
+    assert_eq!(
+        measures["p95-end-to-end-latency-ns"]["value"],
+        p95 as f64 * 1e3
+    );
+    let smaller: Value = serde_json::from_str(&text(".smaller.json", &[&run])).unwrap();
+    let mut entries = smaller.as_array().unwrap().iter();
+    let name = "krush/extreme on stand-in: P95 end-to-end latency";
+    let entry = entries.find(|entry| entry["name"] == name).unwrap();
+    assert_eq!(entry["value"], p95 as f64 / 1e3);
+
+    let plain = report(&good());
+    assert_eq!(rows(&text(".csv", &[&plain]))[0]["end_to_end_p95_us"], "");
+    for ending in [".prom", ".hlog", ".xml", ".bencher.json", ".smaller.json"] {
+        let text = text(ending, &[&plain]);
+        assert!(
+            !text.contains("end_to_end") && !text.contains("end-to-end"),
+            "{ending}"
+        );
+    }
+}
+
+#[test]
+fn a_merged_run_says_of_how_many_it_was_made() {
+    let plain = report(&good());
+    let mut merged = plain.clone();
+    let row = |file: &str| MergedRow {
+        file: file.to_owned(),
+        run: None,
+        started_at: plain.started_at.clone(),
+        offset_secs: 0.0,
+        elapsed_secs: 2.0,
+        concurrency: 250,
+        records_acked: 50_000,
+        records_per_sec: 25_000.0,
+        machine: plain.machine.clone(),
+        version: "0.1.0".to_owned(),
+    };
+    merged.merged = Some(MergedSection {
+        sources: vec![row("w1.json"), row("w2.json")],
+    });
+    for (run, count) in [(&plain, "1"), (&merged, "2")] {
+        assert_eq!(rows(&text(".csv", &[run]))[0]["merged_runs"], count);
+        let label = format!("merged_runs=\"{count}\"");
+        assert_eq!(text(".prom", &[run]).matches(&label).count(), 1);
+    }
+    let property =
+        "name=\"merged\" value=\"from 2 runs: w1.json (25,000 rec/s), w2.json (25,000 rec/s)\"";
+    assert!(
+        text(".xml", &[&merged]).contains(property),
+        "{}",
+        text(".xml", &[&merged])
+    );
+    assert!(!text(".xml", &[&plain]).contains("name=\"merged\""));
+}
+
+#[test]
+fn a_threshold_that_nobody_set_is_listed_where_it_decided() {
+    let mut fixture = good();
+    fixture.never_sent(5);
+    let run = report(&fixture);
+    assert_eq!(run.verdict.outcome, Outcome::Threshold);
+    let name = "success < 99 % (implied)";
+    assert_eq!(run.thresholds.len(), 1);
+    assert!(run.thresholds[0].implied);
+    assert_eq!(rows(&text(".csv", &[&run]))[0]["thresholds_missed"], name);
+    let read = scrape(&text(".prom", &[&run]));
+    assert_eq!(
+        value(&read, "krush_threshold_met", &[("fails_if", name)]),
+        Some(0.0)
+    );
+    assert!(text(".xml", &[&run]).contains("name=\"success &lt; 99 % (implied)\""));
+    for ending in [".md", ".html"] {
+        assert!(text(ending, &[&run]).contains("99 % (implied)"), "{ending}");
+    }
+    assert_eq!(report(&good()).thresholds, Vec::new());
 }

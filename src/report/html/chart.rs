@@ -30,6 +30,8 @@ pub(super) struct Chart {
     pub(super) y: Axis,
     pub(super) lines: Vec<Line>,
     pub(super) marks: Vec<Mark>,
+    /// Points with a shape of their own, over the lines.
+    pub(super) dots: Vec<Dots>,
     /// Parts of the width with what to say of them on hover.
     pub(super) slots: Vec<Slot>,
     /// Its numbers.
@@ -72,14 +74,96 @@ impl Line {
     }
 }
 
+/// Points that are told from others by their shape.
+pub(super) struct Dots {
+    pub(super) name: &'static str,
+    pub(super) shape: Shape,
+    pub(super) points: Vec<(f64, f64)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A large round point.
+    Disc,
+    /// An empty square.
+    Square,
+}
+
+impl Shape {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Disc => "disc",
+            Self::Square => "square",
+        }
+    }
+
+    /// Strokes of no length as this shape.
+    fn markup(self, strokes: &str) -> Markup {
+        html! {
+            path.(self.class()) d=(strokes) {}
+            @if self == Self::Square { path.hole.square d=(strokes) {} }
+        }
+    }
+}
+
 /// What is not a line.
 pub(super) enum Mark {
-    /// From and to: something failed.
-    Failed(f64, f64),
+    /// From and to of each part in which there was this trouble.
+    Trouble(Trouble, Vec<(f64, f64)>),
     /// At a value of y, across: what it is.
     Level(f64, String),
     /// At a value of x, from top to bottom: what changed.
     Moment(f64, String),
+}
+
+/// What may be wrong in a part of a chart's width: each is marked in its own place, so that none needs its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Requests failed: a mark that stands on the axis.
+    Failed,
+    /// Records were never sent: a mark that hangs from the top.
+    Unsent,
+    /// Nothing was acked: a bar along the axis.
+    Idle,
+}
+
+impl Trouble {
+    pub(super) const ALL: [Self; 3] = [Self::Failed, Self::Unsent, Self::Idle];
+
+    fn class(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Unsent => "unsent",
+            Self::Idle => "idle",
+        }
+    }
+
+    fn legend(self) -> &'static str {
+        match self {
+            Self::Failed => "failed requests (mark below)",
+            Self::Unsent => "records never sent (mark above)",
+            Self::Idle => "nothing acked (bar below)",
+        }
+    }
+
+    /// Its mark in a legend of 40 by 10.
+    fn sample(self) -> &'static str {
+        match self {
+            Self::Failed => "M20 2V10",
+            Self::Unsent => "M20 0V8",
+            Self::Idle => "M6 8H34",
+        }
+    }
+
+    /// Its mark between two edges of the drawing.
+    fn mark(self, from: f64, to: f64) -> String {
+        let middle = number(f64::midpoint(from, to));
+        match self {
+            Self::Failed => format!("M{middle} {HEIGHT}v-22"),
+            Self::Unsent => format!("M{middle} 0v22"),
+            Self::Idle => format!("M{} {HEIGHT}H{}", number(from), number(to)),
+        }
+    }
 }
 
 /// From, to, and what to say.
@@ -156,10 +240,11 @@ impl Chart {
             path.base d={ "M0 " (HEIGHT) "H" (WIDTH) } {}
             @for mark in &self.marks { (self.mark(mark)) }
             @for line in &self.lines { (self.line(line)) }
+            @for dots in &self.dots { (dots.shape.markup(&self.dots(&dots.points))) }
             g.slots {
                 @for slot in &self.slots {
                     @let (from, to) = (self.left(slot.from), self.left(slot.to));
-                    rect x=(number(from)) width=(number((to - from).max(1.0))) height=(HEIGHT) { title { (slot.title) } }
+                    rect x=(number(from)) width=(number((to - from).max(1.0))) { title { (slot.title) } }
                 }
             }
         }
@@ -177,10 +262,10 @@ impl Chart {
     fn mark(&self, mark: &Mark) -> Markup {
         html! {
             @match mark {
-                Mark::Failed(from, to) => {
-                    @let (from, to) = (self.left(*from), self.left(*to));
-                    rect.failed x=(number(from)) width=(number((to - from).max(1.0))) height=(HEIGHT) {}
-                    path.tick d={ "M" (number(f64::midpoint(from, to))) " " (HEIGHT) "v-22" } {}
+                Mark::Trouble(trouble, spans) => {
+                    @let spans: Vec<_> = spans.iter().map(|(from, to)| (self.left(*from), self.left(*to))).collect();
+                    path.shade.(trouble.class()) d=(joined(&spans).iter().map(shade).collect::<String>()) {}
+                    path.tick.(trouble.class()) d=(spans.iter().map(|(from, to)| trouble.mark(*from, *to)).collect::<String>()) {}
                 }
                 Mark::Level(y, what) => {
                     path.rule d={ "M0 " (number(self.top(*y))) "H" (WIDTH) } { title { (what) } }
@@ -240,10 +325,12 @@ impl Chart {
     }
 
     fn legend(&self) -> Markup {
-        let failed = self
-            .marks
-            .iter()
-            .any(|mark| matches!(mark, Mark::Failed(..)));
+        let troubles: Vec<Trouble> = (self.marks.iter())
+            .filter_map(|mark| match mark {
+                Mark::Trouble(trouble, _) => Some(*trouble),
+                _ => None,
+            })
+            .collect();
         let bounds = self.lines.iter().any(|line| !line.bounds.is_empty());
         let pale = self.lines.iter().any(|line| !line.pale.is_empty());
         let rules: Vec<&String> = (self.marks.iter())
@@ -256,15 +343,25 @@ impl Chart {
             .marks
             .iter()
             .any(|mark| matches!(mark, Mark::Moment(..)));
-        if self.lines.len() < 2 && !moments && !failed && !bounds && !pale && rules.is_empty() {
+        if self.lines.len() < 2
+            && self.dots.is_empty()
+            && !moments
+            && troubles.is_empty()
+            && !bounds
+            && !pale
+            && rules.is_empty()
+        {
             return html! {};
         }
         html! {
             ul.legend {
                 @for line in &self.lines { li { (sample(&format!("s s{}", line.style % 8), "M0 5H40")) (line.name) } }
+                @for dots in &self.dots {
+                    li { svg viewBox="0 0 40 10" aria-hidden="true" { (dots.shape.markup("M20 5h0")) } (dots.name) }
+                }
                 @if bounds { li { (ring()) "only a lower bound (≥)" } }
                 @if pale { li { (sample("base bound", "M0 5H40")) "wide and pale: only a lower bound (≥)" } }
-                @if failed { li { (sample("tick", "M20 0V10")) "failed requests" } }
+                @for trouble in troubles { li { (sample(&format!("tick {}", trouble.class()), trouble.sample())) (trouble.legend()) } }
                 @if moments { li { (sample("rule", "M20 0V10")) "a change that lasted" } }
                 @for what in rules { li { (sample("rule", "M0 5H40")) (what) } }
             }
@@ -278,6 +375,24 @@ impl Chart {
     fn top(&self, y: f64) -> f64 {
         (1.0 - self.y.scale.at(y)) * HEIGHT
     }
+}
+
+/// Spans that touch as one.
+fn joined(spans: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut joined: Vec<(f64, f64)> = Vec::new();
+    for (from, to) in spans {
+        match joined.last_mut() {
+            Some(last) if (last.1 - from).abs() < 1e-6 => last.1 = *to,
+            _ => joined.push((*from, *to)),
+        }
+    }
+    joined
+}
+
+/// All of the height between two edges.
+fn shade((from, to): &(f64, f64)) -> String {
+    let width = number((to - from).max(1.0));
+    format!("M{} 0h{width}v{HEIGHT}h-{width}z", number(*from))
 }
 
 /// Points without a neighbour: a line through one point would not be seen.

@@ -3,13 +3,17 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::cap;
 use super::table::{Column, folded, pairs, text_table};
 use crate::report::Report;
+use crate::report::words::merged_words;
 
 /// Parts of a report that say what was tested with what; the rest is what came of it.
 const PARTS: [&str; 4] = ["plan", "target", "machine", "tool"];
 /// Keys that hold results, or a place instead of a property.
 const NOT_FACTS: [&str; 1] = ["target.per_target"];
+/// Settings that a page shows.
+const SHOWN: usize = 80;
 
 /// A key with dots, and its value.
 type Fact = (String, String);
@@ -76,10 +80,21 @@ pub(super) fn configuration(report: &Report) -> Markup {
         ("target", report.target.server.clone()),
         ("topic", report.target.topic.clone()),
     ];
+    let merged = merged_words(report).map(|words| ("merged", words));
+    let short = short.into_iter().chain(merged);
+    let all = facts(report);
+    let name = "Every setting of the run";
+    let settings =
+        html! { (pairs(name, all.iter().take(SHOWN).map(shown))) (cap::more(all.len(), SHOWN)) };
     html! {
-        (pairs("Configuration in short", short.map(|(name, value)| (name.to_owned(), value))))
-        (folded("Every setting of the run", &pairs("Every setting of the run", facts(report))))
+        (pairs("Configuration in short", short.map(|(name, value)| (name.to_owned(), cap::brief(&value)))))
+        (folded(name, &settings))
     }
+}
+
+/// A setting as a page holds it.
+fn shown((key, value): &Fact) -> Fact {
+    (cap::name(key), cap::brief(value))
 }
 
 /// Keys whose values differ, with the value of each run.
@@ -118,10 +133,13 @@ pub(super) fn what_differs(names: &[String], reports: &[&Report]) -> Markup {
     }
     let mut head = vec![("setting", Column::Text)];
     head.extend(names.iter().map(|name| (name.as_str(), Column::Text)));
-    let rows = rows
-        .into_iter()
-        .map(|(key, values)| [vec![key], values].concat());
-    text_table("What differs", &head, rows)
+    let all = rows.len();
+    let most = SHOWN / 2;
+    let rows = rows.into_iter().take(most).map(|(key, values)| {
+        let values = values.iter().map(|value| cap::name(value));
+        [cap::name(&key)].into_iter().chain(values).collect()
+    });
+    html! { div.by-run { (text_table("What differs", &head, rows)) } (cap::more(all, most)) }
 }
 
 /// The same in words, for a terminal: `plan.load.batch_size: 100, 1000`.

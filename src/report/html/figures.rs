@@ -8,6 +8,7 @@ use crate::report::words::{bounded, capitalised, comparison, volume_words};
 use crate::report::{Report, Summary};
 use crate::units::{self, grouped, rate_digits};
 
+use super::cap;
 use super::chart::number;
 use super::table::{Column, text_table};
 
@@ -126,13 +127,24 @@ pub(super) fn reference(report: &Report) -> Markup {
         }
         @if speed.len() > 1 { (bars("Throughput, more is better", &speed)) }
         (bars("P95 latency, less is better", &p95))
-        (text_table(
-            "This run beside its reference",
-            &[("", Column::Text), ("this run", Column::Number), ("reference", Column::Number), ("ratio", Column::Number), ("goal", Column::Number)],
-            rows.into_iter().map(Vec::from),
-        ))
-        @if let Some(source) = &reference.source { p.note { "Reference: " (source) } }
+        (beside_reference(&rows))
+        @if let Some(source) = &reference.source { p.note { "Reference: " (cap::brief(source)) } }
     }
+}
+
+/// All figures as a table; without a goal also without its column.
+fn beside_reference(rows: &[[String; 5]]) -> Markup {
+    let names = ["this run", "reference", "ratio", "goal"];
+    let shown = if rows.iter().all(|row| row[4].is_empty()) {
+        4
+    } else {
+        5
+    };
+    let mut head = vec![("", Column::Text)];
+    head.extend(names.map(|name| (name, Column::Number)));
+    head.truncate(shown);
+    let rows = rows.iter().map(|row| row[..shown].to_vec());
+    text_table("This run beside its reference", &head, rows)
 }
 
 fn bars(caption: &str, bars: &[Bar]) -> Markup {

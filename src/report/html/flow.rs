@@ -12,7 +12,7 @@ const BANDS: f64 = 190.0;
 /// Least width of a band that is there.
 const LEAST: f64 = 3.0;
 /// Room that a number beside a band needs.
-const LABEL: f64 = 44.0;
+const LABEL: f64 = 56.0;
 /// Left edges of the three columns, of 1,000, and their width.
 const COLUMNS: [f64; 3] = [0.0, 480.0, 984.0];
 const NODE: f64 = 16.0;

@@ -2,15 +2,18 @@
 
 use maud::{Markup, html};
 
-use super::chart::{Axis, Chart, Line, Mark, Slot};
+use super::cap;
+use super::chart::{Axis, Chart, Dots, Line, Mark, Shape, Slot};
+use super::columns::{Column, columns, drawn_changes};
 use super::page::{page, section};
-use super::scale::{Scale, rate_words};
-use super::table::{Column, table};
+use super::scale::{Scale, Tick, rate_words};
+use super::table::{self, table};
 use super::verdict::{manner, time_words};
-use crate::history::{self, Entry, Trend, change_words, day, is_evidence};
+use crate::gate::Outcome;
+use crate::history::{self, Change, Entry, Trend, change_words, day, is_evidence};
 use crate::units::{self, counted, grouped, rate_digits};
 
-/// Runs drawn as points; of more, the last ones.
+/// Points of all charts together; of more runs, several share one.
 const DRAWN: usize = 300;
 /// Runs of all tables together; the others are in the file.
 const LISTED: usize = 400;
@@ -31,19 +34,19 @@ pub fn history_html(trends: &[Trend], notes: &[String]) -> String {
     let head = html! {
         p.kicker { "krush" }
         h1 { "History of " (counted(runs as u64, "run", "runs")) }
-        @for note in notes { p.soft { (note) } }
+        @for note in notes.iter().take(cap::rows(1)) { p.soft { (cap::text(note)) } }
         @if trends.is_empty() { p { "There is no run yet." } }
         @if trends.len() > 1 {
             p.soft {
-                "Runs of another scenario, target, kind of loop or machine are another trend: their figures are not compared."
+                "Runs of another scenario, target, record, rate or machine are another trend: their figures are not compared."
                 @if trends.len() > TRENDS { " Of " (trends.len()) " trends, these are the " (TRENDS) " with the latest runs." }
             }
         }
     };
     let main = html! {
         @for (index, trend) in shown.iter().rev().enumerate() {
-            @let content = one(index, trend, each(DRAWN), each(LISTED));
-            (section(&format!("trend-{}", index + 1), &history::title(trend), &content))
+            @let content = one(index, trend, [DRAWN, LISTED].map(each), cap::rows(shown.len()));
+            (section(&format!("trend-{}", index + 1), &cap::text(&history::title(trend)), &content))
         }
     };
     let foot = format!(
@@ -53,13 +56,15 @@ pub fn history_html(trends: &[Trend], notes: &[String]) -> String {
     page("krush: history", &head, &main, &foot)
 }
 
-fn one(index: usize, trend: &Trend, drawn: usize, listed: usize) -> Markup {
+fn one(index: usize, trend: &Trend, [drawn, listed]: [usize; 2], named: usize) -> Markup {
+    let older = trend.changes.len().saturating_sub(named);
     html! {
-        p.soft { (history::machine(trend)) }
+        p.soft { (cap::text(&history::machine(trend))) }
         (chart(index, trend, drawn).markup())
         @if !trend.changes.is_empty() {
             h3 { "Changes that lasted" }
-            ul { @for change in trend.changes.iter().rev() { li { (history::words(change)) } } }
+            ul { @for change in trend.changes.iter().rev().take(named) { li { (history::words(trend, change)) } } }
+            @if older > 0 { p.note { "The newest " (named) " changes; " (counted(older as u64, "older one is", "older ones are")) " in krush history --json." } }
         }
         (evolution(trend, listed))
     }
@@ -74,74 +79,164 @@ fn finding(trend: &Trend) -> String {
 }
 
 fn chart(index: usize, trend: &Trend, most: usize) -> Chart {
-    let skipped = trend.runs.len().saturating_sub(most);
-    let drawn = &trend.runs[skipped..];
+    let columns = columns(trend, most);
     let at = |index: usize| index as f64 + 0.5;
     // What proves nothing is no part of the line, which goes on behind it.
-    let evidence = drawn
-        .iter()
-        .enumerate()
-        .filter(|(_, entry)| is_evidence(entry));
-    let points: Vec<Option<(f64, f64)>> = evidence
-        .map(|(index, entry)| Some((at(index), entry.records_per_sec)))
-        .collect();
-    let highest = points
-        .iter()
-        .flatten()
-        .map(|(_, rate)| *rate)
-        .fold(0.0, f64::max);
-    let mut line = Line::through("records per second", 0, points);
-    line.dotted = drawn.len() <= DOTTED;
-    let mut lines = vec![line];
-    let record = trend.record.and_then(|index| index.checked_sub(skipped));
-    lines.extend(record.map(|index| Line {
-        dotted: true,
-        ..Line::through(
-            "the record",
-            1,
-            vec![Some((at(index), drawn[index].records_per_sec))],
-        )
-    }));
-    let changes = trend.changes.iter().filter(|change| change.run >= skipped);
+    let shown = columns.iter().enumerate();
+    let shown = shown.filter_map(|(index, column)| Some((at(index), column.shown?)));
+    let shown: Vec<(f64, usize)> = shown.collect();
+    let rate = |run: usize| trend.runs[run].records_per_sec;
+    let points = shown.iter().map(|(x, run)| Some((*x, rate(*run))));
+    let mut line = Line::through("records per second", 0, points.collect());
+    line.dotted = columns.len() <= DOTTED;
+    let highest = shown.iter().map(|(_, run)| rate(*run)).fold(0.0, f64::max);
     let scale = Scale::from_zero(highest);
-    let step = drawn.len().div_ceil(DATES).max(1);
-    let dates = drawn.iter().enumerate().step_by(step);
+    let moment = |change: &Change| {
+        let column = columns
+            .iter()
+            .position(|column| column.from == change.run)?;
+        Some(Mark::Moment(column as f64, history::words(trend, change)))
+    };
+    let (ticks, title) = dates(trend, &columns);
     Chart {
         id: format!("trend-chart-{}", index + 1),
         caption: "Throughput of each run, records per second".to_owned(),
-        note: (skipped > 0).then(|| {
-            format!(
-                "The last {} of {} runs.",
-                grouped(most as u64),
-                grouped(trend.runs.len() as u64)
-            )
-        }),
-        findings: vec![finding(trend)],
+        note: None,
+        findings: [Some(finding(trend)), condensed(trend, &columns, most)]
+            .into_iter()
+            .flatten()
+            .collect(),
         x: Axis {
-            scale: Scale::straight(0.0, drawn.len() as f64),
-            ticks: dates
-                .map(|(index, entry)| (at(index), day(&entry.started_at).to_owned()))
-                .collect(),
-            title: "runs, oldest first".to_owned(),
+            scale: Scale::straight(0.0, columns.len() as f64),
+            ticks,
+            title,
         },
         y: Axis {
             scale,
             ticks: scale.ticks(rate_words),
             title: "records per second".to_owned(),
         },
-        lines,
-        marks: changes
-            .map(|change| Mark::Moment((change.run - skipped) as f64, history::words(change)))
+        lines: vec![line],
+        marks: (drawn_changes(trend, most).iter())
+            .filter_map(moment)
             .collect(),
-        slots: (drawn.iter().enumerate())
-            .map(|(index, entry)| Slot {
+        dots: dots(trend, &shown),
+        slots: (columns.iter().enumerate())
+            .map(|(index, column)| Slot {
                 from: index as f64,
                 to: index as f64 + 1.0,
-                title: slot_words(entry),
+                title: match column.runs(trend) {
+                    [entry] => slot_words(entry),
+                    runs => column_words(runs),
+                },
             })
             .collect(),
         numbers: html! {},
     }
+}
+
+/// The record, and what is none however high it lies.
+fn dots(trend: &Trend, shown: &[(f64, usize)]) -> Vec<Dots> {
+    let those = |which: &dyn Fn(usize) -> bool| -> Vec<(f64, f64)> {
+        let some = shown.iter().filter(|(_, run)| which(*run));
+        some.map(|(x, run)| (*x, trend.runs[*run].records_per_sec))
+            .collect()
+    };
+    let missed = those(&|run| trend.runs[run].outcome != Outcome::Pass);
+    let record = those(&|run| trend.record == Some(run));
+    let all = [
+        ("did not pass, so no record", Shape::Square, missed),
+        ("the record", Shape::Disc, record),
+    ];
+    all.into_iter()
+        .filter(|(_, _, points)| !points.is_empty())
+        .map(|(name, shape, points)| Dots {
+            name,
+            shape,
+            points,
+        })
+        .collect()
+}
+
+/// What a point is where several runs share one.
+fn condensed(trend: &Trend, columns: &[Column], most: usize) -> Option<String> {
+    let largest = columns.iter().map(|column| column.to - column.from).max()?;
+    let left_out = trend.changes.len() - drawn_changes(trend, most).len();
+    let changes = match left_out {
+        0 => "each change".to_owned(),
+        some => format!("each change but the {} oldest", grouped(some as u64)),
+    };
+    (largest > 1).then(|| {
+        format!(
+            "All {} runs in {} points: a point is the middle one of up to {largest} runs that follow each other; the first, the record and {changes} are points of their own.",
+            grouped(trend.runs.len() as u64),
+            columns.len()
+        )
+    })
+}
+
+/// Labels that tell runs apart, by day or by time, and what they are.
+fn dates(trend: &Trend, columns: &[Column]) -> (Vec<Tick>, String) {
+    let started = |column: &Column| trend.runs[column.from].started_at.as_str();
+    let step = columns.len().div_ceil(DATES).max(1);
+    let labelled: Vec<(f64, &str)> = (columns.iter().enumerate().step_by(step))
+        .map(|(index, column)| (index as f64 + 0.5, started(column)))
+        .collect();
+    let oldest = "runs, oldest first";
+    let days: Vec<&str> = labelled.iter().map(|(_, time)| day(time)).collect();
+    let first = days.first().copied().unwrap_or_default();
+    let one_day = trend
+        .runs
+        .last()
+        .is_some_and(|run| day(&run.started_at) == first);
+    // Of `2026-11-20T09:15:02.123Z` the day, the time, or both without the year.
+    let (part, title) = if one_day {
+        (
+            11..16,
+            format!("runs of {}, oldest first (UTC)", cap::name(first)),
+        )
+    } else if days.windows(2).any(|pair| pair[0] == pair[1]) {
+        (5..16, format!("{oldest} (UTC)"))
+    } else {
+        (0..10, oldest.to_owned())
+    };
+    let label = |(x, time): (f64, &str)| {
+        let text = time.get(part.clone()).unwrap_or("?");
+        (x, text.replace('T', " "))
+    };
+    (labelled.into_iter().map(label).collect(), title)
+}
+
+/// What runs that share a point have in common.
+fn column_words(runs: &[Entry]) -> String {
+    let evidence = runs.iter().filter(|run| is_evidence(run));
+    let mut rates: Vec<f64> = evidence.map(|run| run.records_per_sec).collect();
+    rates.sort_by(f64::total_cmp);
+    let missed = runs
+        .iter()
+        .filter(|run| run.outcome != Outcome::Pass)
+        .count();
+    let time =
+        |run: Option<&Entry>| run.map_or_else(String::new, |run| history::minute(&run.started_at));
+    let rates = match (rates.first(), rates.last()) {
+        (Some(low), Some(high)) => format!(
+            "{} to {} rec/s, the middle {}",
+            rate_digits(*low),
+            rate_digits(*high),
+            rate_digits(rates[rates.len() / 2])
+        ),
+        _ => "none says anything".to_owned(),
+    };
+    let missed = match missed {
+        0 => String::new(),
+        some => format!("\n{} did not pass", grouped(some as u64)),
+    };
+    format!(
+        "{} to {}, {}\n{rates}{missed}",
+        time(runs.first()),
+        time(runs.last()),
+        counted(runs.len() as u64, "run", "runs")
+    )
 }
 
 fn slot_words(entry: &Entry) -> String {
@@ -161,26 +256,32 @@ fn slot_words(entry: &Entry) -> String {
 /// Every run beside the first one and the one before it.
 fn evolution(trend: &Trend, most: usize) -> Markup {
     let head = [
-        ("date (UTC)", Column::Line),
-        ("rec/s", Column::Number),
-        ("to first", Column::Number),
-        ("to previous", Column::Number),
-        ("P50", Column::Number),
-        ("P95", Column::Number),
-        ("success", Column::Number),
-        ("connections × batch", Column::Number),
-        ("verdict", Column::Text),
-        ("krush", Column::Text),
+        ("date (UTC)", table::Column::Line),
+        ("rec/s", table::Column::Number),
+        ("to first", table::Column::Number),
+        ("to previous", table::Column::Number),
+        ("P50", table::Column::Number),
+        ("P95", table::Column::Number),
+        ("success", table::Column::Number),
+        ("connections × batch", table::Column::Number),
+        ("verdict", table::Column::Text),
+        ("krush", table::Column::Text),
     ];
     let skipped = trend.runs.len().saturating_sub(most);
-    let rows: Vec<Vec<Markup>> = (skipped..trend.runs.len())
-        .rev()
-        .map(|index| row(trend, index))
+    let mut shown: Vec<usize> = (trend.first.into_iter().chain(trend.record))
+        .filter(|index| *index < skipped)
+        .collect();
+    shown.sort_unstable();
+    shown.dedup();
+    let left_out = (skipped - shown.len()) as u64;
+    shown.extend(skipped..trend.runs.len());
+    let rows: Vec<Vec<Markup>> = (shown.iter().rev())
+        .map(|index| row(trend, *index))
         .collect();
     html! {
         (table("Evolution, newest first", &head, &rows))
-        @if skipped > 0 {
-            p.note { "The newest " (most) " runs; " (counted(skipped as u64, "older one is", "older ones are")) " in the file." }
+        @if left_out > 0 {
+            p.note { "The newest " (most) " runs, the record and the first; " (counted(left_out, "other is", "others are")) " in the file." }
         }
     }
 }
@@ -197,7 +298,7 @@ fn row(trend: &Trend, index: usize) -> Vec<Markup> {
     };
     let record = trend.record == Some(index);
     vec![
-        html! { (history::minute(&entry.started_at)) },
+        html! { (cap::name(&history::minute(&entry.started_at))) },
         html! { (rate_digits(entry.records_per_sec)) },
         html! { (beside(trend.first)) },
         html! { (beside(trend.previous(index))) },
@@ -206,6 +307,6 @@ fn row(trend: &Trend, index: usize) -> Vec<Markup> {
         html! { (units::percent(entry.success_ratio)) },
         html! { (grouped(u64::from(entry.concurrency))) " × " (grouped(u64::from(entry.batch_size))) },
         html! { span.tag.(class) { span aria-hidden="true" { (sign) " " } (entry.outcome.headline()) @if record { ", the record" } } },
-        html! { (entry.krush) },
+        html! { (cap::name(&entry.krush)) },
     ]
 }

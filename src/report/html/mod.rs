@@ -1,7 +1,10 @@
 //! The report as one HTML file for people: on a screen, on a phone, on paper. No script, nothing from the network; every text
 //! that is not krush's own is escaped by construction (maud).
 
+mod cap;
 mod chart;
+mod columns;
+mod compared;
 mod facts;
 mod figures;
 mod flow;
@@ -10,6 +13,7 @@ mod over_time;
 mod page;
 mod parts;
 mod percentiles;
+mod points;
 mod run;
 mod scale;
 mod several;

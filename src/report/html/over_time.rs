@@ -4,152 +4,15 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::chart::{Axis, Chart, Line, Mark, Slot};
+use super::chart::{Axis, Chart, Line, Mark, Slot, Trouble};
+use super::points::{Point, Reading, Run, reading_words};
 use super::scale::{Scale, latency_words, rate_words};
 use super::table::{Column, folded, text_table};
-use crate::report::words::{bounded, capitalised};
-use crate::report::{Report, SecondLatency, SecondRow};
-use crate::units::{self, counted, grouped, rate_digits};
+use crate::report::words::capitalised;
+use crate::units::{self, counted, rate_digits};
 
-/// Points of all runs of a chart together: what a page of 300 kB holds.
-const POINTS: u64 = 300;
-/// A point that stands for less of its seconds than this says more of the clock than of the server.
-const LEAST_SHARE: f64 = 0.3;
-
-/// Some seconds of a run.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Point {
-    from: u64,
-    /// Seconds of it that were measured.
-    secs: f64,
-    /// Of those that it stands for.
-    share: f64,
-    due: u64,
-    acked: u64,
-    requests: u64,
-    failures: u64,
-    p50: Option<Reading>,
-    p95: Option<Reading>,
-    max: Option<Reading>,
-}
-
-/// A latency in µs, and whether it is only a lower bound.
-type Reading = (u64, bool);
-
-/// A run in points, and what it is called.
-pub(super) struct Run<'a> {
-    /// In a legend.
-    pub(super) name: String,
-    pub(super) report: &'a Report,
-    points: Vec<Point>,
-}
-
-/// Runs cut into points of the same length, and that length in seconds.
-pub(super) fn runs(named: Vec<(String, &Report)>) -> (u64, Vec<Run<'_>>) {
-    let longest = named
-        .iter()
-        .filter_map(|(_, report)| report.timeline.last())
-        .map(|row| row.second + 1)
-        .max();
-    let each = (POINTS / named.len().max(1) as u64).max(1);
-    let group = longest.unwrap_or(1).div_ceil(each).max(1);
-    let runs = named.into_iter().map(|(name, report)| Run {
-        name,
-        report,
-        points: points(report, group),
-    });
-    (group, runs.collect())
-}
-
-/// Rates are means over the group, latencies the largest in it.
-fn points(report: &Report, group: u64) -> Vec<Point> {
-    let mut points: Vec<Point> = Vec::new();
-    for row in &report.timeline {
-        let from = row.second / group * group;
-        if points.last().is_none_or(|point| point.from != from) {
-            let secs = (report.elapsed_secs - from as f64).clamp(0.0, group as f64);
-            points.push(Point {
-                from,
-                secs,
-                share: secs / group as f64,
-                due: 0,
-                acked: 0,
-                requests: 0,
-                failures: 0,
-                p50: None,
-                p95: None,
-                max: None,
-            });
-        }
-        if let Some(point) = points.last_mut() {
-            point.add(row);
-        }
-    }
-    points
-}
-
-impl Point {
-    fn add(&mut self, row: &SecondRow) {
-        let latency = &row.latency_us;
-        self.due += row.records_due;
-        self.acked += row.records_acked;
-        self.requests += row.requests;
-        self.failures += row.failures;
-        self.p50 = self.p50.max(reading(latency, "p50", latency.p50));
-        self.p95 = self.p95.max(reading(latency, "p95", latency.p95));
-        self.max = self.max.max(reading(latency, "max", latency.max));
-    }
-
-    fn middle(&self) -> f64 {
-        self.from as f64 + self.secs / 2.0
-    }
-
-    fn rate(&self, records: u64) -> f64 {
-        records as f64 / self.secs.max(1e-6)
-    }
-
-    /// Long enough for its rate to mean something.
-    fn counts(&self) -> bool {
-        self.share >= LEAST_SHARE
-    }
-
-    fn span(&self, group: u64) -> String {
-        if group == 1 {
-            format!("second {}", self.from)
-        } else {
-            format!("{} to {} s", self.from, self.from + group)
-        }
-    }
-
-    fn cells(&self, group: u64) -> Vec<String> {
-        let from = if group == 1 {
-            self.from.to_string()
-        } else {
-            format!("{} - {}", self.from, self.from + group)
-        };
-        vec![
-            from,
-            rate_digits(self.rate(self.due)),
-            rate_digits(self.rate(self.acked)),
-            grouped(self.requests),
-            grouped(self.failures),
-            reading_words(self.p50),
-            reading_words(self.p95),
-            reading_words(self.max),
-        ]
-    }
-}
-
-fn reading(latency: &SecondLatency, name: &str, us: Option<u64>) -> Option<Reading> {
-    us.map(|us| (us, latency.lower_bounds.iter().any(|bound| bound == name)))
-}
-
-fn reading_words(reading: Option<Reading>) -> String {
-    reading.map_or_else(
-        || "-".to_owned(),
-        |(us, bound)| bounded(units::latency(us), bound),
-    )
-}
+/// Spans of trouble that a sentence names.
+const NAMED: usize = 3;
 
 /// Both charts, or why there are none.
 pub(super) fn section(group: u64, runs: &[Run]) -> Markup {
@@ -171,17 +34,13 @@ pub(super) fn section(group: u64, runs: &[Run]) -> Markup {
 }
 
 fn numbers(group: u64, run: &Run, named: bool) -> Markup {
-    let head = [
-        ("s", Column::Text),
-        ("due rec/s", Column::Number),
-        ("acked rec/s", Column::Number),
-        ("answers", Column::Number),
-        ("failed req.", Column::Number),
-        ("P50", Column::Number),
-        ("P95", Column::Number),
-        ("max", Column::Number),
-    ];
-    let rows = run.points.iter().map(|point| point.cells(group));
+    let unsent = run.points.iter().any(|point| point.unsent > 0);
+    let mut head = vec![("s", Column::Text)];
+    let counts = ["due rec/s", "acked rec/s", "requests ended", "failed req."];
+    head.extend(counts.map(|name| (name, Column::Number)));
+    head.extend(unsent.then_some(("rec. never sent", Column::Number)));
+    head.extend(["P50", "P95", "max"].map(|name| (name, Column::Number)));
+    let rows = run.points.iter().map(|point| point.cells(group, unsent));
     let label = if named {
         format!("Numbers over time: {}", run.name)
     } else {
@@ -227,7 +86,7 @@ fn throughput(group: u64, runs: &[Run]) -> Chart {
         id: "throughput".to_owned(),
         caption: "Throughput over time, records per second".to_owned(),
         note: grouping(group, "mean"),
-        findings: sentences(runs, throughput_words),
+        findings: sentences(runs, |run| throughput_words(group, run)),
         x: time_axis(runs),
         y: Axis {
             scale,
@@ -235,10 +94,9 @@ fn throughput(group: u64, runs: &[Run]) -> Chart {
             title: "records per second".to_owned(),
         },
         lines,
-        marks: failures(group, runs),
-        slots: slots(group, runs, |point| {
-            format!("{} rec/s acked", rate_digits(point.rate(point.acked)))
-        }),
+        marks: troubles(group, runs),
+        dots: Vec::new(),
+        slots: slots(group, runs, Point::acked_words),
         numbers: html! {},
     }
 }
@@ -279,7 +137,8 @@ fn latency(group: u64, runs: &[Run]) -> Chart {
             title: "latency".to_owned(),
         },
         lines,
-        marks: failures(group, runs),
+        marks: troubles(group, runs),
+        dots: Vec::new(),
         slots: slots(group, runs, |point| {
             let [p50, p95, max] = [point.p50, point.p95, point.max].map(reading_words);
             format!("P50 {p50}, P95 {p95}, max {max}")
@@ -320,12 +179,46 @@ fn time_axis(runs: &[Run]) -> Axis {
 }
 
 /// Only of a run alone: of several it would not be clear whose they are.
-fn failures(group: u64, runs: &[Run]) -> Vec<Mark> {
+fn troubles(group: u64, runs: &[Run]) -> Vec<Mark> {
     let [run] = runs else { return Vec::new() };
-    let failed = run.points.iter().filter(|point| point.failures > 0);
-    failed
-        .map(|point| Mark::Failed(point.from as f64, point.from as f64 + group as f64))
+    let marks = Trouble::ALL.into_iter().filter_map(|trouble| {
+        let spans = spans(group, run, trouble);
+        let spans = spans.iter().map(|(from, to)| (*from as f64, *to as f64));
+        let spans: Vec<(f64, f64)> = spans.collect();
+        (!spans.is_empty()).then_some(Mark::Trouble(trouble, spans))
+    });
+    marks.collect()
+}
+
+/// From and to of the points with this trouble, in seconds.
+fn spans(group: u64, run: &Run, trouble: Trouble) -> Vec<(u64, u64)> {
+    let has = |point: &&Point| match trouble {
+        Trouble::Failed => point.failures > 0,
+        Trouble::Unsent => point.unsent > 0,
+        Trouble::Idle => point.idle,
+    };
+    let there = run.points.iter().filter(has);
+    there
+        .map(|point| (point.from, point.from + group))
         .collect()
+}
+
+/// `from 3s to 8s and from 42s to 43s`: points that follow each other are one span.
+fn spans_words(spans: &[(u64, u64)]) -> String {
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (from, to) in spans {
+        match joined.last_mut() {
+            Some(last) if last.1 == *from => last.1 = *to,
+            _ => joined.push((*from, *to)),
+        }
+    }
+    let named = joined.iter().take(NAMED);
+    let mut words: Vec<String> = named
+        .map(|(from, to)| format!("from {} to {}", at_words(*from), at_words(*to)))
+        .collect();
+    let more = joined.len().saturating_sub(NAMED) as u64;
+    words.extend((more > 0).then(|| format!("in {}", counted(more, "other span", "other spans"))));
+    words.join(", ")
 }
 
 fn slots(group: u64, runs: &[Run], words: fn(&Point) -> String) -> Vec<Slot> {
@@ -345,16 +238,14 @@ fn slots(group: u64, runs: &[Run], words: fn(&Point) -> String) -> Vec<Slot> {
                 continue;
             };
             let here = &run.points[index];
-            let failed = match here.failures {
-                0 => String::new(),
-                some => format!(", {} failed", counted(some, "request", "requests")),
-            };
             let name = if runs.len() > 1 {
-                format!("{}: ", run.name)
+                // Its letter: the legend has the whole name, which every slot of each run would repeat.
+                let letter = run.name.split(' ').next().unwrap_or_default();
+                format!("{letter}: ")
             } else {
                 String::new()
             };
-            lines.push(format!("{name}{}{failed}", words(here)));
+            lines.push(format!("{name}{}{}", words(here), here.troubles()));
         }
         Slot {
             from: point.from as f64,
@@ -366,7 +257,7 @@ fn slots(group: u64, runs: &[Run], words: fn(&Point) -> String) -> Vec<Slot> {
 }
 
 /// What the runs show, a sentence each.
-fn sentences(runs: &[Run], words: fn(&Run) -> String) -> Vec<String> {
+fn sentences(runs: &[Run], words: impl Fn(&Run) -> String) -> Vec<String> {
     let sentence = |run: &Run| match runs.len() {
         1 => capitalised(&words(run)),
         _ => format!("{}: {}", run.name, words(run)),
@@ -379,17 +270,13 @@ fn at_words(second: u64) -> String {
     units::seconds_word(Duration::from_secs(second))
 }
 
-fn throughput_words(run: &Run) -> String {
+fn throughput_words(group: u64, run: &Run) -> String {
     let mut rates: Vec<(f64, u64)> = (run.points.iter())
         .filter(|point| point.counts())
         .map(|point| (point.rate(point.acked), point.from))
         .collect();
     rates.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let failures: u64 = run.points.iter().map(|point| point.failures).sum();
-    let failed = match failures {
-        0 => "no request failed".to_owned(),
-        some => format!("{} failed", counted(some, "request", "requests")),
-    };
+    let failed = failed_words(group, run);
     match (rates.first(), rates.last()) {
         (Some((low, low_at)), Some((high, high_at))) if rates.len() > 1 => format!(
             "between {} rec/s at {} and {} rec/s at {}, the middle {}; {failed}.",
@@ -404,6 +291,28 @@ fn throughput_words(run: &Run) -> String {
         ),
         _ => format!("too short for a line; {failed}."),
     }
+}
+
+/// How much failed, was never sent, and when nothing was acked.
+fn failed_words(group: u64, run: &Run) -> String {
+    let sum = |of: fn(&Point) -> u64| run.points.iter().map(of).sum::<u64>();
+    let failed = match sum(|point| point.failures) {
+        0 => "no request failed".to_owned(),
+        some => format!("{} failed", counted(some, "request", "requests")),
+    };
+    let unsent = match sum(|point| point.unsent) {
+        0 => String::new(),
+        some => format!(
+            "; {} never sent, due {}",
+            counted(some, "record was", "records were"),
+            spans_words(&spans(group, run, Trouble::Unsent))
+        ),
+    };
+    let idle = match &spans(group, run, Trouble::Idle)[..] {
+        [] => String::new(),
+        spans => format!("; nothing was acked {}", spans_words(spans)),
+    };
+    format!("{failed}{unsent}{idle}")
 }
 
 fn latency_finding(run: &Run) -> String {

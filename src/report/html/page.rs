@@ -2,9 +2,11 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::report::text::steers;
+
 const STYLE: &str = include_str!("page.css");
 
-/// A whole document.
+/// A whole document, without control characters and those of writing direction: they are nobody's but of those whose texts are shown.
 pub(super) fn page(title: &str, head: &Markup, main: &Markup, foot: &str) -> String {
     html! {
         (DOCTYPE)
@@ -26,6 +28,9 @@ pub(super) fn page(title: &str, head: &Markup, main: &Markup, foot: &str) -> Str
         }
     }
     .into_string()
+    .chars()
+    .map(|c| if c != '\n' && steers(c) { ' ' } else { c })
+    .collect()
 }
 
 /// A part of the page; one without content is left out.

@@ -1,25 +1,26 @@
-//! The parts of a run's page that are tables: failures, checks, thresholds, targets, blocks, comparison, audit, arrivals.
+//! The parts of a run's page that are tables: failures, checks, thresholds, targets, blocks, audit, arrivals.
 
 use maud::{Markup, html};
 
-use super::chart::{Axis, Chart, Line, Mark, Slot, number};
+use super::cap;
+use super::chart::{Axis, Chart, Line, Mark, Slot};
 use super::figures::latency_of;
 use super::scale::{Scale, rate_words};
 use super::table::{Column, folded, pairs, table, text_table, unbroken};
-use super::verdict::{manner, time_words};
-use crate::gate::{Compared, MetricCompared, MetricVerdict};
 use crate::measure::Blocks;
-use crate::report::compared::{self, share};
 use crate::report::text::clean;
 use crate::report::words::{
     capitalised, failures_by_weight, generator_words, held_back_words, requests_ledger,
     threshold_cells, warmup_words,
 };
 use crate::report::{Report, audit, end_to_end};
-use crate::units::{self, counted, grouped, percent_of_change, rate_digits};
+use crate::units::{self, counted, grouped, rate_digits};
+
+/// Targets that a page shows.
+const TARGETS: usize = 32;
 
 /// Everything that went wrong, what cost most first.
-pub(super) fn failures(report: &Report) -> Markup {
+pub(super) fn failures(report: &Report, most: usize) -> Markup {
     if report.failures.is_empty() {
         let words = match report.ledger.records.unsent {
             0 => "Nothing failed.".to_owned(),
@@ -33,6 +34,7 @@ pub(super) fn failures(report: &Report) -> Markup {
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let rows: Vec<Vec<Markup>> = failures_by_weight(report)
         .into_iter()
+        .take(most)
         .map(|row| {
             vec![
                 html! { (row.kind.name()) },
@@ -40,7 +42,7 @@ pub(super) fn failures(report: &Report) -> Markup {
                 html! { (or_dash(row.error_code.map(|code| code.to_string()))) },
                 html! { (grouped(row.requests)) },
                 html! { (grouped(row.records)) },
-                html! { bdi { (clean(&row.sample)) } },
+                html! { bdi { (cap::brief(&clean(&row.sample))) } },
             ]
         })
         .collect();
@@ -52,28 +54,24 @@ pub(super) fn failures(report: &Report) -> Markup {
         ("records", Column::Number),
         ("text of the first", Column::Wide),
     ];
-    table("Failures", &head, &rows)
+    html! { (table("Failures", &head, &rows)) (cap::more(report.failures.len(), most)) }
 }
 
 /// The ledger of requests, and what else belongs to the accounts.
 pub(super) fn accounts(report: &Report) -> Markup {
     let mut rows = vec![("requests".to_owned(), requests_ledger(report).join("; "))];
-    rows.extend(
-        generator_words(report)
-            .into_iter()
-            .map(|text| ("generator".to_owned(), text)),
-    );
+    rows.push(("generator".to_owned(), generator_words(report).join("; ")));
     rows.extend(held_back_words(report).map(|text| ("held back".to_owned(), text)));
     rows.extend(warmup_words(report).map(|text| ("warm-up".to_owned(), text)));
     pairs("Accounts", rows)
 }
 
 /// A word with the colour of what it says, and a sign.
-fn tag(class: &str, sign: &str, word: &str) -> Markup {
+pub(super) fn tag(class: &str, sign: &str, word: &str) -> Markup {
     html! { span.tag.(class) { span aria-hidden="true" { (sign) " " } (word) } }
 }
 
-pub(super) fn thresholds(report: &Report) -> Markup {
+pub(super) fn thresholds(report: &Report, most: usize) -> Markup {
     if report.thresholds.is_empty() {
         return html! {};
     }
@@ -86,24 +84,24 @@ pub(super) fn thresholds(report: &Report) -> Markup {
             (_, false, false) => ("bad", "✗"),
         };
         vec![
-            html! { (threshold.expression) },
-            html! { (saw) },
-            html! { (bound) },
+            html! { (cap::name(&threshold.expression)) },
+            html! { (cap::name(&saw)) },
+            html! { (cap::name(&bound)) },
             html! { (margin) },
             tag(class, sign, &word),
-            html! { (threshold.reason.as_deref().unwrap_or_default()) },
+            html! { (cap::brief(threshold.reason.as_deref().unwrap_or_default())) },
         ]
     };
-    let rows: Vec<Vec<Markup>> = report.thresholds.iter().map(row).collect();
+    let rows: Vec<Vec<Markup>> = report.thresholds.iter().take(most).map(row).collect();
     let head = [
         ("the run fails if", Column::Text),
         ("saw", Column::Number),
         ("95 % bound", Column::Number),
-        ("margin", Column::Number),
+        ("margin (of the limit)", Column::Number),
         ("result", Column::Text),
         ("", Column::Wide),
     ];
-    table("Thresholds", &head, &rows)
+    html! { (table("Thresholds", &head, &rows)) (cap::more(report.thresholds.len(), most)) }
 }
 
 pub(super) fn checks(report: &Report) -> Markup {
@@ -117,12 +115,14 @@ pub(super) fn checks(report: &Report) -> Markup {
         vec![
             html! { (check.name) },
             word,
-            html! { (check.saw) },
-            html! { (check.wanted) },
-            html! { (unbroken(hint)) },
+            html! { (cap::brief(&check.saw)) },
+            html! { (cap::brief(&check.wanted)) },
+            html! { (unbroken(&cap::brief(hint))) },
         ]
     };
-    let rows: Vec<Vec<Markup>> = report.validity.checks.iter().map(row).collect();
+    let checks = &report.validity.checks;
+    let most = cap::rows(1);
+    let rows: Vec<Vec<Markup>> = checks.iter().take(most).map(row).collect();
     let mut head = vec![
         ("check", Column::Text),
         ("", Column::Text),
@@ -135,6 +135,7 @@ pub(super) fn checks(report: &Report) -> Markup {
     html! {
         @if report.validity.void { p { "The run is void: it proves nothing, whatever its figures are." } }
         (table("Checks of validity", &head, &rows))
+        (cap::more(checks.len(), most))
     }
 }
 
@@ -157,7 +158,7 @@ pub(super) fn targets(report: &Report) -> Markup {
         let summary = &row.summary;
         let latency = &summary.latency_us;
         vec![
-            row.url.clone(),
+            cap::name(&row.url),
             grouped(row.ledger.records.acked),
             rate_digits(summary.records_per_sec),
             latency_of(summary, "p50", latency.p50),
@@ -166,7 +167,7 @@ pub(super) fn targets(report: &Report) -> Markup {
             units::percent(summary.success_ratio),
         ]
     };
-    text_table("Targets", &head, rows.iter().map(row))
+    html! { (text_table("Targets", &head, rows.iter().take(TARGETS).map(row))) (cap::more(rows.len(), TARGETS)) }
 }
 
 /// The rate of each block beside the middle of all.
@@ -238,6 +239,7 @@ fn block_chart(blocks: &Blocks) -> Chart {
             middle,
             format!("the middle: {} rec/s", rate_digits(middle)),
         )],
+        dots: Vec::new(),
         slots: (rates.iter().enumerate())
             .map(|(index, rate)| Slot {
                 from: index as f64,
@@ -285,85 +287,6 @@ fn block_numbers(blocks: &Blocks, rates: &[f64]) -> Markup {
     )
 }
 
-/// The run held against its baseline.
-pub(super) fn comparison(compared: &Compared) -> Markup {
-    let (class, sign) = manner(compared.outcome);
-    let baseline = &compared.baseline;
-    // What is not judged may vary so much that nothing else could be seen.
-    let judged = compared.metrics.iter().filter(|metric| metric.judged);
-    let reach = judged
-        .flat_map(|metric| [metric.low.abs(), metric.high.abs()])
-        .fold(compared.margin * 1.5, f64::max);
-    let rows: Vec<Vec<Markup>> = compared
-        .metrics
-        .iter()
-        .map(|metric| metric_row(metric, compared.margin, reach))
-        .collect();
-    let head = [
-        ("metric", Column::Text),
-        ("baseline", Column::Number),
-        ("this run", Column::Number),
-        ("change", Column::Number),
-        ("interval, band: the margin", Column::Text),
-        ("p", Column::Number),
-        ("verdict", Column::Text),
-        ("least change that would show", Column::Number),
-    ];
-    html! {
-        p { (tag(class, sign, compared.outcome.headline())) ", margin " (share(compared.margin)) ", against "
-            (baseline.source) " (" (baseline.scenario) ", " (time_words(&baseline.started_at)) ")" }
-        @if !compared.reasons.is_empty() { ul { @for reason in &compared.reasons { li { (unbroken(reason)) } } } }
-        (table("Comparison", &head, &rows))
-        @for forced in &compared.forced { p.note { "Compared all the same (--force): " (forced) } }
-    }
-}
-
-fn metric_row(metric: &MetricCompared, margin: f64, reach: f64) -> Vec<Markup> {
-    let (class, sign, word) = match metric.verdict {
-        MetricVerdict::Regression => ("bad", "✗", "regression"),
-        MetricVerdict::Improvement => ("good", "✓", "improvement"),
-        MetricVerdict::NoRegression => ("good", "✓", "no regression"),
-        MetricVerdict::Inconclusive => ("warn", "?", "inconclusive"),
-    };
-    let interval = format!(
-        "{} to {}",
-        percent_of_change(metric.low),
-        percent_of_change(metric.high)
-    );
-    let judged = if metric.judged { "" } else { " (not judged)" };
-    vec![
-        html! { (compared::name(metric)) (judged) },
-        html! { (compared::figure(metric, metric.baseline)) },
-        html! { (compared::figure(metric, metric.saw)) },
-        html! { (percent_of_change(metric.change)) },
-        html! { (forest(metric, margin, reach)) span.soft { (interval) } },
-        html! { (probability(metric.p)) },
-        tag(class, sign, word),
-        html! { (share(metric.minimum_detectable)) },
-    ]
-}
-
-/// The interval over the band of the margin.
-fn forest(metric: &MetricCompared, margin: f64, reach: f64) -> Markup {
-    let at = |change: f64| number(((change / reach).clamp(-1.0, 1.0) + 1.0) * 100.0);
-    let words = format!(
-        "{}: {}, between {} and {}",
-        compared::name(metric),
-        percent_of_change(metric.change),
-        percent_of_change(metric.low),
-        percent_of_change(metric.high)
-    );
-    html! {
-        svg.forest role="img" aria-label=(words) viewBox="0 0 200 20" preserveAspectRatio="none" {
-            title { (words) }
-            rect.margin x=(at(-margin)) width=(number(margin / reach * 200.0)) height="20" {}
-            path.zero d="M100 0V20" {}
-            path.span d={ "M" (at(metric.low)) " 10H" (at(metric.high)) } {}
-            path.at d={ "M" (at(metric.change)) " 10h0" } {}
-        }
-    }
-}
-
 /// Labelled lines of the audit.
 pub(super) fn audited(report: &Report) -> Markup {
     let Some(audited) = &report.audit else {
@@ -386,14 +309,5 @@ pub(super) fn arrivals(report: &Report) -> Markup {
         p { "From when a record's request was due until a consumer had it: P50 " (words(latency.p50)) ", P95 " (words(latency.p95))
             ", P99 " (words(latency.p99)) ", largest " (words(latency.max)) ", of " (counted(section.latency_samples, "record", "records")) "." }
         ul { @for line in end_to_end::ledger_words(section) { li { (capitalised(&line)) } } }
-    }
-}
-
-/// Three digits; less than that is no zero.
-fn probability(p: f64) -> String {
-    if p < 0.001 {
-        "< 0.001".to_owned()
-    } else {
-        format!("{p:.3}")
     }
 }

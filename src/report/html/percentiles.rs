@@ -116,6 +116,7 @@ fn chart(curves: &[Curve]) -> Chart {
         },
         lines,
         marks: Vec::new(),
+        dots: Vec::new(),
         slots: slots(curves, decades),
         numbers: numbers(curves),
     }
@@ -234,5 +235,8 @@ fn numbers(curves: &[Curve]) -> Markup {
         grouped(curve.latency.samples())
     }));
     let name = "Numbers by percentile";
-    folded(name, &text_table(name, &head, rows))
+    folded(
+        name,
+        &html! { div.by-run { (text_table(name, &head, rows)) } },
+    )
 }

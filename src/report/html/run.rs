@@ -3,14 +3,15 @@
 use maud::{Markup, html};
 
 use super::page::{page, section};
-use super::{facts, figures, flow, over_time, parts, percentiles, verdict};
+use super::{cap, compared, facts, figures, flow, over_time, parts, percentiles, points, verdict};
 use crate::report::Report;
 
 /// One document about one run.
 pub(super) fn run(report: &Report) -> String {
     let title = format!(
         "krush: {}: {}",
-        report.plan.scenario, report.verdict.headline
+        cap::name(&report.plan.scenario),
+        report.verdict.headline
     );
     page(
         &title,
@@ -21,11 +22,11 @@ pub(super) fn run(report: &Report) -> String {
 }
 
 fn content(report: &Report) -> Markup {
-    let (group, runs) = over_time::runs(vec![("this run".to_owned(), report)]);
-    let compared = report
+    let (group, runs) = points::runs(vec![("this run".to_owned(), report)]);
+    let comparison = report
         .comparison
         .as_ref()
-        .map_or_else(|| html! {}, parts::comparison);
+        .map_or_else(|| html! {}, compared::section);
     html! {
         (section("figures", "Key figures", &figures::cards(report)))
         (section("reference", "Beside reference and goal", &figures::reference(report)))
@@ -33,12 +34,12 @@ fn content(report: &Report) -> Markup {
         (section("latency", "Latency", &html! { (figures::latencies(report)) (percentiles::section(&percentiles::of_run(report))) }))
         (section("ledger", "Ledger", &html! { (flow::flow(&report.ledger.records)) (parts::accounts(report)) }))
         (section("targets", "By target", &parts::targets(report)))
-        (section("failures", "Failures", &parts::failures(report)))
+        (section("failures", "Failures", &parts::failures(report, cap::rows(1))))
         (section("audit", "Audit", &parts::audited(report)))
         (section("arrivals", "To the consumer", &parts::arrivals(report)))
-        (section("comparison", "Against the baseline", &compared))
+        (section("comparison", "Against the baseline", &comparison))
         (section("blocks", "Blocks", &parts::blocks(report)))
-        (section("thresholds", "Thresholds", &parts::thresholds(report)))
+        (section("thresholds", "Thresholds", &parts::thresholds(report, cap::rows(1))))
         (section("validity", "Validity", &parts::checks(report)))
         (section("configuration", "Configuration", &facts::configuration(report)))
     }

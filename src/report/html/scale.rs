@@ -4,6 +4,8 @@ use crate::units;
 
 /// Labels wanted on an axis; what comes of it depends on what is round.
 const WANTED: f64 = 5.0;
+/// Part of an axis that must lie between two labels.
+const LEAST_GAP: f64 = 0.085;
 /// Steps of an axis of time, in seconds.
 const TIME_STEPS: [f64; 15] = [
     1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0, 7_200.0,
@@ -96,10 +98,20 @@ impl Scale {
         };
         let first = self.low.log10().floor() as i32;
         let last = self.high.log10().ceil() as i32;
-        (first..=last)
-            .flat_map(|decade| parts.iter().map(move |part| part * 10f64.powi(decade)))
+        let all = (first..=last)
+            .flat_map(|decade| parts.iter().map(move |part| part * 10f64.powi(decade)));
+        let mut ticks: Vec<f64> = all
             .filter(|value| *value >= self.low * 0.999 && *value <= self.high * 1.001)
-            .collect()
+            .collect();
+        // An edge within a decade says how far the axis goes, where there is room for its label.
+        let room = |a: f64, b: f64| (self.at(a) - self.at(b)).abs() >= LEAST_GAP;
+        if ticks.last().is_none_or(|last| room(*last, self.high)) {
+            ticks.push(self.high);
+        }
+        if ticks.first().is_none_or(|first| room(*first, self.low)) {
+            ticks.insert(0, self.low);
+        }
+        ticks
     }
 }
 

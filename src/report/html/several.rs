@@ -2,11 +2,12 @@
 
 use maud::{Markup, html};
 
+use super::cap;
 use super::figures::latency_of;
 use super::page::{page, section};
 use super::percentiles::{self, Curve};
 use super::table::{Column, table, text_table, unbroken};
-use super::{facts, over_time, parts, verdict};
+use super::{facts, over_time, parts, points, verdict};
 use crate::report::Report;
 use crate::report::formats::is_evidence;
 use crate::report::text::clean;
@@ -37,9 +38,9 @@ pub(super) fn several(reports: &[&Report], files: &[String]) -> String {
 /// `A extreme (monday.json)`, `B optimized (tuesday.json)`; without files `A extreme`, `B optimized`.
 pub(in crate::report) fn names(reports: &[&Report], files: &[String]) -> Vec<String> {
     let name = |(index, (letter, report)): (usize, (char, &&Report))| {
-        let scenario = &report.plan.scenario;
+        let scenario = cap::name(&report.plan.scenario);
         match files.get(index) {
-            Some(file) => format!("{letter} {scenario} ({})", clean(file)),
+            Some(file) => format!("{letter} {scenario} ({})", cap::name(&clean(file))),
             None => format!("{letter} {scenario}"),
         }
     };
@@ -62,7 +63,7 @@ fn notices<'a>(names: &'a [String], reports: &[&Report]) -> Vec<(String, Vec<&'a
 
 fn content(names: &[String], reports: &[&Report]) -> Markup {
     let pairs = names.iter().cloned().zip(reports.iter().copied());
-    let (group, runs) = over_time::runs(pairs.collect());
+    let (group, runs) = points::runs(pairs.collect());
     let curves = names
         .iter()
         .zip(reports)
@@ -75,7 +76,7 @@ fn content(names: &[String], reports: &[&Report]) -> Markup {
         (section("latency", "Latency", &percentiles::section(&curves)))
         (section("ledger", "Ledger of records", &ledgers(names, reports)))
         @for (index, (name, report)) in names.iter().zip(reports).enumerate() {
-            (section(&format!("run-{}", index + 1), name, &one(report)))
+            (section(&format!("run-{}", index + 1), name, &one(report, cap::rows(reports.len()))))
         }
     }
 }
@@ -88,7 +89,7 @@ fn verdicts(names: &[String], reports: &[&Report]) -> Markup {
             html! { span.tag.(class) { span aria-hidden="true" { (sign) " " } (report.verdict.headline) } },
             html! { (report.verdict.exit_code) },
             html! { (verdict::started(report)) },
-            html! { (server_words(&report.target)) },
+            html! { (cap::brief(&server_words(&report.target))) },
         ]
     };
     let rows: Vec<Vec<Markup>> = names.iter().zip(reports).map(row).collect();
@@ -212,14 +213,15 @@ fn ledgers(names: &[String], reports: &[&Report]) -> Markup {
 }
 
 /// What is said of each run alone.
-fn one(report: &Report) -> Markup {
+fn one(report: &Report, most: usize) -> Markup {
     let failed = report.validity.checks.iter().filter(|check| !check.passed);
     html! {
-        p.soft { (report.target.urls.join(", ")) "; " (load_words(&report.plan).join(", ")) }
-        (verdict::reasons(&report.verdict))
-        (verdict::warnings(&report.warnings))
-        @for check in failed { p { "Check failed: " (check.name) ": saw " (check.saw) ", wanted " (check.wanted) ". " (unbroken(&check.hint)) } }
-        (parts::thresholds(report))
-        @if !report.failures.is_empty() { h3 { "Failures" } (parts::failures(report)) }
+        p.soft { (cap::listed(&report.target.urls)) "; " (load_words(&report.plan).join(", ")) }
+        @if let Some(words) = verdict::merged(report) { p.soft { (words) } }
+        (verdict::reasons(&report.verdict, most))
+        (verdict::warnings(&report.warnings, most))
+        @for check in failed { p { "Check failed: " (check.name) ": saw " (cap::brief(&check.saw)) ", wanted " (cap::brief(&check.wanted)) ". " (unbroken(&check.hint)) } }
+        (parts::thresholds(report, most))
+        @if !report.failures.is_empty() { h3 { "Failures" } (parts::failures(report, most)) }
     }
 }

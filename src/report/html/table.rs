@@ -19,16 +19,19 @@ use Column::{Line, Number, Text, Wide};
 
 /// A table; the first cell of each row names it.
 pub(super) fn table(label: &str, head: &[(&str, Column)], rows: &[Vec<Markup>]) -> Markup {
+    // Said once of the table instead of in every cell.
+    let numbers = head.iter().skip(1).all(|(_, column)| *column == Number);
     html! {
         div.scroll tabindex="0" role="region" aria-label=(label) {
-            table {
-                thead { tr { @for (name, column) in head { th.(class(*column)) scope="col" { (name) } } } }
+            table.nums[numbers] {
+                thead { tr { @for (name, column) in head { th class=[class(*column)] scope="col" { (name) } } } }
                 tbody {
                     @for row in rows {
                         tr {
                             @for (index, (cell, (_, column))) in row.iter().zip(head).enumerate() {
-                                @if index == 0 { th.(class(*column)) scope="row" { (cell) } }
-                                @else { td.(class(*column)) { (cell) } }
+                                @if index == 0 { th class=[class(*column)] scope="row" { (cell) } }
+                                @else if numbers { td { (cell) } }
+                                @else { td class=[class(*column)] { (cell) } }
                             }
                         }
                     }
@@ -77,11 +80,11 @@ pub(super) fn folded(summary: &str, content: &Markup) -> Markup {
     html! { details { summary { (summary) } (content) } }
 }
 
-fn class(column: Column) -> &'static str {
+fn class(column: Column) -> Option<&'static str> {
     match column {
-        Text => "t",
-        Line => "l",
-        Number => "n",
-        Wide => "w",
+        Text => None,
+        Line => Some("l"),
+        Number => Some("n"),
+        Wide => Some("w"),
     }
 }

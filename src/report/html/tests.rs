@@ -91,7 +91,10 @@ fn compared() -> Compared {
         more_replicates: None,
         runs_needed: None,
         lower_bound: None,
+        lower_bound_replicates: 0,
         run_spread: None,
+        total_change: None,
+        failures_at_once: None,
     };
     Compared {
         method: Method::Blocks,
@@ -107,6 +110,8 @@ fn compared() -> Compared {
             metric("p50", "us", MetricVerdict::Inconclusive),
         ],
         forced: vec!["machine".to_owned()],
+        notes: Vec::new(),
+        pairs: Vec::new(),
         outcome: Outcome::Regression,
         reasons: vec!["throughput is 10 % lower".to_owned()],
     }
@@ -196,29 +201,152 @@ fn long_runs_and_many_runs_stay_small() {
             );
         }
     }
-    let entries = entries(&vec![41_234.5; 1_000]);
-    let page = history_html(&trends(entries), &[]);
+    let page = history_html(&trends(entries(&vec![41_234.5; 1_000])), &[]);
     assert!(page.len() < MOST_BYTES, "{} bytes", page.len());
+    let mut many = entries(&vec![41_234.5; 1_000]);
+    for (index, entry) in many.iter_mut().enumerate() {
+        entry.scenario = format!("{} {}", index % 12, HOSTILE.repeat(30));
+        entry.urls = vec![HOSTILE.repeat(30); 30];
+        entry.krush = HOSTILE.to_owned();
+        entry.outcome = Outcome::Threshold;
+    }
+    let page = history_html(&trends(many), &vec![HOSTILE.repeat(30); 100]);
+    assert!(page.len() < MOST_BYTES, "{} bytes", page.len());
+}
+
+/// The longest of every list and text, at once.
+fn endless(seconds: u64) -> Report {
+    let long = HOSTILE.repeat(30);
+    let many: Vec<String> = (0..3_000).map(|index| format!("{index} {long}")).collect();
+    let mut report = stretched(hostile(), seconds);
+    for row in &mut report.timeline {
+        row.failures = 1_234;
+        // Every other second has all three troubles.
+        row.records_acked *= row.second % 2;
+        row.requests_due = 1_000_000;
+    }
+    report.ledger.records.unsent = u64::MAX / 2;
+    report.warnings.clone_from(&many);
+    report.verdict.reasons.clone_from(&many);
+    report.target.urls.clone_from(&many);
+    report.target.faults.clone_from(&many);
+    report.target.server.clone_from(&long);
+    report.plan.scenario.clone_from(&long);
+    report.machine.cpu_model = Some(long.clone());
+    report.plan.headers = many
+        .iter()
+        .map(|text| (text.clone(), long.clone()))
+        .collect();
+    report.failures = vec![report.failures[0].clone(); 1_000];
+    for failure in &mut report.failures {
+        failure.sample.clone_from(&long);
+    }
+    report.thresholds = vec![report.thresholds[0].clone(); 500];
+    for threshold in &mut report.thresholds {
+        threshold.expression.clone_from(&long);
+        threshold.reason = Some(long.clone());
+    }
+    let mut row = samples::report(&several()).target.per_target[0].clone();
+    row.url.clone_from(&long);
+    report.target.per_target = vec![row; 500];
+    if let Some(compared) = &mut report.comparison {
+        compared.reasons.clone_from(&many);
+        compared.forced.clone_from(&many);
+    }
+    report
+}
+
+#[test]
+fn the_worst_of_everything_at_once_stays_small() {
+    let report = endless(10_800);
+    for most in [1, 2, MOST_RUNS] {
+        let files: Vec<String> = vec![HOSTILE.repeat(30); most];
+        let page = html_of_files(&vec![&report; most], &files);
+        assert!(page.len() < MOST_BYTES, "{most} runs: {} bytes", page.len());
+        assert!(page.contains("2,984 more in the JSON report") || most > 1);
+    }
+    let page = page(&report);
+    for word in ["failed requests", "records never sent", "nothing acked"] {
+        assert!(page.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn a_part_of_a_second_is_counted_and_troubles_are_named() {
+    let mut report = stretched(samples::report(&good()), 5);
+    for row in &mut report.timeline {
+        row.failures = 0;
+        row.requests = row.requests_due;
+    }
+    report.elapsed_secs = 4.013;
+    report.ledger.records.unsent = 100;
+    report.timeline[4].records_due = 0;
+    report.timeline[4].records_acked = 720;
+    report.timeline[2].records_acked = 0;
+    report.timeline[2].requests = 0;
+    report.timeline[3].requests += 1_234;
+    let page = text(&page(&report));
+    assert!(
+        page.contains("4 (13.0 ms) | 0 | 720 in 13.0 ms | "),
+        "{page}"
+    );
+    let words = "no request failed; 100 records were never sent, due from 3s to 4s; nothing was acked from 2s to 3s.";
+    assert!(page.contains(words), "{page}");
+}
+
+#[test]
+fn a_merged_run_is_known_by_its_page() {
+    let mut report = samples::report(&good());
+    report.merged = Some(crate::report::MergedSection {
+        sources: ["a.json", "b.json"]
+            .map(|file| crate::report::MergedRow {
+                file: file.to_owned(),
+                run: None,
+                started_at: report.started_at.clone(),
+                offset_secs: 0.0,
+                elapsed_secs: 2.0,
+                concurrency: 250,
+                records_acked: 50_000,
+                records_per_sec: 25_000.0,
+                machine: report.machine.clone(),
+                version: "0.1.0".to_owned(),
+            })
+            .to_vec(),
+    });
+    let page = text(&page(&report));
+    let words = "Merged from 2 runs: connections and threads are the sums of theirs";
+    assert!(page.contains(words), "{page}");
+    assert!(
+        page.contains("merged | from 2 runs: a.json (25,000 rec/s), b.json"),
+        "{page}"
+    );
+}
+
+#[test]
+fn nobody_turns_the_page_round() {
+    let mut report = samples::report(&failing());
+    report.target.server = "abc\u{202e}def".to_owned();
+    report.warnings.push("x\u{2066}y\u{7}z".to_owned());
+    let page = page(&report);
+    assert!(page.contains("abc def") && page.contains("x y z"));
+    assert!(!page.contains(['\u{202e}', '\u{2066}', '\u{7}']));
 }
 
 #[test]
 fn a_point_of_many_seconds_has_the_mean_rate_and_the_largest_latency() {
     let report = stretched(samples::report(&good()), 600);
-    let (group, runs) = over_time::runs(vec![("x".to_owned(), &report)]);
-    assert_eq!(group, 2);
+    let (group, runs) = points::runs(vec![("x".to_owned(), &report)]);
+    assert_eq!(group, 3);
     let markup = over_time::section(group, &runs).into_string();
-    let [first, second] = [&report.timeline[0], &report.timeline[1]];
-    let mean = (first.records_acked + second.records_acked) as f64 / 2.0;
-    let worst = first
-        .latency_us
-        .max
-        .max(second.latency_us.max)
-        .expect("both have one");
+    let rows = &report.timeline[..3];
+    let mean = rows.iter().map(|row| row.records_acked).sum::<u64>() as f64 / 3.0;
+    let worst = rows.iter().filter_map(|row| row.latency_us.max).max();
+    let worst = worst.expect("all have one");
     let row = markup
-        .split("0 - 2</th>")
+        .split("0 - 3</th>")
         .nth(1)
         .and_then(|rest| rest.split("</tr>").next());
-    let row = row.expect("a row of the first two seconds");
+    let row = row.expect("a row of the first three seconds");
     assert!(row.contains(&crate::units::rate_digits(mean)), "{row}");
     assert!(row.contains(&crate::units::latency(worst)), "{row}");
 }
@@ -328,7 +456,7 @@ fn the_page_of_a_run_with_failures_reads_in_order() {
     Over time
     The run is too short for a line over time: it ended within two seconds.
     Numbers over time
-    s | due rec/s | acked rec/s | answers | failed req. | P50 | P95 | max
+    s | due rec/s | acked rec/s | requests ended | failed req. | P50 | P95 | max
     Latency
     latency | P50 | P90 | P95 | P99 | P99.9 | max
     corrected | 150 ms | 190 ms | ≥ 10.0 s | ≥ 10.0 s | ≥ 10.0 s | ≥ 10.0 s
@@ -385,8 +513,7 @@ fn the_page_of_a_run_with_failures_reads_in_order() {
     1 %
     scheduled 100,000 = sent 99,000 + unsent 1,000; sent = acked 91,940 + rejected 60 + unknown 7,000.
     requests | scheduled 100 = sent 99 + unsent 1; sent = complete 90 + partial 2 + rejected 0 + unknown 7
-    generator | 0.59 of 2 threads busy, 12.1 ms CPU a request, 40.7 in flight
-    generator | own lateness P99 50 µs, 3 waited for a connection, backlog 0.98
+    generator | 0.59 of 2 threads busy, 12.1 ms CPU a request, 40.7 in flight; own lateness P99 50 µs, 3 waited for a connection, backlog 0.98
     warm-up | 2,000 records acked, 0 rejected, 0 unknown in 5s; in no figure above
     Failures
     kind | status | code | requests | records | text of the first
@@ -398,10 +525,11 @@ fn the_page_of_a_run_with_failures_reads_in_order() {
     REGRESSION
     , margin 5.0 %, against base.json (extreme, 2026-11-20 10:15:02 UTC)
     throughput is 10 % lower
-    metric | baseline | this run | change | interval, band: the margin | p | verdict | least change that would show
-    throughput | 40,000 | 36,000 | -10.0 % | -13.0 % to -7.0 % | &lt; 0.001 | ✗ | regression | 3.1 %
-    P95 | 40.0 ms | 36.0 ms | -10.0 % | -13.0 % to -7.0 % | &lt; 0.001 | ✓ | no regression | 3.1 %
-    P50 (not judged) | 40.0 ms | 36.0 ms | -10.0 % | -13.0 % to -7.0 % | &lt; 0.001 | ? | inconclusive | 3.1 %
+    metric | baseline | this run | change | 95 % interval, band: the margin | at most worse by (95 %) | p | least change that would show | verdict
+    throughput | 40,000 rec/s | 36,000 rec/s | -10.0 % | -13.0 % to -7.0 % | 13.0 % | &lt; 0.001 | 3.1 % | ✗ | regression
+    P95 | 40.0 ms | 36.0 ms | -10.0 % | -13.0 % to -7.0 % | 13.0 % | &lt; 0.001 | 3.1 % | ✓ | no regression
+    P50 | 40.0 ms | 36.0 ms | -10.0 % | -13.0 % to -7.0 % | 13.0 % | &lt; 0.001 | 3.1 % | not judged
+    20 blocks against 20, margin 5.0 %; baseline and run are medians over the blocks, the change is that between blocks; at most: worse by no more than this, with 95 % confidence; worse by this would have shown: throughput 3.1 %, P95 3.1 %. The figures of the whole run above are no medians, so they differ from these.
     Compared all the same (--force): machine
     Blocks
     Records per second in each of 19 blocks of 512 ms
@@ -445,7 +573,7 @@ fn the_page_of_a_run_with_failures_reads_in_order() {
     18 | 0 | 0 | 0 | - | - | 0
     19 | 0 | 0 | 0 | - | - | 0
     Thresholds
-    the run fails if | saw | 95 % bound | margin | result
+    the run fails if | saw | 95 % bound | margin (of the limit) | result
     p95 &gt; 15s | ≥ 10.0 s | - | - | ✗ | missed | it is at least 10.0 s: requests without an answer may have taken longer
     success &lt; 99.9% | 91.9 % | - | - | ✗ | missed
     Validity
@@ -584,7 +712,7 @@ fn the_page_of_a_history_shows_the_road_to_the_record() {
     krush
     History of 12 runs
     2 lines could not be read: 7, 9
-    extreme on rest-proxy http://proxy:8082, misbehaving on purpose (&lt;script&gt;alert(1)&lt;/script&gt;&quot;'&amp;&lt;img src=x onerror=alert(2)&gt;), open loop: 12 runs
+    extreme on rest-proxy http://proxy:8082, misbehaving on purpose (&lt;script&gt;alert(1)&lt;/script&gt;&quot;'&amp;&lt;img src=x onerror=alert(2)&gt;), json of 200 B, open loop at 40,000 rec/s: 12 runs
     from linux x86_64, 8 CPUs, &lt;script&gt;alert(1)&lt;/script&gt;&quot;'&amp;&lt;img src=x onerror=alert(2)&gt;
     Throughput of each run, records per second
     records per second

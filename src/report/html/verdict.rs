@@ -2,12 +2,14 @@
 
 use maud::{Markup, html};
 
+use super::cap;
 use super::table::unbroken;
 use crate::gate::{Outcome, Verdict};
 use crate::report::Report;
 use crate::report::words::{
     capitalised, fault_words, load_words, server_words, stand_in_words, topic_words,
 };
+use crate::units::counted;
 
 /// How an outcome is coloured, and a sign that needs no colour.
 pub(super) fn manner(outcome: Outcome) -> (&'static str, &'static str) {
@@ -23,12 +25,13 @@ pub(super) fn manner(outcome: Outcome) -> (&'static str, &'static str) {
 /// The head of the page of one run.
 pub(super) fn head(report: &Report) -> Markup {
     html! {
-        p.kicker { "krush · " (report.plan.scenario) " · " (started(report)) }
+        p.kicker { "krush · " (cap::brief(&report.plan.scenario)) " · " (started(report)) }
         (verdict(&report.verdict))
         @for words in notices(report) { p.notice { (words) } }
-        p.soft { (report.target.urls.join(", ")) " (" (server_words(&report.target)) "), " (topic_words(&report.target)) }
+        p.soft { (cap::listed(&report.target.urls)) " (" (cap::brief(&server_words(&report.target))) "), " (cap::brief(&topic_words(&report.target))) }
         p.soft { (load_words(&report.plan).join(", ")) }
-        (warnings(&report.warnings))
+        @if let Some(words) = merged(report) { p.soft { (words) } }
+        (warnings(&report.warnings, cap::rows(1)))
     }
 }
 
@@ -40,18 +43,28 @@ fn verdict(verdict: &Verdict) -> Markup {
                 span.word { span aria-hidden="true" { (sign) " " } (verdict.headline) }
                 span.exit { "exit code " (verdict.exit_code) }
             }
-            (reasons(verdict))
+            (reasons(verdict, cap::rows(1)))
         }
     }
 }
 
-/// Why.
-pub(super) fn reasons(verdict: &Verdict) -> Markup {
+/// That it is no run of its own.
+pub(super) fn merged(report: &Report) -> Option<String> {
+    let sources = &report.merged.as_ref()?.sources;
+    let runs = counted(sources.len() as u64, "run", "runs");
+    Some(format!(
+        "Merged from {runs}: connections and threads are the sums of theirs, as records and requests are."
+    ))
+}
+
+/// Why, of so many reasons.
+pub(super) fn reasons(verdict: &Verdict, most: usize) -> Markup {
     html! {
         @if verdict.reasons.is_empty() {
             @if verdict.outcome == Outcome::Pass { p { "The run is valid, and nothing that was asked of it was missed." } }
         } @else {
-            ul { @for reason in &verdict.reasons { li { (unbroken(reason)) } } }
+            ul { @for reason in verdict.reasons.iter().take(most) { li { (unbroken(&cap::text(reason))) } } }
+            (cap::more(verdict.reasons.len(), most))
         }
     }
 }
@@ -62,14 +75,15 @@ pub(super) fn notices(report: &Report) -> Vec<String> {
     words
         .into_iter()
         .flatten()
-        .map(|text| format!("{}.", capitalised(&text)))
+        .map(|text| format!("{}.", capitalised(&cap::text(&text))))
         .collect()
 }
 
-pub(super) fn warnings(warnings: &[String]) -> Markup {
+pub(super) fn warnings(warnings: &[String], most: usize) -> Markup {
     html! {
         @if !warnings.is_empty() {
-            ul.warnings { @for warning in warnings { li { b { "Warning: " } (unbroken(warning)) } } }
+            ul.warnings { @for warning in warnings.iter().take(most) { li { b { "Warning: " } (unbroken(&cap::text(warning))) } } }
+            (cap::more(warnings.len(), most))
         }
     }
 }
@@ -83,6 +97,6 @@ pub(super) fn started(report: &Report) -> String {
 pub(super) fn time_words(text: &str) -> String {
     match (text.get(..10), text.get(10..11), text.get(11..19)) {
         (Some(date), Some("T"), Some(time)) if text.ends_with('Z') => format!("{date} {time} UTC"),
-        _ => text.to_owned(),
+        _ => cap::name(text),
     }
 }
