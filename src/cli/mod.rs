@@ -387,6 +387,12 @@ mod tests {
         }
     }
 
+    fn figures(text: &str) -> Vec<&str> {
+        let words = text.split(|c: char| !c.is_ascii_digit() && c != ',');
+        let figures = words.map(|word| word.trim_matches(','));
+        figures.filter(|word| !word.is_empty()).collect()
+    }
+
     #[test]
     fn help_of_a_preset_says_what_its_scenario_says() {
         let cli = Cli::command();
@@ -394,7 +400,9 @@ mod tests {
             let about = cli.find_subcommand(name).and_then(clap::Command::get_about);
             let about = about.expect(name).to_string();
             let said = Scenario::preset(name).expect(name).overrides.description;
-            assert!(about.ends_with(&said.expect("a description")), "{about}");
+            let said = said.expect("a description");
+            // In fewer words, so that the list of commands fits: the figures are the same.
+            assert_eq!(figures(&about), figures(&said), "{about}");
         }
     }
 }

@@ -339,14 +339,11 @@ impl Bench {
 
 /// Whether no connection has been open for so long that the target is not there.
 fn is_down(progress: &Progress, down: &mut Option<Instant>) -> bool {
-    match progress {
-        Progress::Running { open: 0, .. } => {
-            down.get_or_insert_with(Instant::now).elapsed() >= REFUSED
-        }
-        _ => {
-            *down = None;
-            false
-        }
+    if let Progress::Running { open: 0, .. } = progress {
+        down.get_or_insert_with(Instant::now).elapsed() >= REFUSED
+    } else {
+        *down = None;
+        false
     }
 }
 

@@ -451,8 +451,8 @@ fn no_search_is_longer_than_it_says() {
     for precision in [0.5, 0.05, 0.001] {
         for most in [1_000.0, 1_500.0, 8_000.0, f64::INFINITY] {
             let range = Range {
-                precision,
                 most,
+                precision,
                 ..range()
             };
             for capacity in [1.0, 20.0, 900.0, 3_000.0, 1e12] {

@@ -325,7 +325,7 @@ impl Search {
             let dropped = match missed {
                 Some(why) if failing => Some(why),
                 _ if look.records_per_sec < best * WORTH => {
-                    Some("less than half of the best".to_owned())
+                    Some("under half of the best".to_owned())
                 }
                 _ => None,
             };
@@ -540,7 +540,7 @@ impl Search {
             }
             let part = look.records_per_sec / most.max(1e-9);
             let why = if part < WORTH {
-                "less than half of the best".to_owned()
+                "under half of the best".to_owned()
             } else if part < 1.0 - TIE {
                 "others stored more".to_owned()
             } else if part > 1.0 + TIE && tried.confirmation().is_none() {

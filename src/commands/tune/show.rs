@@ -145,7 +145,7 @@ impl Tuned {
     fn table(&self) -> String {
         let mut rows = vec![row([
             "",
-            "records x connections",
+            "shape",
             "records/s",
             "P95",
             "success",
@@ -160,6 +160,8 @@ impl Tuned {
             };
             let sent: u64 = tried.looks.iter().map(|(_, look)| look.requests).sum();
             let why = match &tried.dropped {
+                // What the row shows is not said again.
+                Some(why) if why.starts_with("P95 ") => "over the limit",
                 Some(why) => why.as_str(),
                 None if self.winner == Some(at) => "best",
                 None if self.best_so_far == Some(at) => "best so far, not confirmed",
@@ -186,7 +188,9 @@ impl Tuned {
                 why.to_owned(),
             ]);
         }
-        noted(rows, &[0, 1])
+        let mut text = noted(rows, &[0, 1]);
+        text.push_str("(shape: records a request x connections)\n");
+        text
     }
 
     /// Records per second against P95; the front's points are `*`, the best `#`, the others `o`, the limit `|`.

@@ -354,7 +354,7 @@ fn what_was_better_than_the_confirmed_shape_is_confirmed_too() {
             tried.shape
         );
         let why = tried.dropped.clone().unwrap_or_default();
-        let claims_less = why == "others stored more" || why.starts_with("less than half");
+        let claims_less = why == "others stored more" || why.starts_with("under half");
         assert!(
             !claims_less || look.records_per_sec < most,
             "{}: {why}",
