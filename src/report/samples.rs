@@ -522,7 +522,7 @@ fn markdown_of_a_run_with_failures() {
 
     - target: http://localhost:8082 (REST Proxy, v2 + v3), topic performance-test, 48 partitions
     - load: 100,000 records in 100 batches of 1,000, 500 connections, 279 B a record, open loop at 40,000 rec/s
-    - started: 2026-11-21T10:15:02.000Z, krush 0.1.0, on linux x86\_64 with 8 CPUs, Some CPU
+    - started: 2026-11-21T10:15:02.000Z, krush 0.1.0, on linux x86_64 with 8 CPUs, Some CPU
 
     |  | this run | reference | ratio | goal |
     | --- | --- | --- | --- | --- |
@@ -578,14 +578,14 @@ fn markdown_of_a_run_with_failures() {
 
 #[test]
 fn markdown_of_a_good_run_on_the_stand_in() {
-    insta::assert_snapshot!(markdown(&report(&good())), @r"
+    insta::assert_snapshot!(markdown(&report(&good())), @"
     # krush: extreme: PASS
 
     **Target: stand-in inside this process: figures are about this machine, not a REST Proxy.**
 
     - target: http://127.0.0.1:40123 (krush 0.1.0 stand-in, v2 + v3), topic performance-test, 48 partitions, created for this run
     - load: 100,000 records in 100 batches of 1,000, 500 connections, 279 B a record, closed loop
-    - started: 2026-11-21T10:15:02.000Z, krush 0.1.0, on linux x86\_64 with 8 CPUs, Some CPU
+    - started: 2026-11-21T10:15:02.000Z, krush 0.1.0, on linux x86_64 with 8 CPUs, Some CPU
 
     |  | this run | reference | ratio | goal |
     | --- | --- | --- | --- | --- |
