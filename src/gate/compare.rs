@@ -133,7 +133,7 @@ pub struct MetricCompared {
     pub failures_at_once: Option<f64>,
 }
 
-/// Whose requests without an answer make a percentile a lower bound.
+/// Whose requests that did not succeed make a percentile a lower bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bounded {

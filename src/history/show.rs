@@ -55,16 +55,17 @@ fn folded(line: &str) -> Vec<String> {
     if line.contains('\u{1b}') || line.chars().count() <= WIDTH {
         return vec![line.to_owned()];
     }
-    let mut lines = vec![String::new()];
-    for word in line.split(' ') {
-        let last = lines.last_mut().expect("it never gets empty");
-        if !last.trim().is_empty() && last.chars().count() + 1 + word.chars().count() > WIDTH {
-            lines.push(format!("  {word}"));
-        } else {
-            if !last.is_empty() {
+    let text = line.trim_start();
+    let indent = &line[..line.len() - text.len()];
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(last) if last.chars().count() + 1 + word.chars().count() <= WIDTH => {
                 last.push(' ');
+                last.push_str(word);
             }
-            last.push_str(word);
+            Some(_) => lines.push(format!("{indent}  {word}")),
+            None => lines.push(format!("{indent}{word}")),
         }
     }
     lines
@@ -217,17 +218,21 @@ pub fn day(started_at: &str) -> &str {
     started_at.get(..10).unwrap_or(started_at)
 }
 
-/// When a run began, as exactly as tells it from all others of the trend: by its day, minute, second or more.
-fn moment(trend: &Trend, index: usize) -> String {
+/// How many characters of a run's start tell it from all others of the trend: those of its day, minute, second or more.
+fn exact(trend: &Trend, index: usize) -> usize {
     let start = trend.runs[index].started_at.as_str();
     let alone = |length: &usize| {
         let of = |run: &Entry| run.started_at.get(..*length) == start.get(..*length);
         trend.runs.iter().filter(|run| of(run)).count() == 1
     };
     let lengths = ["2026-11-20", "2026-11-20T09:15", "2026-11-20T09:15:02"].map(str::len);
-    let length = lengths.into_iter().find(alone).unwrap_or(start.len());
-    let text = start.get(..length).unwrap_or(start).replace('T', " ");
-    text.trim_end_matches('Z').to_owned()
+    lengths.into_iter().find(alone).unwrap_or(start.len())
+}
+
+/// When a run began, in so many characters of it.
+fn moment(started_at: &str, length: usize) -> String {
+    let text = started_at.get(..length).unwrap_or(started_at);
+    text.trim_end_matches('Z').replace('T', " ")
 }
 
 fn shape(entry: &Entry) -> String {
@@ -283,7 +288,9 @@ fn summary(trend: &Trend) -> Vec<String> {
 
 /// `432 → 42,284 records/s, × 98, from 2026-11-01 to the record of 2026-11-20`.
 pub fn evolution(trend: &Trend) -> Option<String> {
-    let (first, best) = (&trend.runs[trend.first?], &trend.runs[trend.record?]);
+    let (first, record) = (trend.first?, trend.record?);
+    let length = exact(trend, first).max(exact(trend, record));
+    let (first, best) = (&trend.runs[first], &trend.runs[record]);
     Some(if std::ptr::eq(first, best) {
         format!(
             "{} records/s, the first run",
@@ -295,8 +302,8 @@ pub fn evolution(trend: &Trend) -> Option<String> {
             rate_digits(first.records_per_sec),
             rate_digits(best.records_per_sec),
             change_words(first.records_per_sec, best.records_per_sec),
-            moment(trend, trend.first?),
-            moment(trend, trend.record?)
+            moment(&first.started_at, length),
+            moment(&best.started_at, length)
         )
     })
 }
@@ -311,7 +318,7 @@ pub fn words(trend: &Trend, change: &Change) -> String {
     };
     format!(
         "{}: {} from {} to {}{load}",
-        moment(trend, change.run),
+        moment(&change.started_at, exact(trend, change.run)),
         change_words(before, after),
         rate_digits(before),
         rate_digits(after)

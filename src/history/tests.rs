@@ -473,3 +473,22 @@ fn texts_of_others_do_not_steer_the_terminal() {
     );
     assert!(!text.contains('\u{202e}'), "{text:?}");
 }
+
+#[test]
+fn changes_stand_below_each_other_though_they_are_folded() {
+    let level = |at: usize| [100.0, 900.0, 300.0][at / 10] + (at % 2) as f64;
+    let runs = (0..30).map(|at| {
+        with(run(0, level(at)), |run| {
+            run.started_at = format!("2026-11-20T09:15:{at:02}.000Z");
+            run.concurrency = level(at) as u32;
+        })
+    });
+    let text = shown(runs.collect(), Some(1));
+    let changes = text.find("changes").unwrap();
+    insta::assert_snapshot!(&text[changes..], @"
+    changes  2026-11-20 09:15:10: +796 % from 101 to 901 (connections or batch size
+      changed too)
+             2026-11-20 09:15:20: -67 % from 901 to 301 (connections or batch size
+               changed too)
+    ");
+}

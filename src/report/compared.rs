@@ -373,4 +373,16 @@ mod tests {
         baseline          old.json (basic, 2026-01-01T00:00:00Z)
         ");
     }
+
+    #[test]
+    fn the_whole_is_said_where_it_is_not_the_middle() {
+        let with = |total: f64| {
+            shown(vec![MetricCompared {
+                total_change: Some(total),
+                ..row("throughput", (40_000.0, 39_900.0), (-0.01, 0.01))
+            }])
+        };
+        assert!(with(-0.2).contains("throughput of the whole -20.0 %"));
+        assert!(!with(-0.03).contains("of the whole"));
+    }
 }

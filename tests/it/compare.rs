@@ -275,7 +275,7 @@ fn what_proves_nothing_is_no_pass_and_no_input_is_written_over() {
     let (code, out, err) = compare(&["a.json", "b.json", "-o", "folder.json"]);
     assert_eq!(code, 2, "{out}{err}");
     assert!(
-        out.contains("99 % interval") && err.contains("cannot write"),
+        out.contains("at most") && err.contains("cannot write"),
         "{out}{err}"
     );
 
