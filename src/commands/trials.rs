@@ -59,11 +59,12 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// The figures of a run. Of one that was cut short only what was sent counts.
+    /// The figures of a run. Of one by count, which may have been cut short, only what was sent counts.
     pub(super) fn of(ran: &Ran) -> Self {
         let report = &ran.report;
         let records = &report.ledger.records;
-        let success_ratio = if ran.cut && records.sent > 0 {
+        let by_count = report.plan.load.messages.is_some();
+        let success_ratio = if by_count && records.sent > 0 {
             records.acked as f64 / records.sent as f64
         } else {
             report.summary.success_ratio
@@ -89,8 +90,6 @@ impl Look {
 /// A trial that came to its end.
 pub(super) struct Ran {
     pub(super) report: Report,
-    /// Its load ended before its time.
-    pub(super) cut: bool,
     /// Why the target could not be asked again after it, though it answered.
     pub(super) slow: Option<String>,
 }
@@ -280,7 +279,7 @@ impl Bench {
         let Some(slow) = ready.transpose()? else {
             return Ok(None);
         };
-        Ok(report.map(|report| Ran { report, cut, slow }))
+        Ok(report.map(|report| Ran { report, slow }))
     }
 
     /// Ready when the target answers promptly: what was sent last is done. Otherwise why not.
