@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{BlocksSection, ClaimsSection, EndToEndSection, MergedSection};
 use crate::audit::Audited;
 use crate::gate::{Compared, Method, ThresholdResult, Validity, Verdict};
-use crate::measure::{self, Connections, End, FailureKind, Summary, TargetKind};
+use crate::measure::{self, Buckets, Connections, End, FailureKind, Summary, TargetKind};
 use crate::wire::{Dialect, Format};
 
 /// Version of the report's shape; raised when a key is renamed or removed.
@@ -420,6 +420,24 @@ pub struct SecondLatency {
     /// The part of `buckets` that is lower bounds.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub bound_buckets: String,
+}
+
+impl SecondLatency {
+    /// All of these latencies; none of a report without them. `None`: they are unreadable.
+    pub fn read_buckets(&self) -> Option<Buckets> {
+        let pairs = |text: &str| -> Option<Vec<(u64, u64)>> {
+            let numbers = text.split_whitespace().map(|word| word.parse().ok());
+            let numbers: Vec<u64> = numbers.collect::<Option<_>>()?;
+            let pairs = numbers.chunks(2);
+            pairs
+                .map(|pair| Some((*pair.first()?, *pair.get(1)?)))
+                .collect()
+        };
+        Some(Buckets {
+            all: pairs(&self.buckets)?,
+            bounds: pairs(&self.bound_buckets)?,
+        })
+    }
 }
 
 /// Some whole seconds of the run as one row; `second` is the first of them.

@@ -68,7 +68,7 @@ pub(super) struct Overload {
     /// How long a target takes that goes on as it did under overload, and only has what was left over to work off; `null`: it
     /// would never be done.
     pub(super) queue_secs: Option<f64>,
-    /// Largest latency percentile of a second, in µs.
+    /// Largest P95 of a second, in µs, whatever percentile the limit is on.
     pub(super) worst_p95_us: Option<u64>,
 }
 
@@ -81,16 +81,14 @@ struct Latencies {
 
 impl Latencies {
     fn add(&mut self, latency: &SecondLatency) {
-        for (text, counts) in [
-            (&latency.buckets, &mut self.all),
-            (&latency.bound_buckets, &mut self.bounds),
+        // The rows are of this process: they can be read.
+        let buckets = latency.read_buckets().unwrap_or_default();
+        for (buckets, counts) in [
+            (buckets.all, &mut self.all),
+            (buckets.bounds, &mut self.bounds),
         ] {
-            let numbers: Vec<u64> = text
-                .split_whitespace()
-                .filter_map(|word| word.parse().ok())
-                .collect();
-            for pair in numbers.chunks_exact(2) {
-                *counts.entry(pair[0]).or_default() += pair[1];
+            for (edge, count) in buckets {
+                *counts.entry(edge).or_default() += count;
             }
         }
     }

@@ -123,9 +123,8 @@ fn unsent(report: &Report) -> Vec<u64> {
 
 /// Requests whose latency is only a lower bound.
 fn unanswered(latency: &SecondLatency) -> u64 {
-    let counts = latency.bound_buckets.split_whitespace().skip(1).step_by(2);
-    let counts = counts.filter_map(|count| count.parse::<u32>().ok());
-    counts.map(u64::from).sum()
+    let bounds = latency.read_buckets().unwrap_or_default().bounds;
+    (bounds.iter()).fold(0, |sum, (_, count)| sum.saturating_add(*count))
 }
 
 impl Point {

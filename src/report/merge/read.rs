@@ -8,10 +8,10 @@ use hdrhistogram::serialization::Deserializer;
 
 use super::{NotMergeable, Source};
 use crate::measure::{
-    Bounds, Buckets, Claims, Counts, FailureKind, Failures, Generator, Ledger, Measured,
-    RecordCounts, Recorder, RequestCounts, SecondStats, Span, Starvation,
+    Bounds, Claims, Counts, FailureKind, Failures, Generator, Ledger, Measured, RecordCounts,
+    Recorder, RequestCounts, SecondStats, Span, Starvation,
 };
-use crate::report::{FailureRow, Report, SecondLatency, SecondRow};
+use crate::report::{FailureRow, Report, SecondRow};
 
 /// Longest run that is put together with others: a row of each of its seconds fits into memory.
 const LONGEST: Duration = Duration::from_hours(24 * 366);
@@ -219,21 +219,6 @@ fn second(row: &SecondRow) -> Option<SecondStats> {
             p95: bound("p95"),
             max: bound("max"),
         },
-        buckets: buckets(latency)?,
-    })
-}
-
-fn buckets(latency: &SecondLatency) -> Option<Buckets> {
-    let pairs = |text: &str| -> Option<Vec<(u64, u64)>> {
-        let numbers = text.split_whitespace().map(|word| word.parse().ok());
-        let numbers: Vec<u64> = numbers.collect::<Option<_>>()?;
-        let pairs = numbers.chunks(2);
-        pairs
-            .map(|pair| Some((*pair.first()?, *pair.get(1)?)))
-            .collect()
-    };
-    Some(Buckets {
-        all: pairs(&latency.buckets)?,
-        bounds: pairs(&latency.bound_buckets)?,
+        buckets: latency.read_buckets()?,
     })
 }
