@@ -309,6 +309,12 @@ pub fn replicates(named: &Named) -> Result<Vec<BlockFigures>, NotComparable> {
             "it is a side of a duet with fewer than {FEWEST} blocks of equal slices: its comparison, pair by pair, is in the report of the new target"
         )));
     }
+    if figures.is_empty() && report.merged.is_some() {
+        return Err(none(
+            "it is merged of runs whose blocks do not lie side by side: give all workers the same --duration, and start them together"
+                .to_owned(),
+        ));
+    }
     if with_load < FEWEST {
         return Err(none(format!(
             "{with_load} of its {} have requests that came due and records acked, {FEWEST} are needed: it is a burst, or too short. Try --duration 30s",
