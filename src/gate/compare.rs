@@ -171,6 +171,26 @@ pub enum MetricVerdict {
     Inconclusive,
 }
 
+impl MetricCompared {
+    /// What it says of the metric: a verdict, or that it has none.
+    pub fn decision(&self) -> &'static str {
+        if !self.judged {
+            return "not_judged";
+        }
+        match self.verdict {
+            MetricVerdict::Regression => "regression",
+            MetricVerdict::Improvement => "improvement",
+            MetricVerdict::NoRegression => "no_regression",
+            MetricVerdict::Inconclusive => "inconclusive",
+        }
+    }
+
+    /// The change for the worse that is not exceeded; `None`: there is no such bound.
+    pub fn worst_bound(&self) -> Option<f64> {
+        self.lower_bound.is_none().then_some(self.worst)
+    }
+}
+
 /// Fewest replicates of a run, and fewest pairs, that anything is said of.
 pub const FEWEST: usize = 8;
 /// What is judged: without one of them nothing passes.
