@@ -57,7 +57,8 @@ fn of_parts(name: &str, parts: &[(&str, &Validity)], whole: Option<&Check>) -> O
     let Some((_, first)) = failed.first() else {
         let (_, first) = checks.first()?;
         let alike = checks.iter().all(|(_, check)| check.saw == first.saw);
-        return Some(match whole {
+        // What held in each part holds: the figure of the whole says it better, unless parts make it another thing.
+        return Some(match whole.filter(|whole| whole.passed) {
             Some(whole) => whole.clone(),
             None if alike => (*first).clone(),
             None => Check {
@@ -244,6 +245,9 @@ mod tests {
         assert_eq!(rows, wanted);
         let judged = parts_validity(&[("w1", &good), ("w3", &good)], &whole, &["samples"]);
         assert!(!judged.void, "the whole has enough samples");
+        let judged = parts_validity(&[("w1", &good), ("w3", &good)], &bad, &["samples"]);
+        let (clock, void) = (&judged.checks[0], judged.void);
+        assert_eq!((clock.passed, &*clock.saw, void), (true, "1 ms", false));
         let many = ["a", "b", "c", "d", "e"].map(|name| (name, &bad));
         let judged = parts_validity(&many, &whole, &["samples"]);
         let saw = "a: 9 s; b: 9 s; c: 9 s; and 2 more of 5";
