@@ -430,7 +430,7 @@ fn held_with_failures(every: u64, limit_us: u64) -> Held {
     let mut fixture = Fixture::quiet();
     let exchange = |index: u64| {
         let exchange = answered(index % 100);
-        if index % every > 0 {
+        if !index.is_multiple_of(every) {
             return exchange;
         }
         Exchange {
