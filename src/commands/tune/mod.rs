@@ -236,14 +236,11 @@ fn look(bench: &Bench, ask: &Ask, limit: Limit, shown: Option<Shape>) -> Result<
 
 /// Whether nothing is left to be learnt: the time is over, or the shape is far from the limit.
 fn is_enough(progress: &Progress, limit: Limit, may_be_cut: bool) -> bool {
-    let Progress::Running {
-        elapsed, p95_us, ..
-    } = progress
-    else {
+    let Progress::Running { elapsed, p95, .. } = progress else {
         return false;
     };
     let times_limit = Duration::from_micros(limit.p95_us).saturating_mul(POINTLESS_TIMES);
-    let hopeless = p95_us.is_none_or(|us| us as f64 > limit.p95_us as f64 * HOPELESS);
+    let hopeless = p95.is_none_or(|p95| p95.us as f64 > limit.p95_us as f64 * HOPELESS);
     let pointless = may_be_cut && hopeless && *elapsed >= times_limit.max(POINTLESS_AFTER);
     pointless || elapsed.as_secs_f64() >= LONGEST_SECS
 }

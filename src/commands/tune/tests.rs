@@ -8,7 +8,9 @@ use super::show::{Tuned, words};
 use super::*;
 use crate::cli::Budget;
 use crate::commands::trials::Target;
+use crate::engine::Backlog;
 use crate::gate::Outcome;
+use crate::measure::P95;
 use crate::model::{Model, Queue, Work};
 
 /// A closed loop from an idle server: so many requests, and all answers waited for.
@@ -407,7 +409,12 @@ fn a_look_ends_when_nothing_is_left_to_learn() {
         records_acked: 1,
         records_failed: 0,
         requests_sent: 1,
-        p95_us,
+        p95: p95_us.map(|us| P95 {
+            us,
+            at_least: false,
+            unanswered: false,
+        }),
+        backlog: Backlog::default(),
         open: 1,
     };
     for (secs, p95_us, may_be_cut, ends) in [
