@@ -35,6 +35,8 @@ fn look(rate: f64, holds: bool) -> Look {
         p95_us: Some(if holds { 40_000 } else { 1_200_000 }),
         mean_us,
         in_flight: if holds { 4.0 } else { 50.0 },
+        longest_us: if holds { 50_000 } else { 1_400_000 },
+        paused_ratio: 0.0,
         success_ratio: 1.0,
         void: None,
         judged_us: Some(if holds { 40_000 } else { 1_200_000 }),
