@@ -124,8 +124,8 @@ fn plan_of(words: &[&str]) -> Vec<String> {
             table = line;
         }
         let value = line.split(" # ").next().unwrap_or_default().trim();
-        if ["[target]", "[topic]", "[load]", "[payload]"].contains(&table) && value.contains(" = ")
-        {
+        let of_load = ["[target]", "[topic]", "[load]", "[payload]"].contains(&table);
+        if of_load && value.contains(" = ") && !value.starts_with('#') {
             lines.push(format!("{table} {value}"));
         }
     }
