@@ -82,3 +82,5 @@ impl<'a> Run<'a> {
 pub(crate) mod fixture;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod unanswered;

@@ -41,6 +41,8 @@ pub struct Measured {
     /// the last answer if those came later, so that a target that stops acknowledging gets no credit for the time after.
     /// `None` if nothing was sent.
     pub window: Option<Duration>,
+    /// How long the request of the first byte was due before that byte was written; `None`: nothing was sent, or several parts are one.
+    pub first_byte_after_due: Option<Duration>,
     /// How long an open loop lasts by its own plan; `None`: closed loop, or ended by the user.
     pub planned: Option<Duration>,
     /// Requests and records that the schedule called for.

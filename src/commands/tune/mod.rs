@@ -13,7 +13,7 @@ use std::time::Duration;
 use self::next::Next;
 use self::planned::Planned;
 use self::search::{Amount, Ask, HOPELESS, LONGEST_SECS, Limit, Shape, Stage, Tried, search};
-use self::show::Tuned;
+use self::show::{Tuned, shape_flags};
 use super::progress::Line;
 use super::trials::{self, Aim, Bench, Look};
 use crate::cli::{NO_PLACE_IN_TUNE, TuneArgs};
@@ -101,8 +101,12 @@ pub fn tune(args: &TuneArgs) -> Result<u8> {
         (true, _) => tuned.json(),
         (false, true) => tuned.verdict_words(),
         (false, false) => {
-            let typed = &args.load.typed.flags;
-            tuned.text(&Next::new(args.file.as_deref(), typed), &files)
+            let said = (&layers, &own);
+            let next = tuned.winner().map_or_else(
+                || Ok(Next::default()),
+                |shape| Next::new(args.file.as_deref(), &args.load.typed, said, shape),
+            );
+            tuned.text(&next?, &files)
         }
     };
     super::load::written(super::say(&text))?;
