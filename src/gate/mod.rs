@@ -12,10 +12,10 @@ mod verdict;
 mod warnings;
 
 pub use compare::{
-    BaselineRow, BlockFigures, Compared, FEWEST, How, Method, MetricCompared, MetricVerdict, Named,
-    NotComparable, Pair, PairRow, Placed, Setting, SliceLatency, SliceRow, compare_pairs,
-    compare_reports, compare_runs, differences, looks_at, narrow, replicates, same_run, uncompared,
-    unfit,
+    BaselineRow, BlockFigures, Compared, FEWEST, How, Latencies, Method, MetricCompared,
+    MetricVerdict, Named, NotComparable, Pair, PairRow, Placed, Setting, SliceLatency, SliceRow,
+    compare_pairs, compare_reports, compare_runs, differences, looks_at, narrow, replicates,
+    same_run, uncompared, unfit,
 };
 pub use threshold::{ThresholdResult, evaluate, evaluate_arrivals};
 pub use validity::{Check, Validity, check};

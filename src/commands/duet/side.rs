@@ -7,7 +7,7 @@ use super::super::load::{failure, run_name, setup, start_standin};
 use super::super::prepare::{Prepared, prepare};
 use crate::engine::{self, Control, Setup};
 use crate::error::{Error, Result};
-use crate::gate::{self, BlockFigures, Run, SliceLatency, SliceRow, Validity};
+use crate::gate::{self, BlockFigures, Latencies, Run, SliceLatency, SliceRow, Validity};
 use crate::measure::{End, Latency, Lie, Measured, Summary, join};
 use crate::plan::{Plan, Stop};
 use crate::report::formats::kind_name;
@@ -280,6 +280,8 @@ fn figures(run: &Run) -> BlockFigures {
         requests: scheduled,
         failures: scheduled.saturating_sub(complete),
         lower_bound: summary.is_lower_bound("p95"),
+        p95_most_us: None,
+        latencies: Latencies::of(latency.all()),
     }
 }
 
