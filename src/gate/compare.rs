@@ -190,6 +190,26 @@ pub enum MetricVerdict {
     Inconclusive,
 }
 
+impl MetricCompared {
+    /// What it says of the metric: a verdict, or that it has none.
+    pub fn decision(&self) -> &'static str {
+        if !self.judged {
+            return "not_judged";
+        }
+        match self.verdict {
+            MetricVerdict::Regression => "regression",
+            MetricVerdict::Improvement => "improvement",
+            MetricVerdict::NoRegression => "no_regression",
+            MetricVerdict::Inconclusive => "inconclusive",
+        }
+    }
+
+    /// The change for the worse that is not exceeded; `None`: there is no such bound.
+    pub fn worst_bound(&self) -> Option<f64> {
+        self.lower_bound.is_none().then_some(self.worst)
+    }
+}
+
 /// Fewest replicates of a run, and fewest pairs, that anything is said of.
 pub const FEWEST: usize = 8;
 /// What is judged: without one of them nothing passes.
@@ -327,6 +347,12 @@ pub fn replicates(named: &Named) -> Result<Vec<BlockFigures>, NotComparable> {
         return Err(none(format!(
             "it is a side of a duet with fewer than {FEWEST} blocks of equal slices: its comparison, pair by pair, is in the report of the new target"
         )));
+    }
+    if figures.is_empty() && report.merged.is_some() {
+        return Err(none(
+            "it is merged of runs whose blocks do not lie side by side: give all workers the same --duration, and start them together"
+                .to_owned(),
+        ));
     }
     if with_load < FEWEST {
         return Err(none(format!(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::text::clean;
 use super::{FailureRow, LoadSection, PlanSection, Report, Summary, TargetKind, TargetSection};
 use crate::gate::ThresholdResult;
+use crate::measure::End;
 use crate::units::{self, ByteSize, counted, grouped, rate_digits};
 
 /// A sentence's first letter.
@@ -348,6 +349,17 @@ pub(super) fn comparison(report: &Report) -> Vec<[String; 5]> {
 
 /// What is said of the margins of thresholds.
 pub(super) const MARGIN_NOTE: &str = "margin: what is left to the limit, as a share of the limit";
+
+/// Why no threshold of the run was judged; `None`: they were.
+pub(super) fn not_judged(report: &Report) -> Option<&'static str> {
+    // Not by the outcome: what an audit finds is the last word on a void run too.
+    match report.end {
+        End::Interrupted | End::Abandoned => Some("the run was interrupted"),
+        End::TargetGone => Some("the target was gone"),
+        End::Finished if report.validity.void => Some("the run is void"),
+        End::Finished => None,
+    }
+}
 
 /// The margin of a threshold as a share of its limit.
 pub(super) fn margin_words(margin: f64) -> String {

@@ -1,8 +1,12 @@
 //! A finished run as Prometheus text: base units, few labels, nothing that names a URL.
 
+mod audit;
+mod comparison;
+
 use std::collections::BTreeMap;
 
 use super::super::text::clean;
+use super::super::words::not_judged;
 use super::super::{Distribution, Report};
 use super::exposition::{Exposition, Kind};
 use super::{histogram, is_evidence, kind};
@@ -39,6 +43,12 @@ pub fn prometheus(report: &Report) -> String {
     rates(&mut out, report);
     latencies(&mut out, report);
     judged(&mut out, report);
+    if let Some(audited) = &report.audit {
+        audit::audit(&mut out, audited);
+    }
+    if let Some(compared) = &report.comparison {
+        comparison::comparison(&mut out, compared);
+    }
     out.finish()
 }
 
@@ -51,7 +61,7 @@ fn verdict(out: &mut Exposition, report: &Report) {
         ("merged_runs", &super::merged_runs(report).to_string()),
     ];
     out.sample(name, &version, 1.0);
-    let help = "1 if the run proves nothing: none of its figures says anything about the target.";
+    let help = "1 if the run proves nothing (void, interrupted, target gone, records lost, none acked): its rates and latencies say nothing about the target.";
     out.single(
         "krush_run_void",
         Kind::Gauge,
@@ -297,7 +307,7 @@ fn judged(out: &mut Exposition, report: &Report) {
         let check_name = clean(&check.name);
         out.sample(name, &[("check", &check_name)], flag(check.passed));
     }
-    if report.thresholds.is_empty() || !is_evidence(report) {
+    if report.thresholds.is_empty() || not_judged(report).is_some() {
         return;
     }
     let name = "krush_threshold_met";

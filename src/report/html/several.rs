@@ -181,7 +181,7 @@ fn figures(names: &[String], reports: &[&Report]) -> Markup {
         (table("Figures", &head, &rows))
         p.note { "Ratios are to the first run. Whether a difference is more than noise says krush compare." }
         @if !reports.iter().all(|report| is_evidence(report)) {
-            p.note { "A run that is void, interrupted or broken off proves nothing, and has no ratio." }
+            p.note { "A run that is void, was interrupted, lost its target or acked records, or acked none, proves nothing and has no ratio." }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The pages as text: what is in them, what never is, and how large they get.
 
+use super::super::parts_for_tests::compared_with_baseline;
 use super::super::samples::{self, failing, gone, good, interrupted, several, void};
 use super::*;
-use crate::gate::{BaselineRow, Compared, Method, MetricCompared, MetricVerdict, Outcome};
+use crate::gate::{BaselineRow, Compared, Outcome};
 use crate::history::{Entry, trends};
 use crate::report::{SecondLatency, SecondRow};
 
@@ -70,50 +71,15 @@ fn stretched(mut report: Report, seconds: u64) -> Report {
     report
 }
 
+/// A comparison with a baseline of which the name is hostile.
 fn compared() -> Compared {
-    let metric = |metric: &str, unit: &str, verdict| MetricCompared {
-        metric: metric.to_owned(),
-        unit: unit.to_owned(),
-        higher_is_better: metric == "throughput",
-        judged: metric != "p50",
-        baseline: 40_000.0,
-        saw: 36_000.0,
-        baseline_replicates: 20,
-        replicates: 20,
-        change: -0.1,
-        low: -0.13,
-        high: -0.07,
-        confidence: 0.95,
-        p: 0.0004,
-        verdict,
-        worst: 0.13,
-        minimum_detectable: 0.031,
-        more_replicates: None,
-        runs_needed: None,
-        lower_bound: None,
-        lower_bound_replicates: 0,
-        run_spread: None,
-        total_change: None,
-        failures_at_once: None,
-    };
+    let compared = compared_with_baseline();
     Compared {
-        method: Method::Blocks,
         baseline: BaselineRow {
             source: HOSTILE.to_owned(),
-            started_at: "2026-11-20T10:15:02.000Z".to_owned(),
-            scenario: "extreme".to_owned(),
+            ..compared.baseline
         },
-        margin: 0.05,
-        metrics: vec![
-            metric("throughput", "records/s", MetricVerdict::Regression),
-            metric("p95", "us", MetricVerdict::NoRegression),
-            metric("p50", "us", MetricVerdict::Inconclusive),
-        ],
-        forced: vec!["machine".to_owned()],
-        notes: Vec::new(),
-        pairs: Vec::new(),
-        outcome: Outcome::Regression,
-        reasons: vec!["throughput is 10 % lower".to_owned()],
+        ..compared
     }
 }
 
@@ -689,7 +655,7 @@ fn the_page_of_two_runs_begins_with_what_differs() {
     A extreme | 50,000 | 150 ms | 195 ms | 199 ms | 200 ms | 100 % | 100,000
     B extreme | ✗ | FAIL (target) | 0 | - | - | - | - | 0 % | 0
     Ratios are to the first run. Whether a difference is more than noise says krush compare.
-    A run that is void, interrupted or broken off proves nothing, and has no ratio.
+    A run that is void, was interrupted, lost its target or acked records, or acked none, proves nothing and has no ratio.
     ");
 }
 
