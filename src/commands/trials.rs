@@ -17,6 +17,7 @@ use crate::cli::{NO_PLACE_IN_SEARCH, Typed};
 use crate::engine::{Control, Progress};
 use crate::error::{Error, Result};
 use crate::gate::Outcome;
+use crate::measure::Reading;
 use crate::model;
 use crate::plan::{self, Layers, Machine, Origins, Overrides, Plan, Scenario, resolve};
 use crate::report::{self, Report, TargetKind};
@@ -40,7 +41,8 @@ pub(super) struct Look {
     pub(super) records_per_sec: f64,
     /// Answers per second.
     pub(super) requests_per_sec: f64,
-    /// P95 latency in µs; `null`: there was no sample.
+    /// P95 latency in µs, requests without an answer counting as infinitely slow, or with the time they waited if it falls among
+    /// them; `null`: there was no sample.
     pub(super) p95_us: Option<u64>,
     /// Mean time from the first byte of a request to the end of its answer, in µs.
     pub(super) mean_us: f64,
@@ -76,7 +78,7 @@ impl Look {
             elapsed_secs: report.elapsed_secs,
             records_per_sec: report.summary.records_per_sec,
             requests_per_sec: report.summary.requests_per_sec,
-            p95_us: report.summary.latency_us.p95,
+            p95_us: report.latency_at(95.0).map(known_us),
             mean_us: report.summary.service_time_us.mean.unwrap_or_default(),
             in_flight: report.generator.mean_in_flight,
             success_ratio,
@@ -84,6 +86,15 @@ impl Look {
             judged_us: None,
             slow: ran.slow.clone(),
         }
+    }
+}
+
+/// The value with requests without an answer as infinitely slow; the least it can be if it falls among them. In µs.
+pub(super) fn known_us(reading: Reading) -> u64 {
+    if reading.most.is_finite() {
+        reading.most as u64
+    } else {
+        reading.value as u64
     }
 }
 

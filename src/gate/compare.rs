@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use comparable::notes;
 pub use comparable::{Placed, Setting, differences, same_run, unfit};
-pub use figures::{BlockFigures, How, Pair};
+pub use figures::{BlockFigures, How, Pair, is_lower_bound};
 pub use pair_rows::{PairRow, SliceLatency, SliceRow};
 pub use stopping::{looks_at, narrow};
 pub use whole::Latencies;

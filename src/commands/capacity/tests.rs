@@ -6,6 +6,8 @@ use super::show::{Sized, overload_words};
 use super::*;
 use crate::commands::trials::{Target, Verdict};
 use crate::gate::Outcome;
+use crate::gate::fixture::{Fixture, answered};
+use crate::measure::Exchange;
 use crate::report::{SecondLatency, SecondRow};
 
 const SLO: Slo = Slo {
@@ -420,6 +422,50 @@ fn lower_bounds_are_no_latencies_that_hold() {
     assert_eq!(
         read(&[row(0, 1_000, 20)], 1, stages, SLO).recovery_secs,
         Some(0)
+    );
+}
+
+/// What comes of a run of 1,000 requests, every so manieth of which fails at once, at P95 up to 500 ms.
+fn held_with_failures(every: u64, limit_us: u64) -> Held {
+    let mut fixture = Fixture::quiet();
+    let exchange = |index: u64| {
+        let exchange = answered(index % 100);
+        if index % every > 0 {
+            return exchange;
+        }
+        Exchange {
+            done_us: 1_000,
+            acked: 0,
+            unknown: 1_000,
+            lower_bound: true,
+            ..exchange
+        }
+    };
+    fixture.record((0..1_000).map(exchange));
+    let report = report::build(&fixture.plan, &fixture.facts, &fixture.measured);
+    let slo = Slo {
+        min_success: 0.9,
+        limit_us,
+        ..SLO
+    };
+    held(&report, slo)
+}
+
+#[test]
+fn failures_at_once_count_as_infinitely_slow_and_no_more() {
+    let holds = |held: &Held| matches!(held, Held::Yes);
+    // P95 is that of the answered: 195 ms without failures, 197 ms with 1 %.
+    assert!(holds(&held_with_failures(100, 500_000)));
+    assert!(holds(&held_with_failures(100, 197_000)));
+    let moved = held_with_failures(100, 195_500);
+    assert!(
+        matches!(&moved, Held::No(why) if why == "P95 196 ms"),
+        "{moved:?}"
+    );
+    let among = held_with_failures(12, 500_000);
+    assert!(
+        matches!(&among, Held::No(why) if why == "P95 at least 195 ms, with 91.6 % acked"),
+        "{among:?}"
     );
 }
 
