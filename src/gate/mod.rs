@@ -79,4 +79,4 @@ impl<'a> Run<'a> {
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
