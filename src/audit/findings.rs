@@ -163,6 +163,28 @@ pub enum Outcome {
     Interrupted,
 }
 
+impl Outcome {
+    /// All there are.
+    pub const ALL: [Self; 5] = [
+        Self::Intact,
+        Self::Violated,
+        Self::Incomplete,
+        Self::NotDone,
+        Self::Interrupted,
+    ];
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Intact => "intact",
+            Self::Violated => "violated",
+            Self::Incomplete => "incomplete",
+            Self::NotDone => "not_done",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// An audit that was made, or why it was not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Audited {

@@ -7,6 +7,7 @@ mod noise;
 mod pair_rows;
 mod stopping;
 mod success;
+mod whole;
 mod words;
 
 use schemars::JsonSchema;
@@ -14,9 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use comparable::notes;
 pub use comparable::{Placed, Setting, differences, same_run, unfit};
-pub use figures::{BlockFigures, How, Pair};
+pub use figures::{BlockFigures, How, Pair, is_lower_bound};
 pub use pair_rows::{PairRow, SliceLatency, SliceRow};
 pub use stopping::{looks_at, narrow};
+pub use whole::Latencies;
 
 use self::figures::Sides;
 use self::judge::Metric;
@@ -78,7 +80,7 @@ pub struct BaselineRow {
 /// One metric of both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricCompared {
-    /// `throughput`, `p95`, `success`, `p50`, `p99`.
+    /// `throughput`, `p95`, `success` (of requests, unlike that of a report's summary, which is of records), `p50`, `p99`.
     pub metric: String,
     /// `records/s`, `us` or `ratio`.
     pub unit: String,
@@ -125,12 +127,29 @@ pub struct MetricCompared {
     /// Where what is added for runs at two times comes from; `null`: nothing is added.
     #[serde(default)]
     pub run_spread: Option<RunSpread>,
-    /// Throughput only: relative change of all records acked over all seconds measured, in which a replicate that stood still counts.
+    /// Throughput: relative change of all records acked over all seconds measured; P95: that of all requests. A replicate that stood
+    /// still, or was slow, counts in it.
     #[serde(default)]
     pub total_change: Option<f64>,
     /// Success only: how many failures come at once and count as one, 1 or more.
     #[serde(default)]
     pub failures_at_once: Option<f64>,
+}
+
+impl MetricCompared {
+    /// What it is called in tables and sentences: `throughput`, `P95`, `requests ok`.
+    pub fn name(&self) -> String {
+        called(&self.metric)
+    }
+}
+
+/// A metric as people call it. Success here is that of requests: beside a report's, which is that of records, it has a name of its own.
+fn called(metric: &str) -> String {
+    match metric {
+        "success" => "requests ok".to_owned(),
+        percentile if percentile.starts_with('p') => percentile.to_uppercase(),
+        other => other.to_owned(),
+    }
 }
 
 /// Whose requests that did not succeed make a percentile a lower bound.
@@ -169,6 +188,26 @@ pub enum MetricVerdict {
     NoRegression,
     /// Cannot be told.
     Inconclusive,
+}
+
+impl MetricCompared {
+    /// What it says of the metric: a verdict, or that it has none.
+    pub fn decision(&self) -> &'static str {
+        if !self.judged {
+            return "not_judged";
+        }
+        match self.verdict {
+            MetricVerdict::Regression => "regression",
+            MetricVerdict::Improvement => "improvement",
+            MetricVerdict::NoRegression => "no_regression",
+            MetricVerdict::Inconclusive => "inconclusive",
+        }
+    }
+
+    /// The change for the worse that is not exceeded; `None`: there is no such bound.
+    pub fn worst_bound(&self) -> Option<f64> {
+        self.lower_bound.is_none().then_some(self.worst)
+    }
 }
 
 /// Fewest replicates of a run, and fewest pairs, that anything is said of.
@@ -309,6 +348,12 @@ pub fn replicates(named: &Named) -> Result<Vec<BlockFigures>, NotComparable> {
             "it is a side of a duet with fewer than {FEWEST} blocks of equal slices: its comparison, pair by pair, is in the report of the new target"
         )));
     }
+    if figures.is_empty() && report.merged.is_some() {
+        return Err(none(
+            "it is merged of runs whose blocks do not lie side by side: give all workers the same --duration, and start them together"
+                .to_owned(),
+        ));
+    }
     if with_load < FEWEST {
         return Err(none(format!(
             "{with_load} of its {} have requests that came due and records acked, {FEWEST} are needed: it is a burst, or too short. Try --duration 30s",
@@ -327,7 +372,10 @@ pub fn compare_pairs(
     how: &How,
 ) -> Compared {
     let side = |of: fn(&Pair) -> BlockFigures| [pairs.iter().map(of).collect::<Vec<_>>()];
-    let (before, after) = (side(|pair| pair.baseline), side(|pair| pair.run));
+    let (before, after) = (
+        side(|pair| pair.baseline.clone()),
+        side(|pair| pair.run.clone()),
+    );
     let sides = Sides {
         baseline: &before,
         run: &after,
@@ -397,6 +445,8 @@ fn metrics(open_loop: bool, how: &How) -> [Metric; 4] {
             .map_or((usual, noise::DF), |noise| (noise, f64::INFINITY))
     };
     let latency = |name, judged, of, usual| Metric {
+        whole: |_, _, _| None,
+        most: |_| None,
         name,
         unit: "us",
         higher_is_better: false,
@@ -413,9 +463,15 @@ fn metrics(open_loop: bool, how: &How) -> [Metric; 4] {
             judged: true,
             only_fall: open_loop,
             of: |block| Some(block.records_per_sec),
+            whole: |sides, margin, _| sides.throughput(margin),
+            most: |_| None,
             run_noise: noise(usual.throughput),
         },
-        latency("p95", true, |block| block.p95_us, usual.p95),
+        Metric {
+            whole: |sides, margin, paired| sides.p95(margin, paired),
+            most: |block| block.p95_most_us,
+            ..latency("p95", true, |block| block.p95_us, usual.p95)
+        },
         latency("p50", false, |block| block.p50_us, usual.p50),
         latency("p99", false, |block| block.p99_us, usual.p99),
     ]

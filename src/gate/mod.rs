@@ -4,6 +4,7 @@
 
 mod bound;
 mod compare;
+mod evidence;
 mod generator;
 mod threshold;
 mod trend;
@@ -12,11 +13,12 @@ mod verdict;
 mod warnings;
 
 pub use compare::{
-    BaselineRow, BlockFigures, Compared, FEWEST, How, Method, MetricCompared, MetricVerdict, Named,
-    NotComparable, Pair, PairRow, Placed, Setting, SliceLatency, SliceRow, compare_pairs,
-    compare_reports, compare_runs, differences, looks_at, narrow, replicates, same_run, uncompared,
-    unfit,
+    BaselineRow, BlockFigures, Bounded, Compared, FEWEST, How, Latencies, Method, MetricCompared,
+    MetricVerdict, Named, NotComparable, Pair, PairRow, Placed, Setting, SliceLatency, SliceRow,
+    compare_pairs, compare_reports, compare_runs, differences, is_lower_bound, looks_at, narrow,
+    replicates, same_run, uncompared, unfit,
 };
+pub use evidence::Worthless;
 pub use threshold::{ThresholdResult, evaluate, evaluate_arrivals};
 pub use validity::{Check, Validity, check};
 pub use verdict::{Outcome, Verdict, decide, implied};
@@ -80,3 +82,5 @@ impl<'a> Run<'a> {
 pub(crate) mod fixture;
 #[cfg(test)]
 pub(crate) mod simulation;
+#[cfg(test)]
+mod unanswered;

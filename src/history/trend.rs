@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Entry, change, load};
-use crate::gate::Outcome;
+use crate::gate::{Outcome, Worthless};
 use crate::measure::TargetKind;
 
 /// Seed of the permutation tests: the same file gives the same answer.
@@ -151,12 +151,7 @@ fn trend(key: Key, runs: Vec<Entry>) -> Option<Trend> {
 
 /// Whether the figures of a run say something about the target, well or badly.
 pub fn is_evidence(entry: &Entry) -> bool {
-    match entry.outcome {
-        Outcome::Pass | Outcome::Threshold | Outcome::Regression | Outcome::Inconclusive => {
-            entry.records_per_sec > 0.0
-        }
-        Outcome::Void | Outcome::Integrity | Outcome::Target | Outcome::Interrupted => false,
-    }
+    Worthless::of(entry.outcome, entry.records_per_sec).is_none()
 }
 
 fn record(runs: &[Entry]) -> Option<usize> {

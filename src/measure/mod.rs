@@ -24,7 +24,7 @@ pub use recorder::{Exchange, Ledger, Outcome, RecordCounts, Recorder, RequestCou
 pub use spans::Span;
 pub use summary::{Distribution, Latency, PERCENTILES, Reading, Summary, percentile_of};
 pub use target::{TargetFacts, TargetKind};
-pub use timeline::{Bounds, Buckets, SecondStats, Timeline, TimelineDelta};
+pub use timeline::{Bounds, Buckets, P95, SecondStats, Timeline, TimelineDelta};
 
 use std::time::{Duration, SystemTime};
 
@@ -41,6 +41,8 @@ pub struct Measured {
     /// the last answer if those came later, so that a target that stops acknowledging gets no credit for the time after.
     /// `None` if nothing was sent.
     pub window: Option<Duration>,
+    /// How long the request of the first byte was due before that byte was written; `None`: nothing was sent, or several parts are one.
+    pub first_byte_after_due: Option<Duration>,
     /// How long an open loop lasts by its own plan; `None`: closed loop, or ended by the user.
     pub planned: Option<Duration>,
     /// Requests and records that the schedule called for.
@@ -148,6 +150,18 @@ impl Measured {
             in_flight_us += recorder.in_flight_us;
         }
         self.over_elapsed(in_flight_us) * sent as f64 / (ended as f64).max(1.0)
+    }
+
+    /// How long an open loop's schedule took: as long as it was planned to, or until its last request was written, if that was later.
+    /// The last answers are no part of it: how long they take is latency. The last request was written no earlier than the window's
+    /// end less the slowest answer: the estimate favours the run. `None`: no schedule, or nothing was sent.
+    pub fn schedule_took(&self) -> Option<Duration> {
+        let slowest_us = (self.targets.iter())
+            .filter(|target| !target.service_time.is_empty())
+            .map(|target| target.service_time.max())
+            .max();
+        let slowest = Duration::from_micros(slowest_us.unwrap_or(0));
+        Some(self.planned?.max(self.window?.saturating_sub(slowest)))
     }
 
     /// Mean number of requests that were due and not sent yet, or never were.

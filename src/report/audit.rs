@@ -10,6 +10,56 @@ const NAMED: usize = 3;
 /// Partitions named.
 const PARTITIONS_NAMED: usize = 8;
 
+/// A count of an audit: its key in the report.
+type Count = (&'static str, fn(&Findings) -> u64);
+
+/// What was found of the run's records.
+const RECORDS: [Count; 9] = [
+    ("lost", |f| f.lost.records),
+    ("not_seen", |f| f.not_seen),
+    ("duplicated", |f| f.duplicated.records),
+    ("reordered", |f| f.reordered.records),
+    ("corrupted", |f| f.corrupted.records),
+    ("rejected_but_stored", |f| f.rejected_but_stored.records),
+    ("duplicates_of_unacked", |f| f.duplicates_of_unacked.records),
+    ("unknown_but_stored", |f| f.unknown_but_stored),
+    ("unknown_and_missing", |f| f.unknown_and_missing),
+];
+
+/// What of the partitions could be looked at: `unread` are held and were not read, `dropped` no longer held.
+const OFFSETS: [Count; 4] = [
+    ("appended", |f| f.appended),
+    ("read", |f| f.read),
+    ("dropped", |f| f.dropped),
+    ("unread", Findings::unread),
+];
+
+/// The counts of records, by their keys.
+pub(super) fn record_counts(findings: &Findings) -> [(&'static str, u64); 9] {
+    RECORDS.map(|(name, count)| (name, count(findings)))
+}
+
+/// The counts of offsets, by their keys.
+pub(super) fn offset_counts(findings: &Findings) -> [(&'static str, u64); 4] {
+    OFFSETS.map(|(name, count)| (name, count(findings)))
+}
+
+/// Names where one column or property must say it all: `audit_outcome`, `audit_lost_records`, `audit_unread_offsets`.
+pub(super) fn flat_names() -> impl Iterator<Item = String> {
+    let records = RECORDS.map(|(name, _)| format!("audit_{name}_records"));
+    let offsets = OFFSETS.map(|(name, _)| format!("audit_{name}_offsets"));
+    let counts = records.into_iter().chain(offsets);
+    std::iter::once("audit_outcome".to_owned()).chain(counts)
+}
+
+/// What belongs to these names; `None` where no audit was made, or not even offsets could be read.
+pub(super) fn flat_values(audited: Option<&Audited>) -> impl Iterator<Item = Option<String>> {
+    let findings = audited.and_then(|audited| audited.findings.as_ref());
+    let counts = RECORDS.into_iter().chain(OFFSETS);
+    let counts = counts.map(move |(_, count)| Some(count(findings?).to_string()));
+    std::iter::once(audited.map(|audited| audited.outcome.name().to_owned())).chain(counts)
+}
+
 /// Lines of label and text; the first says what it comes to.
 pub(super) fn lines(audited: &Audited) -> Vec<(&'static str, String)> {
     let mut lines = vec![("audit", verdict(audited))];

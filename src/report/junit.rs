@@ -8,14 +8,14 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
 use super::Report;
+use super::audit::{flat_names as audit_names, flat_values as audit_values};
 use super::text;
 use super::words::{
-    bounded, failures_by_weight, fault_words, load_words, margin_words, merged_words,
+    bounded, failures_by_weight, fault_words, load_words, margin_words, merged_words, not_judged,
     records_ledger, requests_ledger, server_words, stand_in_words, topic_words,
 };
 use crate::audit::{self, Audited};
 use crate::gate::{Check, MetricCompared, MetricVerdict, Outcome, ThresholdResult};
-use crate::measure::End;
 use crate::units::{self, counted};
 
 /// JUnit XML with a newline at the end; one suite, `krush.SCENARIO`.
@@ -34,7 +34,11 @@ pub fn junit(report: &Report) -> String {
     }
     suite.add_test_case(last_word);
     if let Some(audited) = &report.audit {
-        suite.add_test_case(case("audit", &name, audit_status(audited)));
+        let mut case = case("audit", &name, audit_status(audited));
+        if matches!(case.status, TestCaseStatus::Success { .. }) {
+            case.set_system_out(lines(&audit_lines(audited)));
+        }
+        suite.add_test_case(case);
     }
     // An expression says when the run fails, and so does the group it is shown in.
     let group = format!("{name}.fails_if");
@@ -50,7 +54,7 @@ pub fn junit(report: &Report) -> String {
         let group = format!("{name}.baseline");
         let judged = compared.metrics.iter().filter(|row| row.judged);
         suite.add_test_cases(judged.map(|row| {
-            let name = format!("no regression of {}", row.metric);
+            let name = format!("no regression of {}", row.name());
             let mut case = case(&name, &group, compared_status(report, row));
             if matches!(case.status, TestCaseStatus::Success { .. }) {
                 let change = format!("change {}", change_words(row));
@@ -200,17 +204,6 @@ fn compared_lines(row: &MetricCompared) -> Vec<String> {
     ]
 }
 
-/// Why a run with this outcome has no thresholds that were met.
-fn not_judged(report: &Report) -> Option<&'static str> {
-    // Not by the outcome: what an audit finds is the last word on a void run too.
-    match report.end {
-        End::Interrupted | End::Abandoned => Some("the run was interrupted"),
-        End::TargetGone => Some("the target was gone"),
-        End::Finished if report.validity.void => Some("the run is void"),
-        End::Finished => None,
-    }
-}
-
 /// Green only if every acked record was found as it was sent.
 fn audit_status(audited: &Audited) -> TestCaseStatus {
     let kind = match audited.outcome {
@@ -220,11 +213,15 @@ fn audit_status(audited: &Audited) -> TestCaseStatus {
             NonSuccessKind::Error
         }
     };
-    let lines: Vec<String> = super::audit::lines(audited)
-        .into_iter()
-        .map(|(label, text)| [label, &text].join(" ").trim().to_owned())
-        .collect();
+    let lines = audit_lines(audited);
     bad(kind, "audit", &lines[0], &lines)
+}
+
+fn audit_lines(audited: &Audited) -> Vec<String> {
+    let lines = super::audit::lines(audited).into_iter();
+    lines
+        .map(|(label, text)| [label, &text].join(" ").trim().to_owned())
+        .collect()
 }
 
 fn check_status(check: &Check) -> TestCaseStatus {
@@ -279,6 +276,8 @@ fn properties(report: &Report) -> Vec<Property> {
             ("end_to_end_p99", words(latency.p99)),
         ]);
     }
+    let audit = audit_names().zip(audit_values(report.audit.as_ref()));
+    let counted_by_audit = audit.filter_map(|(name, value)| Some(Property::new(name, value?)));
     properties.extend(merged_words(report).map(|words| ("merged", words)));
     properties.extend(reference(report));
     properties.extend([
@@ -289,6 +288,7 @@ fn properties(report: &Report) -> Vec<Property> {
     properties
         .into_iter()
         .map(|(name, value)| Property::new(name, clean(&value)))
+        .chain(counted_by_audit)
         .collect()
 }
 

@@ -51,6 +51,8 @@ pub use crate::measure::{Distribution, Summary, TargetFacts, TargetKind};
 #[cfg(test)]
 mod junit_tests;
 #[cfg(test)]
+mod parts_for_tests;
+#[cfg(test)]
 mod promises;
 #[cfg(test)]
 mod samples;

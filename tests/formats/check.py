@@ -21,7 +21,13 @@ def same(found, wanted, what):
 
 
 def is_evidence(report):
-    return not report["validity"]["void"] and report["end"] == "finished"
+    proving = ("pass", "threshold", "regression", "inconclusive")
+    return (
+        not report["validity"]["void"]
+        and report["end"] == "finished"
+        and report["verdict"]["outcome"] in proving
+        and report["summary"]["records_per_sec"] > 0
+    )
 
 
 def prometheus(report, folder):
@@ -55,6 +61,8 @@ def prometheus(report, folder):
         "count",
     )
     same(samples[("krush_run_void", ())], float(not is_evidence(report)), "void")
+    audited = any(name.startswith("krush_audit") for name, _ in samples)
+    same(audited, report["audit"] is not None, "an audit where one was made")
     outcome = report["verdict"]["outcome"]
     same(samples[("krush_verdict", (("outcome", outcome),))], 1.0, "verdict")
     return f"{len(samples)} samples of {len(types)} families"
@@ -264,6 +272,104 @@ def end_to_end(report, folder):
     return f"{count} records, P95 {figures['p95'] / 1e3:.1f} ms"
 
 
+def prometheus_samples(folder):
+    """Every sample by its name and the labels that not all have."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    common = ("scenario", "target_kind", "topic")
+    samples = {}
+    for family in text_string_to_metric_families((folder / "run.prom").read_text()):
+        for sample in family.samples:
+            labels = [(key, value) for key, value in sample.labels.items() if key not in common]
+            samples[(sample.name, *sorted(labels))] = sample.value
+    return samples
+
+
+def csv_row(folder):
+    with open(folder / "run.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    return row
+
+
+def audit(report, folder):
+    """What the audit of a run that lost records found; such a run is no point of any tracker."""
+    from junitparser import JUnitXml
+
+    found = report["audit"]["findings"]
+    same(report["verdict"]["exit_code"], 14, "exit code")
+    samples, row = prometheus_samples(folder), csv_row(folder)
+    (suite,) = JUnitXml.fromfile(str(folder / "run.xml"))
+    properties = {one.name: one.value for one in suite.properties()}
+    names = ("lost", "duplicated", "reordered", "corrupted", "rejected_but_stored", "not_seen")
+    for name in names:
+        wanted = found[name] if name == "not_seen" else found[name]["records"]
+        key = ("krush_audit_records_total", ("finding", name))
+        same(samples[key], wanted, f"prometheus {name}")
+        same(int(row[f"audit_{name}_records"]), wanted, f"csv {name}")
+        same(int(properties[f"audit_{name}_records"]), wanted, f"JUnit {name}")
+    same(found["lost"]["records"] > 0, True, "records lost")
+    for state in ("appended", "read", "dropped"):
+        key = ("krush_audit_offsets_total", ("state", state))
+        same(samples[key], found[state], f"prometheus {state}")
+        same(int(row[f"audit_{state}_offsets"]), found[state], f"csv {state}")
+    same(samples[("krush_audit_outcome", ("outcome", "violated"))], 1.0, "outcome")
+    same(samples[("krush_run_void",)], 1.0, "proves nothing")
+    for ending, nothing in (("bencher", {}), ("bigger", []), ("smaller", [])):
+        same(json.loads((folder / f"run.{ending}.json").read_text()), nothing, ending)
+    return f"{found['lost']['records']} records lost, and in no tracker"
+
+
+def comparison(report, folder):
+    """By how much a run differs from its baseline, how sure that is, and what it comes to."""
+    compared = report["comparison"]
+    samples, row = prometheus_samples(folder), csv_row(folder)
+    outcome = ("krush_comparison_outcome", ("outcome", compared["outcome"]))
+    same(samples[outcome], 1.0, "outcome")
+    same(row["comparison_outcome"], compared["outcome"], "csv outcome")
+    close(samples[("krush_comparison_margin_ratio",)], compared["margin"], "margin")
+    close(float(row["comparison_margin_ratio"]), compared["margin"], "csv margin")
+    keys = {
+        "change_ratio": "change",
+        "change_low_ratio": "low",
+        "change_high_ratio": "high",
+        "confidence_ratio": "confidence",
+        "minimum_detectable_ratio": "minimum_detectable",
+    }
+    units = {"records/s": "records_per_sec", "us": "us", "ratio": "ratio"}
+    quantiles = {"p50": "0.5", "p95": "0.95", "p99": "0.99"}
+    families = {
+        "records/s": ("krush_comparison_throughput_records_per_second", 1),
+        "us": ("krush_comparison_latency_seconds", 1e6),
+        "ratio": ("krush_comparison_success_ratio", 1),
+    }
+    for metric in compared["metrics"]:
+        name = metric["metric"]
+        for ending, key in keys.items():
+            found = samples[(f"krush_comparison_{ending}", ("metric", name))]
+            close(found, metric[key], f"{name} {ending}")
+            close(float(row[f"comparison_{name}_{ending}"]), metric[key], f"csv {name} {ending}")
+        worst = samples.get(("krush_comparison_worst_ratio", ("metric", name)))
+        wanted = None if metric["lower_bound"] else metric["worst"]
+        same(worst is None, wanted is None, f"worst of {name}")
+        if wanted is not None:
+            close(worst, wanted, f"worst of {name}")
+            close(float(row[f"comparison_{name}_worst_ratio"]), wanted, f"csv worst of {name}")
+        decision = metric["verdict"] if metric["judged"] else "not_judged"
+        labels = (("decision", decision), ("metric", name))
+        same(samples[("krush_comparison_decision", *labels)], 1.0, f"decision of {name}")
+        same(row[f"comparison_{name}_decision"], decision, f"csv decision of {name}")
+        family, divisor = families[metric["unit"]]
+        for side, key in (("baseline", "baseline"), ("run", "saw")):
+            labels = [("side", side)]
+            if name in quantiles:
+                labels.insert(0, ("quantile", quantiles[name]))
+            close(samples[(family, *labels)], metric[key] / divisor, f"{side} of {name}")
+            cell = row[f"comparison_{name}_{side}_{units[metric['unit']]}"]
+            close(float(cell), metric[key], f"csv {side} of {name}")
+    same(len(compared["metrics"]) > 2, True, "metrics")
+    return f"{len(compared['metrics'])} metrics, {compared['outcome']}"
+
+
 CHECKS = {
     "prometheus": prometheus,
     "csv": csv_summary,
@@ -274,6 +380,8 @@ CHECKS = {
     "bencher": bencher,
     "benchmark-action": benchmark_action,
     "end-to-end": end_to_end,
+    "audit": audit,
+    "comparison": comparison,
 }
 
 

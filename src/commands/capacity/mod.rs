@@ -15,7 +15,7 @@ use self::planned::{Given, Planned};
 use self::search::{Ended, Held, LOWEST, Purpose, Range, search};
 use self::show::Sized;
 use super::progress::Line;
-use super::trials::{self, Aim, Bench, Look, Ran};
+use super::trials::{self, Aim, Bench, Look, Ran, known_us};
 use crate::cli::CapacityArgs;
 use crate::error::{Error, Result, exit};
 use crate::measure::PERCENTILES;
@@ -33,7 +33,7 @@ const BEYOND: f64 = 5.0;
 const LEAST_BEYOND: f64 = 2.0;
 /// Least length of a step in times of the limit: a queue that grows for so long by a ninth of what comes has missed it.
 const TIMES_LIMIT: u32 = 10;
-/// Of what is due after the first second of a step, what may be acked later without the queue counting as growing.
+/// Of what is due after the first second of a step, what may be answered later without the queue counting as growing.
 const LATE: f64 = 0.03;
 /// Longest step.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -382,20 +382,10 @@ fn offer(bench: &Bench, slo: Slo, change: Overrides) -> Result<Option<(Look, Hel
 
 /// The figures of a step, with that of the percentile that is judged.
 fn seen(ran: &Ran, slo: Slo) -> Look {
-    let judged = judged(&ran.report, slo);
     Look {
-        judged_us: judged.and_then(|(_, value)| value),
+        judged_us: ran.report.latency_at(slo.percentile).map(known_us),
         ..Look::of(ran)
     }
-}
-
-/// The percentile that is judged: its name, and its value in µs if there was a sample.
-fn judged(report: &Report, slo: Slo) -> Option<(&'static str, Option<u64>)> {
-    let us = &report.summary.latency_us;
-    let values = [us.p50, us.p90, us.p95, us.p99, us.p99_9];
-    let mut known = PERCENTILES.iter().zip(values);
-    let found = known.find(|((_, percentile), _)| (percentile - slo.percentile).abs() < 1e-9);
-    found.map(|((name, _), value)| (*name, value))
 }
 
 /// Whether a run held.
@@ -408,15 +398,16 @@ fn held(report: &Report, slo: Slo) -> Held {
         return Held::Void(format!("{}: {}", check.name, check.saw));
     }
     let summary = &report.summary;
-    let Some((name, Some(value))) = judged(report, slo) else {
+    let Some(reading) = report.latency_at(slo.percentile) else {
         return Held::No("nothing was answered".to_owned());
     };
-    let bound = summary.is_lower_bound(name);
+    // Requests without an answer count as infinitely slow: a percentile among them is beyond every limit.
+    let (value, bound) = (known_us(reading), reading.most.is_infinite());
     if value > slo.limit_us || bound {
         let p = slo.percentile;
         if let Some(quickest) = nothing_waited(report).filter(|us| *us > slo.limit_us && !bound) {
             return Held::Never(format!(
-                "P{p} {}, {} at least although nothing waited",
+                "P{p} {}, {} at least although nothing waited; no lower rate is quicker",
                 latency(value),
                 latency(quickest)
             ));
@@ -428,15 +419,20 @@ fn held(report: &Report, slo: Slo) -> Held {
             format!("P{p} {}", latency(value))
         });
     }
-    if summary.success_ratio < slo.min_success {
-        return Held::No(format!("success {}", percent(summary.success_ratio)));
-    }
-    if let Some(check) = failed(|name| name == OFFERED) {
-        return Held::No(check.saw.clone());
-    }
     let secs = report.plan.load.duration_secs.unwrap_or_default() as u64;
     let batch = u64::from(report.plan.load.batch_size);
-    if let Some(why) = queue_grows(&report.timeline, secs, batch) {
+    let waits = failed(|name| name == OFFERED).map(|check| check.saw.clone());
+    let waits = waits.or_else(|| queue_grows(&report.timeline, secs, batch));
+    if summary.success_ratio < slo.min_success {
+        let why = format!("success {}", percent(summary.success_ratio));
+        let missed = if waits.is_none() {
+            Held::Failed
+        } else {
+            Held::No
+        };
+        return missed(why);
+    }
+    if let Some(why) = waits {
         return Held::No(why);
     }
     let needed = (samples(slo, LEAST_BEYOND) - 1e-6).ceil() as u64;
@@ -470,20 +466,20 @@ fn quickest(latency: &SecondLatency) -> Option<u64> {
     Some(overload::lower_edge(edge))
 }
 
-/// Whether less was acked than came due, in the whole seconds of the load after the first. What comes in and is not answered
+/// Whether less ended than came due, in the whole seconds of the load after the first. What comes in and does not end, acked or not,
 /// waits in a queue, and a short step is over before its latency says so.
 fn queue_grows(rows: &[SecondRow], secs: u64, batch: u64) -> Option<String> {
-    let steady = || rows.iter().filter(|row| (1..secs).contains(&row.second));
-    let due: u64 = steady().map(|row| row.records_due).sum();
-    let acked: u64 = steady().map(|row| row.records_acked).sum();
-    let late = due.saturating_sub(acked);
+    let steady = rows.iter().filter(|row| (1..secs).contains(&row.second));
+    let due: u64 = steady.map(|row| row.records_due).sum();
+    let ended = overload::ended(rows, batch, 1, secs);
+    let late = due.saturating_sub(ended);
     // Two requests may be on their way at the end that were not at the beginning.
     let most = (due as f64 * LATE).max((batch * 2) as f64);
     (late as f64 > most).then(|| {
         let per_sec = |records: u64| rate_digits(records as f64 / (secs - 1) as f64);
         format!(
-            "the queue grows, {} of {} rec/s acked",
-            per_sec(acked),
+            "the queue grows, {} of {} rec/s answered",
+            per_sec(ended),
             per_sec(due)
         )
     })
@@ -519,7 +515,8 @@ fn overloaded(bench: &Bench, layers: &Layers, stages: Stages, slo: Slo) -> Resul
         ..wide(common(layers), layers)
     };
     let ran = bench.run(&bench.plan(change)?, &|_| false)?;
+    let batch = u64::from(batch(layers));
     Ok(ran.map_or(After::Interrupted, |ran| {
-        After::Seen(overload::read(&ran.report.timeline, stages, slo))
+        After::Seen(overload::read(&ran.report.timeline, batch, stages, slo))
     }))
 }

@@ -6,6 +6,8 @@ use super::show::{Sized, overload_words};
 use super::*;
 use crate::commands::trials::{Target, Verdict};
 use crate::gate::Outcome;
+use crate::gate::fixture::{Fixture, answered};
+use crate::measure::Exchange;
 use crate::report::{SecondLatency, SecondRow};
 
 const SLO: Slo = Slo {
@@ -35,6 +37,8 @@ fn look(rate: f64, holds: bool) -> Look {
         p95_us: Some(if holds { 40_000 } else { 1_200_000 }),
         mean_us,
         in_flight: if holds { 4.0 } else { 50.0 },
+        longest_us: if holds { 50_000 } else { 1_400_000 },
+        paused_ratio: 0.0,
         success_ratio: 1.0,
         void: None,
         judged_us: Some(if holds { 40_000 } else { 1_200_000 }),
@@ -198,9 +202,9 @@ fn row(second: u64, acked: u64, p95_ms: u64) -> SecondRow {
         records_due: acked,
         records_sent: acked,
         records_acked: acked,
-        requests_due: 10,
-        requests_sent: 10,
-        requests: 10,
+        requests_due: acked,
+        requests_sent: acked,
+        requests: acked,
         latency_us: SecondLatency {
             p50: Some(1),
             p95: Some(p95_ms * 1_000),
@@ -233,7 +237,7 @@ fn overload(goodput: u64, sick: u64) -> Overload {
         over_rate: 2_000.0,
         after_rate: 500.0,
     };
-    read(&rows, stages, SLO)
+    read(&rows, 1, stages, SLO)
 }
 
 #[test]
@@ -255,29 +259,67 @@ fn collapse_and_recovery_are_read_from_the_timeline() {
     let said = [(1_000, 5), (100, 8), (2_000, 0)];
     let said = said.map(|(goodput, sick)| overload_words(&overload(goodput, sick), SLO));
     insta::assert_snapshot!(said.join("\n"), @"
-    Overload: 2,000 rec/s offered, 1,000 acked, 100 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held again (P95 up to 500 ms, success at least 99.9 %) after 5 s (a queue alone takes 8 s to empty at what was acked under overload).
-    Overload: 2,000 rec/s offered, 100 acked, 10 % of the 1,000 before it: goodput COLLAPSED (below 80 %: more than the noise of equal runs). Limit what comes in before the target does. Back at 500 rec/s it did NOT recover (P95 up to 500 ms, success at least 99.9 %) within 8 s (a queue alone would never empty at what was acked under overload).
+    Overload: 2,000 rec/s offered, 1,000 acked, 100 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held again (P95 up to 500 ms, success at least 99.9 %) after 5 s (a queue alone takes 8 s to empty at the pace of the overload).
+    Overload: 2,000 rec/s offered, 100 acked, 10 % of the 1,000 before it: goodput COLLAPSED (below 80 %: more than the noise of equal runs). Limit what comes in before the target does. Back at 500 rec/s it did NOT recover (P95 up to 500 ms, success at least 99.9 %) within 8 s (a queue alone would never empty at the pace of the overload).
     Overload: 2,000 rec/s offered, 2,000 acked, 200 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held at once (P95 up to 500 ms, success at least 99.9 %).
     ");
 }
 
 #[test]
 fn a_queue_that_grows_is_seen_after_the_first_second() {
-    let grows = |due: u64, acked: u64, secs: u64| {
+    // Of requests of 10 records so many of each second are answered, and so many records acked.
+    let grows = |due: u64, answered: u64, acked: u64, secs: u64| {
         let rows: Vec<SecondRow> = (0..secs + 2)
             .map(|second| SecondRow {
                 records_due: due,
+                requests: if second == 0 { 0 } else { answered },
                 ..row(second, if second == 0 { 0 } else { acked }, 20)
             })
             .collect();
         queue_grows(&rows, secs, 10)
     };
-    assert_eq!(grows(1_000, 1_000, 5), None);
-    assert_eq!(grows(1_000, 980, 5), None);
-    let why = grows(2_709, 1_969, 5).expect("it grows");
-    assert_eq!(why, "the queue grows, 1,969 of 2,709 rec/s acked");
+    assert_eq!(grows(1_000, 100, 1_000, 5), None);
+    assert_eq!(grows(1_000, 98, 980, 5), None);
+    let why = grows(2_709, 197, 1_969, 5).expect("it grows");
+    assert_eq!(why, "the queue grows, 1,970 of 2,709 rec/s answered");
+    // What is refused waits nowhere.
+    assert_eq!(grows(1_000, 100, 200, 5), None);
+    assert!(grows(1_000, 90, 200, 5).is_some());
     // A step of a second has nothing after it.
-    assert_eq!(grows(1_000, 0, 1), None);
+    assert_eq!(grows(1_000, 0, 0, 1), None);
+}
+
+#[test]
+fn records_that_fail_at_any_rate_are_no_overload() {
+    // 8 % of all records are refused, before the overload, under it and after it; it answers 1,000 a second at most.
+    let of = |second: u64, due: u64, p95_ms: u64| {
+        let answered = due.min(1_000);
+        let mut row = row(second, answered, p95_ms);
+        row.records_acked = answered * 92 / 100;
+        row.records_due = due;
+        row
+    };
+    let rows: Vec<SecondRow> = (0..3)
+        .map(|second| of(second, 1_000, 20))
+        .chain((3..7).map(|second| of(second, 2_000, 2_000)))
+        .chain((7..23).map(|second| of(second, 500, 20)))
+        .collect();
+    let stages = Stages {
+        before: 3,
+        over: 4,
+        after: 16,
+        over_rate: 2_000.0,
+        after_rate: 500.0,
+    };
+    let slo = Slo {
+        min_success: 0.9,
+        ..SLO
+    };
+    let seen = read(&rows, 1, stages, slo);
+    assert!(!seen.collapsed);
+    assert_eq!(seen.recovery_secs, Some(0));
+    let queue = seen.queue_secs.expect("it empties");
+    assert!((queue - 8.0).abs() < 0.1, "{queue}");
 }
 
 #[test]
@@ -358,7 +400,7 @@ fn recovery_is_judged_by_what_must_hold() {
     let recovery = |percentile: f64, late: u64, acked: u64| {
         let rows: Vec<SecondRow> = seconds(late, acked).collect();
         let slo = Slo { percentile, ..SLO };
-        read(&rows, stages, slo).recovery_secs
+        read(&rows, 1, stages, slo).recovery_secs
     };
     assert_eq!(recovery(50.0, 4, 1_000), Some(0));
     assert_eq!(recovery(95.0, 4, 1_000), Some(3));
@@ -378,10 +420,54 @@ fn lower_bounds_are_no_latencies_that_hold() {
         over_rate: 2_000.0,
         after_rate: 500.0,
     };
-    assert_eq!(read(&[late], stages, SLO).recovery_secs, None);
+    assert_eq!(read(&[late], 1, stages, SLO).recovery_secs, None);
     assert_eq!(
-        read(&[row(0, 1_000, 20)], stages, SLO).recovery_secs,
+        read(&[row(0, 1_000, 20)], 1, stages, SLO).recovery_secs,
         Some(0)
+    );
+}
+
+/// What comes of a run of 1,000 requests, every so manieth of which fails at once, at P95 up to 500 ms.
+fn held_with_failures(every: u64, limit_us: u64) -> Held {
+    let mut fixture = Fixture::quiet();
+    let exchange = |index: u64| {
+        let exchange = answered(index % 100);
+        if !index.is_multiple_of(every) {
+            return exchange;
+        }
+        Exchange {
+            done_us: 1_000,
+            acked: 0,
+            unknown: 1_000,
+            lower_bound: true,
+            ..exchange
+        }
+    };
+    fixture.record((0..1_000).map(exchange));
+    let report = report::build(&fixture.plan, &fixture.facts, &fixture.measured);
+    let slo = Slo {
+        min_success: 0.9,
+        limit_us,
+        ..SLO
+    };
+    held(&report, slo)
+}
+
+#[test]
+fn failures_at_once_count_as_infinitely_slow_and_no_more() {
+    let holds = |held: &Held| matches!(held, Held::Yes);
+    // P95 is that of the answered: 195 ms without failures, 197 ms with 1 %.
+    assert!(holds(&held_with_failures(100, 500_000)));
+    assert!(holds(&held_with_failures(100, 197_000)));
+    let moved = held_with_failures(100, 195_500);
+    assert!(
+        matches!(&moved, Held::No(why) if why == "P95 196 ms"),
+        "{moved:?}"
+    );
+    let among = held_with_failures(12, 500_000);
+    assert!(
+        matches!(&among, Held::No(why) if why == "P95 at least 195 ms, with 91.6 % acked"),
+        "{among:?}"
     );
 }
 
@@ -422,6 +508,75 @@ fn a_target_that_is_slow_without_a_queue_ends_the_search() {
     assert_eq!((steps.len(), &ended), (1, &Ended::Nothing));
     let reasons = sized((steps, ended)).verdict.reasons;
     assert!(reasons[0].starts_with("no rate can hold ("), "{reasons:?}");
+}
+
+#[test]
+fn failures_that_do_not_depend_on_the_rate_end_the_search() {
+    // What share is acked at a rate, and after how many steps the search ends, and how.
+    let ended = |success: &dyn Fn(f64) -> f64| {
+        let (steps, ended) = searched(
+            Range {
+                start: 20_000.0,
+                least: 300.0,
+                ..range()
+            },
+            &mut |rate, _| {
+                let success_ratio = success(rate);
+                let look = Look {
+                    success_ratio,
+                    requests: rate as u64,
+                    ..look(rate, true)
+                };
+                let held = if success_ratio < SLO.min_success {
+                    Held::Failed(format!("success {}", percent(success_ratio)))
+                } else {
+                    Held::Yes
+                };
+                Ok(Some((look, held)))
+            },
+        );
+        (steps.len(), sized((steps, ended)).verdict)
+    };
+    let (steps, verdict) = ended(&|_| 0.99);
+    assert_eq!((steps, verdict.exit_code), (3, 10));
+    insta::assert_snapshot!(verdict.text(), @"
+    FAIL  no rate can hold (P95 up to 500 ms, success at least 99.9 %): 5,000
+      records/s had success 99 %, and 99 % at 20,000 rec/s: what fails does not
+      depend on the rate
+    ");
+    let (steps, _) = ended(&|_| 0.2);
+    assert_eq!(steps, 3);
+    // What is full acks as many of half as many; what fails more often under load fails less often with less; and of nothing
+    // acked there is nothing to say.
+    let full = |rate: f64| (1_000.0 / rate).min(1.0);
+    assert_eq!(ended(&full).1.outcome, Outcome::Pass);
+    let loaded = |rate: f64| 1.0 - rate / 20_000.0 * 0.01;
+    assert_eq!(ended(&loaded).1.outcome, Outcome::Pass);
+    assert_eq!(ended(&|_| 0.0).0, 8);
+}
+
+#[test]
+fn a_collapse_is_a_reason() {
+    let verdict = |goodput, sick| {
+        let (steps, ended) = searched(range(), &mut target(3_000.0));
+        let after = After::Seen(overload(goodput, sick));
+        Sized::new(steps, &ended, after, SLO, Target::example()).verdict
+    };
+    assert_eq!(verdict(1_000, 5).reasons.len(), 1);
+    let told = [(790, 2), (100, 8), (900, 8)].map(|(goodput, sick)| verdict(goodput, sick));
+    assert!(told.iter().all(|verdict| verdict.exit_code == 0));
+    let told: String = told.iter().map(Verdict::text).collect();
+    insta::assert_snapshot!(told, @"
+    PASS  capacity 2,954 records/s (P95 up to 500 ms, success at least 99.9 %),
+      confirmed twice; 3,084 records/s missed; but goodput COLLAPSED to 79 % under
+      2,000 records/s, and recovered after 2 s
+    PASS  capacity 2,954 records/s (P95 up to 500 ms, success at least 99.9 %),
+      confirmed twice; 3,084 records/s missed; but goodput COLLAPSED to 10 % under
+      2,000 records/s, and did NOT recover within 8 s
+    PASS  capacity 2,954 records/s (P95 up to 500 ms, success at least 99.9 %),
+      confirmed twice; 3,084 records/s missed; but after 2,000 records/s it did NOT
+      recover within 8 s
+    ");
 }
 
 #[test]

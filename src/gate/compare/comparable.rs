@@ -1,6 +1,7 @@
 //! What must be the same on both sides of a comparison, and what is not.
 
-use super::{Method, Named, Outcome};
+use super::super::Worthless;
+use super::{Method, Named};
 use crate::measure::{End, TargetKind};
 use crate::report::{
     LoadSection, Machine, PayloadSection, PlanSection, Report, TargetSection, Tool,
@@ -76,23 +77,29 @@ fn unlike(baseline: &[Placed], run: &[Placed], of: fn(&Setting) -> Vec<Fact>) ->
 
 /// Why a report can be no side of any comparison.
 pub fn unfit(report: &Report) -> Option<String> {
-    if report.end == End::Interrupted || report.end == End::Abandoned {
-        return Some("it was interrupted".to_owned());
-    }
-    if report.end == End::TargetGone {
-        return Some("its target was gone at the end".to_owned());
-    }
-    if report.verdict.outcome == Outcome::Integrity {
-        return Some("its audit found records lost, duplicated, reordered or corrupted".to_owned());
-    }
     let failed = report.validity.checks.iter().find(|check| !check.passed);
-    report.validity.void.then(|| match failed {
-        None => "it is void".to_owned(),
-        Some(check) => format!(
-            "it is void ({}? no: saw {}, wanted {})",
-            check.name, check.saw, check.wanted
-        ),
-    })
+    match Worthless::of_report(report)? {
+        Worthless::Interrupted => Some("it was interrupted".to_owned()),
+        Worthless::Target if report.end == End::TargetGone => {
+            Some("its target was gone at the end".to_owned())
+        }
+        Worthless::Target => Some(match report.verdict.reasons.first() {
+            None => "its target was gone".to_owned(),
+            Some(reason) => format!("its target failed: {reason}"),
+        }),
+        Worthless::Integrity => {
+            Some("its audit found records lost, duplicated, reordered or corrupted".to_owned())
+        }
+        Worthless::Void => Some(match failed {
+            None => "it is void".to_owned(),
+            Some(check) => format!(
+                "it is void ({}? no: saw {}, wanted {})",
+                check.name, check.saw, check.wanted
+            ),
+        }),
+        // Said of its blocks, and another error.
+        Worthless::NothingAcked => None,
+    }
 }
 
 /// Which of these are reports of one run; `None`: each is of its own.

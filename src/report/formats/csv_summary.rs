@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 
 use super::super::text::clean;
+use super::super::words::not_judged;
 use super::super::{Distribution, Report};
+use super::csv_comparison;
+use crate::report::audit::{flat_names, flat_values};
 
 /// A column and how a report fills it.
 type Column = (&'static str, fn(&Report) -> String);
@@ -115,9 +118,13 @@ const COLUMNS: &[Column] = &[
 /// CSV (RFC 4180): one line of names, then a row a report. A cell is empty where there is no such figure.
 pub(super) fn csv_summary(reports: &[&Report]) -> String {
     let head = COLUMNS.iter().map(|(name, _)| Cow::Borrowed(*name));
+    let more = flat_names().chain(csv_comparison::names());
+    let head = head.chain(more.map(Cow::Owned));
     let rows = reports.iter().map(|report| {
-        let cells = COLUMNS.iter().map(|(_, cell)| Cow::Owned(cell(report)));
-        cells.collect()
+        let cells = COLUMNS.iter().map(|(_, cell)| cell(report));
+        let audit = flat_values(report.audit.as_ref()).map(Option::unwrap_or_default);
+        let cells = cells.chain(audit).chain(csv_comparison::cells(report));
+        cells.map(Cow::Owned).collect()
     });
     table(head.collect(), rows)
 }
@@ -173,7 +180,7 @@ fn reference(
 
 /// Expressions, separated by `; `; empty too if none was judged.
 fn thresholds_missed(report: &Report) -> String {
-    if !super::is_evidence(report) {
+    if not_judged(report).is_some() {
         return String::new();
     }
     let missed = report.thresholds.iter().filter(|result| !result.passed);

@@ -104,7 +104,8 @@ pub(super) fn comments(report: &Report) -> Vec<String> {
     ];
     if !is_evidence(report) {
         lines.push(format!(
-            "VOID: this run proves nothing: {}",
+            "{}: this run proves nothing: {}",
+            clean(&report.verdict.headline),
             clean(&report.verdict.reasons.join("; "))
         ));
     }

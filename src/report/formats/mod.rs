@@ -2,6 +2,7 @@
 
 mod bencher;
 mod benchmark_action;
+mod csv_comparison;
 mod csv_summary;
 mod csv_timeline;
 mod exposition;
@@ -21,7 +22,8 @@ pub use prometheus::{prometheus, run_labels};
 
 use super::{Report, html_of_files, json, junit, markdown};
 use crate::error::{Error, Result};
-use crate::measure::{End, TargetKind};
+use crate::gate::Worthless;
+use crate::measure::TargetKind;
 use crate::model;
 use crate::plan::{output_ending, output_endings_words};
 
@@ -161,10 +163,9 @@ impl Format {
     }
 }
 
-/// Whether the figures say something about the target. Those of a void, interrupted or broken off run do not, and tools that only keep
-/// numbers must not take them for good ones.
+/// Whether the figures say something about the target, well or badly. Tools that only keep numbers must not take others for good ones.
 pub(super) fn is_evidence(report: &Report) -> bool {
-    !report.validity.void && matches!(report.end, End::Finished)
+    Worthless::of_report(report).is_none()
 }
 
 /// Runs that the report was put together from; 1: it is that of a single run.

@@ -8,12 +8,13 @@ use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use prometheus_parse::{Scrape, Value as Read};
 use serde_json::Value;
 
+use super::super::parts_for_tests::{audited, compared_with_baseline, lost, with_consumers};
 use super::super::samples::{failing, gone, good, interrupted, report, several, void};
 use super::{FORMATS, Format, histogram};
-use crate::gate::Outcome;
-use crate::measure::{ArrivalCounts, Reconciled};
+use crate::gate::{MetricCompared, Outcome};
+use crate::history;
 use crate::plan::OUTPUT_ENDINGS;
-use crate::report::{Distribution, EndToEndSection, MergedRow, MergedSection, Report};
+use crate::report::{Distribution, MergedRow, MergedSection, Report};
 
 fn text(ending: &str, reports: &[&Report]) -> String {
     let file = format!("run{ending}");
@@ -195,7 +196,8 @@ fn prometheus_reads_the_values_of_the_report() {
         match expected {
             None => assert!(read_p95.is_nan()),
             Some(us) if report.summary.is_lower_bound("p95") => {
-                assert!(read_p95.is_infinite());
+                let most = report.latency_at(95.0).unwrap().most;
+                assert!(most.is_infinite() && read_p95.is_infinite());
                 let least = get("krush_latency_at_least_seconds", &[("quantile", "0.95")]);
                 assert_eq!(least, Some(us as f64 / 1e6));
             }
@@ -206,19 +208,31 @@ fn prometheus_reads_the_values_of_the_report() {
 
 #[test]
 fn runs_that_prove_nothing_say_so_in_every_format_or_give_no_figures() {
-    for (fixture, void) in [
-        (good(), false),
-        (failing(), false),
-        (super::super::samples::void(), true),
-        (interrupted(), true),
-        (gone(), true),
+    let mut nothing_acked = report(&failing());
+    nothing_acked.summary.records_per_sec = 0.0;
+    let mut void_regression = report(&super::super::samples::void());
+    void_regression.verdict.outcome = Outcome::Regression;
+    for (report, void) in vec![
+        (report(&good()), false),
+        (report(&failing()), false),
+        (report(&super::super::samples::void()), true),
+        (report(&interrupted()), true),
+        (report(&gone()), true),
+        (audited(0), false),
+        (audited(3), true),
+        (nothing_acked, true),
+        (void_regression, true),
     ] {
-        let report = report(&fixture);
+        // The line of the history has the outcome alone.
+        if report.verdict.outcome != Outcome::Regression {
+            let entry = history::Entry::of(&report, None);
+            assert_eq!(history::is_evidence(&entry), !void);
+        }
         let read = scrape(&text(".prom", &[&report]));
         let flag = value(&read, "krush_run_void", &[]);
         assert_eq!(flag, Some(f64::from(u8::from(void))));
         for ending in [".hgrm", ".hlog"] {
-            let says = text(ending, &[&report]).contains("VOID");
+            let says = text(ending, &[&report]).contains("this run proves nothing");
             assert_eq!(says, void, "{ending}");
         }
         for ending in [".bigger.json", ".smaller.json", ".bencher.json"] {
@@ -512,31 +526,6 @@ fn a_stand_in_with_a_capacity_model_is_a_kind_of_its_own() {
     }
 }
 
-/// A run of `krush e2e`, whose consumers saw other latencies than the load did.
-fn with_consumers() -> Report {
-    let mut run = report(&good());
-    let mut seen = Histogram::<u64>::new_with_bounds(1, 3_600_000_000, 3).unwrap();
-    for us in 1..=1_000 {
-        seen.record(us * 100).unwrap();
-    }
-    let nothing = Distribution::default();
-    run.end_to_end = Some(EndToEndSection {
-        latency_us: Distribution::of(&seen),
-        latency_samples: seen.len(),
-        arrivals: ArrivalCounts::default(),
-        records: Reconciled::default(),
-        instances: 2,
-        fetches: 100,
-        empty_fetches: 1,
-        failed_fetches: 0,
-        instances_lost: 0,
-        not_deleted: Vec::new(),
-        fetch_us: nothing,
-        histogram: crate::report::build::encode(&seen),
-    });
-    run
-}
-
 #[test]
 fn what_consumers_saw_is_in_every_format_of_figures() {
     let run = with_consumers();
@@ -633,4 +622,165 @@ fn a_threshold_that_nobody_set_is_listed_where_it_decided() {
         assert!(text(ending, &[&run]).contains("99 % (implied)"), "{ending}");
     }
     assert_eq!(report(&good()).thresholds, Vec::new());
+}
+
+#[test]
+fn what_an_audit_found_is_in_every_format_of_figures_and_only_where_one_was_made() {
+    for count in [0, 3] {
+        let run = audited(count);
+        let row = &rows(&text(".csv", &[&run]))[0];
+        let read = scrape(&text(".prom", &[&run]));
+        let xml = text(".xml", &[&run]);
+        let outcome = if count == 0 { "intact" } else { "violated" };
+        assert_eq!(row["audit_outcome"], outcome);
+        let flag = value(&read, "krush_audit_outcome", &[("outcome", outcome)]);
+        assert_eq!(flag, Some(1.0));
+        for (finding, records) in [("lost", count), ("duplicated", 2 * count), ("not_seen", 0)] {
+            assert_eq!(
+                row[&format!("audit_{finding}_records")],
+                records.to_string()
+            );
+            let sample = value(&read, "krush_audit_records_total", &[("finding", finding)]);
+            assert_eq!(sample, Some(records as f64), "{finding}");
+            let property = format!("name=\"audit_{finding}_records\" value=\"{records}\"");
+            assert!(xml.contains(&property), "{property} in {xml}");
+        }
+        let unread = value(&read, "krush_audit_offsets_total", &[("state", "unread")]);
+        assert_eq!(unread, Some(0.0));
+        assert_eq!(row["audit_appended_offsets"], "100000");
+        assert!(
+            xml.contains("end offsets of 1 partition rose by 100,000"),
+            "{xml}"
+        );
+        for ending in [".md", ".html"] {
+            let said = text(ending, &[&run]).contains("acked and lost");
+            assert_eq!(said, count > 0, "{ending}");
+        }
+    }
+    let mut not_done = report(&good());
+    not_done.audit = Some(crate::audit::Audited::not_done("the topic is gone"));
+    let row = &rows(&text(".csv", &[&not_done]))[0];
+    assert_eq!(
+        (&*row["audit_outcome"], &*row["audit_lost_records"]),
+        ("not_done", "")
+    );
+    let prom = text(".prom", &[&not_done]);
+    assert!(prom.contains("krush_audit_outcome") && !prom.contains("krush_audit_records"));
+    let plain = report(&good());
+    assert_eq!(rows(&text(".csv", &[&plain]))[0]["audit_lost_records"], "");
+    for ending in [".prom", ".xml"] {
+        assert!(!text(ending, &[&plain]).contains("audit_"), "{ending}");
+    }
+}
+
+#[test]
+fn records_lost_are_no_point_of_a_trend_in_whatever_tracker() {
+    let (first, lost) = (report(&good()), lost());
+    for ending in [".bencher.json", ".bigger.json", ".smaller.json"] {
+        let alone = text(ending, &[&first]);
+        assert_eq!(text(ending, &[&first, &lost]), alone, "{ending}");
+    }
+}
+
+/// The samples of one family, without the labels that all have.
+fn family(prom: &str, begins: &str) -> String {
+    let labels = "scenario=\"extreme\",target_kind=\"stand-in\",topic=\"performance-test\"";
+    let lines = prom.lines().filter(|line| line.starts_with(begins));
+    let lines: Vec<String> = lines.map(|line| line.replace(labels, "…")).collect();
+    lines.join("\n")
+}
+
+/// A figure of a metric.
+type Of = fn(&MetricCompared) -> f64;
+
+#[test]
+fn a_comparison_is_in_prometheus_and_csv_with_all_that_decided_it() {
+    let mut run = report(&good());
+    let mut compared = compared_with_baseline();
+    compared.metrics[1].lower_bound = Some(crate::gate::Bounded::Run);
+    run.comparison = Some(compared.clone());
+    let prom = text(".prom", &[&run]);
+    insta::assert_snapshot!(family(&prom, "krush_comparison_"), @r#"
+    krush_comparison_info{…,method="blocks"} 1
+    krush_comparison_outcome{…,outcome="pass"} 0
+    krush_comparison_outcome{…,outcome="threshold"} 0
+    krush_comparison_outcome{…,outcome="regression"} 1
+    krush_comparison_outcome{…,outcome="inconclusive"} 0
+    krush_comparison_outcome{…,outcome="void"} 0
+    krush_comparison_outcome{…,outcome="integrity"} 0
+    krush_comparison_outcome{…,outcome="target"} 0
+    krush_comparison_outcome{…,outcome="interrupted"} 0
+    krush_comparison_margin_ratio{…} 0.05
+    krush_comparison_change_ratio{…,metric="throughput"} -0.1
+    krush_comparison_change_ratio{…,metric="p95"} -0.1
+    krush_comparison_change_ratio{…,metric="p50"} -0.1
+    krush_comparison_change_low_ratio{…,metric="throughput"} -0.13
+    krush_comparison_change_low_ratio{…,metric="p95"} -0.13
+    krush_comparison_change_low_ratio{…,metric="p50"} -0.13
+    krush_comparison_change_high_ratio{…,metric="throughput"} -0.07
+    krush_comparison_change_high_ratio{…,metric="p95"} -0.07
+    krush_comparison_change_high_ratio{…,metric="p50"} -0.07
+    krush_comparison_confidence_ratio{…,metric="throughput"} 0.95
+    krush_comparison_confidence_ratio{…,metric="p95"} 0.95
+    krush_comparison_confidence_ratio{…,metric="p50"} 0.95
+    krush_comparison_worst_ratio{…,metric="throughput"} 0.13
+    krush_comparison_worst_ratio{…,metric="p50"} 0.13
+    krush_comparison_minimum_detectable_ratio{…,metric="throughput"} 0.031
+    krush_comparison_minimum_detectable_ratio{…,metric="p95"} 0.031
+    krush_comparison_minimum_detectable_ratio{…,metric="p50"} 0.031
+    krush_comparison_decision{…,metric="throughput",decision="regression"} 1
+    krush_comparison_decision{…,metric="throughput",decision="improvement"} 0
+    krush_comparison_decision{…,metric="throughput",decision="no_regression"} 0
+    krush_comparison_decision{…,metric="throughput",decision="inconclusive"} 0
+    krush_comparison_decision{…,metric="throughput",decision="not_judged"} 0
+    krush_comparison_decision{…,metric="p95",decision="regression"} 0
+    krush_comparison_decision{…,metric="p95",decision="improvement"} 0
+    krush_comparison_decision{…,metric="p95",decision="no_regression"} 1
+    krush_comparison_decision{…,metric="p95",decision="inconclusive"} 0
+    krush_comparison_decision{…,metric="p95",decision="not_judged"} 0
+    krush_comparison_decision{…,metric="p50",decision="regression"} 0
+    krush_comparison_decision{…,metric="p50",decision="improvement"} 0
+    krush_comparison_decision{…,metric="p50",decision="no_regression"} 0
+    krush_comparison_decision{…,metric="p50",decision="inconclusive"} 0
+    krush_comparison_decision{…,metric="p50",decision="not_judged"} 1
+    krush_comparison_throughput_records_per_second{…,side="baseline"} 40000
+    krush_comparison_throughput_records_per_second{…,side="run"} 36000
+    krush_comparison_latency_seconds{…,side="baseline",quantile="0.95"} 0.04
+    krush_comparison_latency_seconds{…,side="run",quantile="0.95"} 0.036
+    krush_comparison_latency_seconds{…,side="baseline",quantile="0.5"} 0.04
+    krush_comparison_latency_seconds{…,side="run",quantile="0.5"} 0.036
+    "#);
+    let read = scrape(&prom);
+    let row = &rows(&text(".csv", &[&run]))[0];
+    assert_eq!(row["comparison_outcome"], "regression");
+    assert_eq!(row["comparison_baseline"], "base.json");
+    assert_eq!(row["comparison_p95_worst_ratio"], "");
+    assert_eq!(
+        row["comparison_p99_change_ratio"], "",
+        "it was not compared"
+    );
+    assert_eq!(row["comparison_p50_decision"], "not_judged");
+    assert_eq!(
+        row["comparison_throughput_baseline_records_per_sec"],
+        "40000"
+    );
+    let figures: [(&str, Of); 5] = [
+        ("change_ratio", |row| row.change),
+        ("change_low_ratio", |row| row.low),
+        ("change_high_ratio", |row| row.high),
+        ("confidence_ratio", |row| row.confidence),
+        ("minimum_detectable_ratio", |row| row.minimum_detectable),
+    ];
+    for metric in &compared.metrics {
+        for (name, of) in figures {
+            let cell = &row[&format!("comparison_{}_{name}", metric.metric)];
+            assert_eq!(cell, &of(metric).to_string(), "{name}");
+            let name = format!("krush_comparison_{name}");
+            let sample = value(&read, &name, &[("metric", &metric.metric)]);
+            assert_eq!(sample, Some(of(metric)), "{name}");
+        }
+    }
+    let plain = report(&good());
+    assert_eq!(rows(&text(".csv", &[&plain]))[0]["comparison_outcome"], "");
+    assert!(!text(".prom", &[&plain]).contains("krush_comparison"));
 }

@@ -1,8 +1,9 @@
 //! The pages as text: what is in them, what never is, and how large they get.
 
+use super::super::parts_for_tests::{compared_with_baseline, with_consumers};
 use super::super::samples::{self, failing, gone, good, interrupted, several, void};
 use super::*;
-use crate::gate::{BaselineRow, Compared, Method, MetricCompared, MetricVerdict, Outcome};
+use crate::gate::{BaselineRow, Compared, Outcome};
 use crate::history::{Entry, trends};
 use crate::report::{SecondLatency, SecondRow};
 
@@ -70,50 +71,15 @@ fn stretched(mut report: Report, seconds: u64) -> Report {
     report
 }
 
+/// A comparison with a baseline of which the name is hostile.
 fn compared() -> Compared {
-    let metric = |metric: &str, unit: &str, verdict| MetricCompared {
-        metric: metric.to_owned(),
-        unit: unit.to_owned(),
-        higher_is_better: metric == "throughput",
-        judged: metric != "p50",
-        baseline: 40_000.0,
-        saw: 36_000.0,
-        baseline_replicates: 20,
-        replicates: 20,
-        change: -0.1,
-        low: -0.13,
-        high: -0.07,
-        confidence: 0.95,
-        p: 0.0004,
-        verdict,
-        worst: 0.13,
-        minimum_detectable: 0.031,
-        more_replicates: None,
-        runs_needed: None,
-        lower_bound: None,
-        lower_bound_replicates: 0,
-        run_spread: None,
-        total_change: None,
-        failures_at_once: None,
-    };
+    let compared = compared_with_baseline();
     Compared {
-        method: Method::Blocks,
         baseline: BaselineRow {
             source: HOSTILE.to_owned(),
-            started_at: "2026-11-20T10:15:02.000Z".to_owned(),
-            scenario: "extreme".to_owned(),
+            ..compared.baseline
         },
-        margin: 0.05,
-        metrics: vec![
-            metric("throughput", "records/s", MetricVerdict::Regression),
-            metric("p95", "us", MetricVerdict::NoRegression),
-            metric("p50", "us", MetricVerdict::Inconclusive),
-        ],
-        forced: vec!["machine".to_owned()],
-        notes: Vec::new(),
-        pairs: Vec::new(),
-        outcome: Outcome::Regression,
-        reasons: vec!["throughput is 10 % lower".to_owned()],
+        ..compared
     }
 }
 
@@ -394,7 +360,7 @@ fn the_page_of_a_run_with_failures_reads_in_order() {
     ✗
     FAIL
     exit code 10
-    p95 &gt; 15s: saw ≥ 10.0 s; it is at least 10.0 s: requests without an answer may have taken longer
+    p95 &gt; 15s: saw ≥ 10.0 s; it falls among requests without an answer, which count as infinitely slow
     success &lt; 99.9%: saw 91.9 %
     http://localhost:8082 (REST Proxy, v2 + v3), topic performance-test, 48 partitions
     100,000 records in 100 batches of 1,000, 500 connections, 279 B a record, open loop at 40,000 rec/s
@@ -574,7 +540,7 @@ fn the_page_of_a_run_with_failures_reads_in_order() {
     19 | 0 | 0 | 0 | - | - | 0
     Thresholds
     the run fails if | saw | 95 % bound | margin (of the limit) | result
-    p95 &gt; 15s | ≥ 10.0 s | - | - | ✗ | missed | it is at least 10.0 s: requests without an answer may have taken longer
+    p95 &gt; 15s | ≥ 10.0 s | - | - | ✗ | missed | it falls among requests without an answer, which count as infinitely slow
     success &lt; 99.9% | 91.9 % | - | - | ✗ | missed
     Validity
     check | saw | wanted
@@ -689,7 +655,7 @@ fn the_page_of_two_runs_begins_with_what_differs() {
     A extreme | 50,000 | 150 ms | 195 ms | 199 ms | 200 ms | 100 % | 100,000
     B extreme | ✗ | FAIL (target) | 0 | - | - | - | - | 0 % | 0
     Ratios are to the first run. Whether a difference is more than noise says krush compare.
-    A run that is void, interrupted or broken off proves nothing, and has no ratio.
+    A run that is void, was interrupted, lost its target or acked records, or acked none, proves nothing and has no ratio.
     ");
 }
 
@@ -746,4 +712,45 @@ fn the_page_of_a_history_shows_the_road_to_the_record() {
     2026-11-01 10:15 | 432 | - | - | 150 ms | ≥ 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS | 0.1.0
     Made by krush 0.1.0. Everything shown is in this file.
     ");
+}
+
+#[test]
+fn what_consumers_saw_is_among_the_key_figures_and_beside_that_of_others() {
+    let seen = with_consumers().end_to_end.unwrap().latency_us;
+    let p95 = crate::units::latency(seen.p95.unwrap());
+    let one = text(&page(&with_consumers()));
+    assert!(
+        one.contains(&format!("P95 to the consumer\n{p95}\n")),
+        "{one}"
+    );
+    let row = format!("P95 to consumer | {p95}");
+    assert!(one.contains(&row), "{one}");
+    let mut slower = with_consumers();
+    slower.end_to_end.as_mut().unwrap().latency_us.p95 = seen.p95.map(|us| us * 3);
+    let plain = samples::report(&good());
+    let several = html(&[&with_consumers(), &slower, &plain]);
+    assert!(several.contains("Latency to the consumer by percentile"));
+    let several = text(&several);
+    let from = several.find("\nTo the consumer\n").unwrap();
+    let head = several[from..]
+        .lines()
+        .skip(1)
+        .take(6)
+        .collect::<Vec<_>>()
+        .join("\n");
+    insta::assert_snapshot!(head, @"
+    To the consumer
+    End-to-end latency: from when a record's request was due until a consumer had it. A run without consumers has none.
+    run | P50 | P95 | P99 | max | records
+    A extreme | 50.0 ms | 95.0 ms | 99.0 ms | 100 ms | 1,000
+    B extreme | 50.0 ms | 1.00 × | 285 ms | 3.00 × | 99.0 ms | 1.00 × | 100 ms | 1.00 × | 1,000
+    C extreme | - | - | - | - | -
+    ");
+    let without = html(&[&plain, &plain]);
+    assert!(!without.contains("consumer"), "no run had consumers");
+    let all: Vec<Report> = (0..MOST_RUNS)
+        .map(|_| stretched(with_consumers(), 3_600))
+        .collect();
+    let all: Vec<&Report> = all.iter().collect();
+    assert!(html(&all).len() < MOST_BYTES, "{}", html(&all).len());
 }
