@@ -91,6 +91,11 @@ impl Connection {
         )
     }
 
+    /// Whether it is open and has nothing to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Free { .. }) && !self.peer_closed
+    }
+
     /// Whether a byte of a request is out and its answer is not complete.
     pub(crate) fn in_flight(&self) -> bool {
         self.request

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ending::Ending;
 use super::tally::Tally;
 use crate::measure::{Ledger, Recorder, Slices, ThreadClaims, TimelineDelta};
 
@@ -71,48 +72,6 @@ impl Busy {
     pub(crate) fn ratio(&self, part: Duration, run_us: u64) -> f64 {
         let wall_us = self.wall_us.max(run_us.min(BUSY_WINDOW_US)).max(1);
         part.as_micros() as f64 / wall_us as f64
-    }
-}
-
-/// How one target was when the load ended, as one thread saw it. Times in µs since the clock's origin.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Ending {
-    /// Connections that were open and idle at the very end.
-    pub(crate) open: u64,
-    /// Connections that could not be made, or were lost after the load ended.
-    pub(crate) lost: u64,
-    /// When an answer was last complete.
-    pub(crate) last_answer_us: u64,
-    /// When an exchange or an attempt to connect last failed.
-    pub(crate) last_failure_us: u64,
-    /// When the latest of the requests was sent that never got an answer.
-    pub(crate) last_unanswered_sent_us: u64,
-}
-
-/// Silence that is no sign of anything.
-const SHORT_SILENCE_US: u64 = 1_000_000;
-
-impl Ending {
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.open += other.open;
-        self.lost += other.lost;
-        self.last_answer_us = self.last_answer_us.max(other.last_answer_us);
-        self.last_failure_us = self.last_failure_us.max(other.last_failure_us);
-        self.last_unanswered_sent_us = self
-            .last_unanswered_sent_us
-            .max(other.last_unanswered_sent_us);
-    }
-
-    /// Whether the target was gone at `end_us`: no connection to it was left and the last thing seen was a failure; or
-    /// requests sent after its last answer got none, for longer than its slowest answer explains (an idle connection
-    /// says nothing: the kernel of a frozen server keeps it open).
-    pub(crate) fn is_gone(&self, end_us: u64, slowest_answer_us: u64) -> bool {
-        let unreachable =
-            self.open == 0 && self.lost > 0 && self.last_failure_us >= self.last_answer_us;
-        let silence_us = end_us.saturating_sub(self.last_answer_us);
-        let silent = self.last_unanswered_sent_us > self.last_answer_us
-            && silence_us >= SHORT_SILENCE_US.max(2 * slowest_answer_us);
-        unreachable || silent
     }
 }
 

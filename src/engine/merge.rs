@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::Setup;
 use super::control::Control;
-use super::harvest::{Ending, FirstByte, Harvest};
+use super::ending::Ending;
+use super::harvest::{FirstByte, Harvest};
 use super::tally::Tally;
 use super::worker::Go;
 use crate::measure::{
@@ -89,7 +90,7 @@ pub(super) fn merge(
     let elapsed = Duration::from_micros(now_us.saturating_sub(go.start_us));
     let is_gone = |&target: &usize| {
         let slowest_us: u64 = targets[target].service_time.max();
-        endings[target].is_gone(now_us, slowest_us)
+        endings[target].is_gone(over_us, now_us, slowest_us)
     };
     let gone: Vec<usize> = (0..targets.len()).filter(is_gone).collect();
     let whole = unsent.requests == 0 && interrupts == 0;

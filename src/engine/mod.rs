@@ -12,6 +12,7 @@ mod clock;
 mod connection;
 mod control;
 mod due_log;
+mod ending;
 mod harvest;
 mod http;
 mod judge;

@@ -19,7 +19,8 @@ use super::cadence::Cursor;
 use super::clock::{Alarm, Clock, ThreadTime, thread_time};
 use super::connection::{Connection, State};
 use super::control::{Control, Handover, lock};
-use super::harvest::{BUSY_WINDOW_US, Busy, Ending, Harvest};
+use super::ending::Ending;
+use super::harvest::{BUSY_WINDOW_US, Busy, Harvest};
 use super::http::KnownHead;
 use super::schedule::{Due, Next, Schedule};
 use super::tally::Tally;
@@ -399,12 +400,14 @@ impl<'a> Worker<'a> {
         self.note_busy(BUSY_WINDOW_US);
         for index in 0..self.connections.len() {
             let connection = &self.connections[index];
+            let ending = &mut self.harvest.endings[connection.target];
+            ending.connections += 1;
             if connection.in_flight() {
                 continue;
             }
             let stuck = matches!(connection.state, State::Connecting { since_us } if now_us.saturating_sub(since_us) > STUCK_US);
-            let lost = connection.is_failing() || stuck;
-            self.harvest.endings[connection.target].lost += u64::from(lost);
+            ending.open += usize::from(connection.is_idle());
+            ending.unmade += usize::from(connection.is_failing() || stuck);
             self.give_back(index, now_us);
         }
         self.watch_a_dead_target(now_us);
@@ -455,8 +458,7 @@ impl<'a> Worker<'a> {
     fn finish(&mut self) {
         for index in 0..self.connections.len() {
             let connection = &self.connections[index];
-            let idle = matches!(connection.state, State::Free { .. }) && !connection.peer_closed;
-            self.harvest.endings[connection.target].open += u64::from(idle);
+            self.harvest.endings[connection.target].open += usize::from(connection.is_idle());
             if connection.in_flight() {
                 self.fail(index, FailureKind::InFlight, || {
                     "no answer when the drain ended".to_owned()

@@ -78,7 +78,7 @@ pub struct BaselineRow {
 /// One metric of both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricCompared {
-    /// `throughput`, `p95`, `success`, `p50`, `p99`.
+    /// `throughput`, `p95`, `success` (of requests, unlike that of a report's summary, which is of records), `p50`, `p99`.
     pub metric: String,
     /// `records/s`, `us` or `ratio`.
     pub unit: String,
@@ -131,6 +131,22 @@ pub struct MetricCompared {
     /// Success only: how many failures come at once and count as one, 1 or more.
     #[serde(default)]
     pub failures_at_once: Option<f64>,
+}
+
+impl MetricCompared {
+    /// What it is called in tables and sentences: `throughput`, `P95`, `requests ok`.
+    pub fn name(&self) -> String {
+        called(&self.metric)
+    }
+}
+
+/// A metric as people call it. Success here is that of requests: beside a report's, which is that of records, it has a name of its own.
+fn called(metric: &str) -> String {
+    match metric {
+        "success" => "requests ok".to_owned(),
+        percentile if percentile.starts_with('p') => percentile.to_uppercase(),
+        other => other.to_owned(),
+    }
 }
 
 /// Whose requests that did not succeed make a percentile a lower bound.
@@ -328,6 +344,12 @@ pub fn replicates(named: &Named) -> Result<Vec<BlockFigures>, NotComparable> {
         return Err(none(format!(
             "it is a side of a duet with fewer than {FEWEST} blocks of equal slices: its comparison, pair by pair, is in the report of the new target"
         )));
+    }
+    if figures.is_empty() && report.merged.is_some() {
+        return Err(none(
+            "it is merged of runs whose blocks do not lie side by side: give all workers the same --duration, and start them together"
+                .to_owned(),
+        ));
     }
     if with_load < FEWEST {
         return Err(none(format!(

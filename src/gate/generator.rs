@@ -150,12 +150,10 @@ pub(super) fn offered_rate(run: &Run) -> Option<Check> {
     }
     let sent = run.total.ledger.requests.sent as f64 / scheduled.requests as f64;
     let planned_secs = planned.as_secs_f64();
-    let late_secs = run.measured.window.map_or(0.0, |window| {
-        // The last request was written no earlier than this; the estimate favours the run.
-        let slowest = run.summary.service_time_us.max.unwrap_or(0);
-        let sending = window.saturating_sub(Duration::from_micros(slowest) + LATE_SLACK);
-        (sending.as_secs_f64() - planned_secs).max(0.0)
+    let late = run.measured.schedule_took().map_or(Duration::ZERO, |took| {
+        took.saturating_sub(planned + LATE_SLACK)
     });
+    let late_secs = late.as_secs_f64();
     let in_time = sent.min(planned_secs / (planned_secs + late_secs));
     Some(named(
         "offered rate reached",
@@ -341,7 +339,7 @@ mod tests {
     use super::super::fixture::{Fixture, answered, seconds};
     use super::super::{check, warnings};
     use super::*;
-    use crate::measure::Exchange;
+    use crate::measure::{Exchange, Lie, join};
 
     /// Names of the checks that failed.
     fn failed(fixture: &Fixture) -> Vec<String> {
@@ -386,6 +384,31 @@ mod tests {
         assert_eq!(failed(&open_loop(|_| {})), Vec::<String>::new());
         let one_of_100 = open_loop(|f| f.never_sent(1));
         assert_eq!(failed(&one_of_100), Vec::<String>::new(), "99 % is enough");
+    }
+
+    #[test]
+    fn slices_that_each_wait_for_their_last_answers_are_in_time_together() {
+        let slice = |late_ms: u64| {
+            let fixture = open_loop(|f| {
+                // The schedule takes 2 s, the slowest answer 200 ms.
+                f.measured.window = Some(Duration::from_millis(2_199 + late_ms));
+            });
+            fixture.measured
+        };
+        let whole = |late_ms: u64| {
+            let slices: Vec<_> = (0..16).map(|_| slice(late_ms)).collect();
+            let mut fixture = open_loop(|_| ());
+            fixture.measured = join(&slices, Lie::InTurn).unwrap();
+            fixture
+        };
+        let in_time = whole(0);
+        assert_eq!(
+            in_time.measured.window,
+            Some(Duration::from_millis(16 * 2_000 + 199))
+        );
+        assert_eq!(failed(&in_time), Vec::<String>::new());
+        // Each a tenth late: so is the whole.
+        assert_eq!(failed(&whole(200)), ["offered rate reached"]);
     }
 
     #[test]

@@ -13,10 +13,23 @@ const JVM_WARMUP: Duration = Duration::from_secs(10);
 const JVM_MEASURED: Duration = Duration::from_secs(15);
 /// Seconds of timeline from which thirds are compared.
 const COMPARABLE_SECONDS: usize = 6;
+/// Growth of the median that is none of noise.
+const GREW: f64 = 1.5;
+
 /// One third of the timeline.
 struct Third {
     records_per_sec: f64,
     p50_us: Option<u64>,
+    /// Medians of its seconds; `None`: nothing was due in one.
+    seconds: Vec<Option<u64>>,
+}
+
+impl Third {
+    /// Whether most of its seconds had a median above. One stall that is over is no trend.
+    fn is_mostly_above(&self, us: f64) -> bool {
+        let above = |second: &&Option<u64>| second.is_some_and(|p50| p50 as f64 >= us);
+        self.seconds.iter().filter(above).count() * 2 > self.seconds.len()
+    }
 }
 
 /// First and last third of a run whose load was meant to be the same in both.
@@ -40,6 +53,7 @@ fn thirds(timeline: &[SecondStats]) -> Option<(Third, Third)> {
         Third {
             records_per_sec: acked as f64 / rows.len() as f64,
             p50_us: medians.get(medians.len() / 2).copied(),
+            seconds: rows.iter().map(|row| row.p50_us).collect(),
         }
     };
     let n = full.len() / 3;
@@ -49,7 +63,8 @@ fn thirds(timeline: &[SecondStats]) -> Option<(Third, Third)> {
 pub(super) fn growing_latency(run: &Run) -> Option<String> {
     let (first, last) = comparable(run)?;
     let (from, to) = (first.p50_us?, last.p50_us?);
-    let grew = to as f64 >= 1.5 * from as f64;
+    let limit = GREW * from as f64;
+    let grew = to as f64 >= limit && last.is_mostly_above(limit);
     let gained = last.records_per_sec > 1.1 * first.records_per_sec;
     let advice = if run.plan.load.is_open_loop() {
         "the target does not keep up with the rate: try a lower --rate"
@@ -124,6 +139,17 @@ mod tests {
             thirds(&seconds(&[(50, 10); 6])).is_none(),
             "too short to compare"
         );
+    }
+
+    #[test]
+    fn one_stall_that_is_over_is_no_trend() {
+        let mut fixture = Fixture::quiet();
+        fixture.measured.timeline = seconds(&[(50, 10); 8]);
+        fixture.measured.timeline[5].p50_us = None;
+        fixture.measured.timeline[6].p50_us = Some(900_000);
+        assert_eq!(growing_latency(&fixture.run()), None);
+        fixture.measured.timeline[5].p50_us = Some(900_000);
+        assert!(growing_latency(&fixture.run()).is_some());
     }
 
     #[test]

@@ -12,7 +12,8 @@ use super::{Claims, Connections, Counts, End, Generator, Ledger, Measured, Recor
 pub enum Lie {
     /// Beside each other, by their wall clocks; the window is that of all of them, gaps included.
     SideBySide,
-    /// One after the other, whatever was between them; the window is the sum of theirs.
+    /// One after the other, whatever was between them; the window is the sum of theirs. Of open loops it is that of one schedule
+    /// made of all of theirs: the answers that each waits for at its end count once, and not once a part.
     InTurn,
 }
 
@@ -108,8 +109,18 @@ fn window(parts: &[Measured], offsets: &[Duration], lie: Lie) -> Option<Duration
             });
             Some(last?.saturating_sub(first?))
         }
-        Lie::InTurn => windows.map(|(_, window)| window).reduce(|a, b| a + b),
+        Lie::InTurn => {
+            let sum = windows.map(|(_, window)| window).reduce(|a, b| a + b);
+            sum.map(|sum| sum.saturating_sub(repeated_waits(parts)))
+        }
     }
+}
+
+/// How long parts waited for answers after their schedules, but for the one that waited longest.
+fn repeated_waits(parts: &[Measured]) -> Duration {
+    let wait = |part: &Measured| Some(part.window?.saturating_sub(part.schedule_took()?));
+    let waits = || parts.iter().filter_map(wait);
+    waits().sum::<Duration>() - waits().max().unwrap_or_default()
 }
 
 /// `None` unless every part was planned: a closed loop, or one that was interrupted, has no length of its own.

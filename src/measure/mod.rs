@@ -152,6 +152,18 @@ impl Measured {
         self.over_elapsed(in_flight_us) * sent as f64 / (ended as f64).max(1.0)
     }
 
+    /// How long an open loop's schedule took: as long as it was planned to, or until its last request was written, if that was later.
+    /// The last answers are no part of it: how long they take is latency. The last request was written no earlier than the window's
+    /// end less the slowest answer: the estimate favours the run. `None`: no schedule, or nothing was sent.
+    pub fn schedule_took(&self) -> Option<Duration> {
+        let slowest_us = (self.targets.iter())
+            .filter(|target| !target.service_time.is_empty())
+            .map(|target| target.service_time.max())
+            .max();
+        let slowest = Duration::from_micros(slowest_us.unwrap_or(0));
+        Some(self.planned?.max(self.window?.saturating_sub(slowest)))
+    }
+
     /// Mean number of requests that were due and not sent yet, or never were.
     pub fn mean_backlog(&self) -> f64 {
         self.over_elapsed(

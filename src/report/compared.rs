@@ -186,7 +186,7 @@ pub(super) fn note(compared: &Compared) -> String {
     };
     let shows: Vec<String> = (compared.metrics.iter())
         .filter(|row| row.judged && row.lower_bound.is_none())
-        .map(|row| format!("{} {}", name(row), share(row.minimum_detectable)))
+        .map(|row| format!("{} {}", row.name(), share(row.minimum_detectable)))
         .collect();
     let outcome = match compared.outcome {
         Outcome::Regression => "would have shown",
@@ -209,16 +209,7 @@ fn whole(compared: &Compared) -> Option<String> {
     let mut rows = compared.metrics.iter();
     let (row, total) = rows.find_map(|row| Some((row, row.total_change?)))?;
     let apart = (total - row.change).abs() > compared.margin;
-    apart.then(|| format!("{} of the whole {}", name(row), change(total)))
-}
-
-/// What the metric is called: `throughput`, `P95`.
-pub(super) fn name(row: &MetricCompared) -> String {
-    if row.metric.starts_with('p') {
-        row.metric.to_uppercase()
-    } else {
-        row.metric.clone()
-    }
+    apart.then(|| format!("{} of the whole {}", row.name(), change(total)))
 }
 
 pub(super) fn share(share: f64) -> String {
@@ -258,7 +249,7 @@ pub(super) fn worst(row: &MetricCompared, margin: f64) -> String {
 
 fn cells(row: &MetricCompared, margin: f64) -> [String; 8] {
     [
-        name(row),
+        row.name(),
         figure(row, row.baseline),
         figure(row, row.saw),
         units::change_beside(row.change, margin).replace("10,000 or more", "10,000+"),

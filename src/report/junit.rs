@@ -54,7 +54,7 @@ pub fn junit(report: &Report) -> String {
         let group = format!("{name}.baseline");
         let judged = compared.metrics.iter().filter(|row| row.judged);
         suite.add_test_cases(judged.map(|row| {
-            let name = format!("no regression of {}", row.metric);
+            let name = format!("no regression of {}", row.name());
             let mut case = case(&name, &group, compared_status(report, row));
             if matches!(case.status, TestCaseStatus::Success { .. }) {
                 let change = format!("change {}", change_words(row));

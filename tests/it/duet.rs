@@ -198,10 +198,31 @@ fn targets_that_are_not_alike_are_refused_before_the_load() {
 }
 
 #[test]
+fn a_schedule_that_was_kept_is_neither_void_nor_slower_for_its_last_answers() {
+    // 60 ms of waiting at the end of each slice of 200 ms are no part of its schedule.
+    let (old, new) = (taking("20ms"), taking("60ms"));
+    let more = ["--repeat", "8", "--rate", "500/s"];
+    let ran = krush(&args(&["basic"], old.url(), new.url(), &more)).run();
+    assert_eq!(ran.code, Some(11), "{}{}", ran.stdout, ran.stderr);
+    let report = ran.report();
+    let rows = report["comparison"]["metrics"].as_array().unwrap();
+    let change = |metric: &str| {
+        let row = rows.iter().find(|row| row["metric"] == metric).unwrap();
+        row["change"].as_f64().unwrap()
+    };
+    assert!(change("throughput").abs() < 0.02, "{rows:?}");
+    assert!(change("p95") > 1.0, "{rows:?}");
+    let rate = &report["summary"]["records_per_sec"];
+    assert!(rate.as_f64().unwrap() > 460.0, "{rate}");
+}
+
+#[test]
 fn a_target_is_no_baseline_of_its_own() {
     for (new, old) in [
         ("http://Localhost:18999", "http://localhost:18999/"),
         ("http://127.0.0.1:18999/", "http://localhost:18999"),
+        ("http://127.0.0.1:18999", "http://0.0.0.0:18999"),
+        ("http://[::]:18999", "http://[::ffff:127.0.0.1]:18999"),
         (
             "https://proxy.example/rest",
             "https://PROXY.example:443/rest/",

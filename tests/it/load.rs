@@ -428,6 +428,47 @@ fn a_second_of_standstill_in_ten_shows_in_p99() {
 }
 
 #[test]
+fn a_request_that_hangs_is_not_the_end_of_its_target() {
+    // The last of 100 requests, one before it, or one over each of two connections in turn: unknown, and no more than that.
+    for (fault, connections, hung) in [
+        ("hang@every100", "10", 1),
+        ("hang@every99", "10", 1),
+        ("hang@every50", "2", 2),
+        ("close@every100", "1", 1),
+    ] {
+        let flags = "basic --embedded --rate 1k/s --duration 1s --timeout 1100ms --fail-on success<50% --fault";
+        let mut args: Vec<&str> = flags.split(' ').collect();
+        args.extend([fault, "-c", connections]);
+        let ran = run(&args);
+        assert_eq!(ran.code, Some(0), "{fault}: {}{}", ran.stdout, ran.stderr);
+        assert_eq!(ran.report()["end"], "finished", "{fault}");
+        assert_eq!(
+            ran.report()["ledger"]["requests"]["unknown"],
+            hung,
+            "{fault}"
+        );
+    }
+}
+
+#[test]
+fn a_target_that_answers_nothing_for_long_is_gone_though_it_keeps_its_connections() {
+    // Open loop, closed loop, and one connection: all that is sent from then on hangs.
+    for flags in [
+        "--rate 1k/s -c 10 --fault hang@1s-9s",
+        "--rate 200/s -c 100 --fault hang@1s-9s",
+        "--fault delay=5ms --fault hang@1500ms-9s -c 10",
+        "--fault delay=5ms --fault hang@300ms-9s -c 1",
+        "--rate 1k/s -c 4 --fault die@1500ms",
+        "--rate 1k/s -c 1 --fault die@1500ms",
+    ] {
+        let args = format!("basic --embedded --duration 2s --timeout 1500ms {flags}");
+        let ran = run(&args.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code, Some(15), "{flags}: {}{}", ran.stdout, ran.stderr);
+        assert_eq!(ran.report()["end"], "target_gone", "{flags}");
+    }
+}
+
+#[test]
 fn a_target_that_dies_is_never_a_success() {
     for flags in [&["--messages", "400000"][..], &["--duration", "3s"][..]] {
         let server = standin(&["die@50req"]);

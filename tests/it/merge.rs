@@ -111,6 +111,12 @@ fn two_workers_merged_are_what_the_server_stored() {
         2 error: all.json is merged from several runs, and says nothing of single records
         hint: verify the reports of the workers one by one
         "#);
+    let compared = crate::krush()
+        .args(["compare", "all.json", "all.json"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    insta::assert_snapshot!(said(&compared), @"2 error: all.json: it is merged of runs whose blocks do not lie side by side: give all workers the same --duration, and start them together");
     let over = ["w0.json", "w1.json", "-o", "./w1.json"];
     insta::assert_snapshot!(said(&merge(folder.path(), &over)), @"
     2 error: --output: `./w1.json` is a report that is merged

@@ -33,7 +33,7 @@ const BEYOND: f64 = 5.0;
 const LEAST_BEYOND: f64 = 2.0;
 /// Least length of a step in times of the limit: a queue that grows for so long by a ninth of what comes has missed it.
 const TIMES_LIMIT: u32 = 10;
-/// Of what is due after the first second of a step, what may be acked later without the queue counting as growing.
+/// Of what is due after the first second of a step, what may be answered later without the queue counting as growing.
 const LATE: f64 = 0.03;
 /// Longest step.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -470,20 +470,20 @@ fn quickest(latency: &SecondLatency) -> Option<u64> {
     Some(overload::lower_edge(edge))
 }
 
-/// Whether less was acked than came due, in the whole seconds of the load after the first. What comes in and is not answered
+/// Whether less ended than came due, in the whole seconds of the load after the first. What comes in and does not end, acked or not,
 /// waits in a queue, and a short step is over before its latency says so.
 fn queue_grows(rows: &[SecondRow], secs: u64, batch: u64) -> Option<String> {
-    let steady = || rows.iter().filter(|row| (1..secs).contains(&row.second));
-    let due: u64 = steady().map(|row| row.records_due).sum();
-    let acked: u64 = steady().map(|row| row.records_acked).sum();
-    let late = due.saturating_sub(acked);
+    let steady = rows.iter().filter(|row| (1..secs).contains(&row.second));
+    let due: u64 = steady.map(|row| row.records_due).sum();
+    let ended = overload::ended(rows, batch, 1, secs);
+    let late = due.saturating_sub(ended);
     // Two requests may be on their way at the end that were not at the beginning.
     let most = (due as f64 * LATE).max((batch * 2) as f64);
     (late as f64 > most).then(|| {
         let per_sec = |records: u64| rate_digits(records as f64 / (secs - 1) as f64);
         format!(
-            "the queue grows, {} of {} rec/s acked",
-            per_sec(acked),
+            "the queue grows, {} of {} rec/s answered",
+            per_sec(ended),
             per_sec(due)
         )
     })
@@ -519,7 +519,8 @@ fn overloaded(bench: &Bench, layers: &Layers, stages: Stages, slo: Slo) -> Resul
         ..wide(common(layers), layers)
     };
     let ran = bench.run(&bench.plan(change)?, &|_| false)?;
+    let batch = u64::from(batch(layers));
     Ok(ran.map_or(After::Interrupted, |ran| {
-        After::Seen(overload::read(&ran.report.timeline, stages, slo))
+        After::Seen(overload::read(&ran.report.timeline, batch, stages, slo))
     }))
 }

@@ -11,7 +11,8 @@ use crate::report::{SecondLatency, SecondRow};
 /// capacity, which is no less than the rate that held; losing a fifth of that is more than the 15 % by which equal runs
 /// on a busy machine differ.
 pub(super) const COLLAPSE: f64 = 0.8;
-/// Of its rate, what a second must ack to be well: answers come a little later than they are due, and whole batches at once.
+/// Of its rate, what must end in a second, acked or not, for it to be well: answers come a little later than they are due, and whole
+/// batches at once. How many of them are acked is judged by itself.
 const WELL: f64 = 0.95;
 /// Seconds at the edge of a stage that belong to neither.
 const EDGE: u64 = 1;
@@ -113,9 +114,9 @@ pub(super) fn lower_edge(edge_us: u64) -> u64 {
     edge_us - edge_us / 16
 }
 
-/// Reads the timeline. After the overload, it is over at the first second from which on everything holds: in that second itself the
+/// Reads the timeline of a run with so many records a request. After the overload, it is over at the first second from which on everything holds: in that second itself the
 /// percentile, over it and all later ones together the percentile, the share that was acked and the rate.
-pub(super) fn read(rows: &[SecondRow], stages: Stages, slo: Slo) -> Overload {
+pub(super) fn read(rows: &[SecondRow], batch: u64, stages: Stages, slo: Slo) -> Overload {
     let of = |second: u64| rows.iter().find(|row| row.second == second);
     let acked = |from: u64, to: u64| {
         let seconds = to.saturating_sub(from).max(1) as f64;
@@ -136,16 +137,17 @@ pub(super) fn read(rows: &[SecondRow], stages: Stages, slo: Slo) -> Overload {
     };
     let last = ends + stages.after;
     let well = |second: u64| {
-        let enough = |records: f64| records >= stages.after_rate * WELL;
         in_time(second, second + 1)
             && in_time(second, last)
-            && enough(acked(second, second + 1))
-            && success(rows, second, last) + 1e-9 >= slo.min_success
+            && ended(rows, batch, second, second + 1) as f64 >= stages.after_rate * WELL
+            && success(rows, batch, second, last) + 1e-9 >= slo.min_success
     };
     let recovered = (ends..last).find(|second| well(*second));
     let ratio = goodput / before.max(1e-9);
-    let left_over = (stages.over_rate - goodput).max(0.0) * stages.over as f64;
-    let spare = goodput - stages.after_rate;
+    // Records that fail before it as well wait in no queue.
+    let worked_off = goodput / success(rows, batch, 0, begins).max(1e-9);
+    let left_over = (stages.over_rate - worked_off).max(0.0) * stages.over as f64;
+    let spare = worked_off - stages.after_rate;
     Overload {
         offered_records_per_sec: stages.over_rate,
         before_records_per_sec: before,
@@ -160,15 +162,20 @@ pub(super) fn read(rows: &[SecondRow], stages: Stages, slo: Slo) -> Overload {
     }
 }
 
-/// Share of the records acked, of requests that ended from one second on until another.
-fn success(rows: &[SecondRow], from: u64, to: u64) -> f64 {
-    let rows = || rows.iter().filter(|row| (from..to).contains(&row.second));
-    let sum = |of: fn(&SecondRow) -> u64| -> f64 { rows().map(of).sum::<u64>() as f64 };
-    let batch = sum(|row| row.records_due) / sum(|row| row.requests_due).max(1.0);
-    let ended = sum(|row| row.requests) * batch;
-    if ended > 0.0 {
-        sum(|row| row.records_acked) / ended
+/// Share of the records acked, of requests of so many records that ended from one second on until another.
+fn success(rows: &[SecondRow], batch: u64, from: u64, to: u64) -> f64 {
+    let within = rows.iter().filter(|row| (from..to).contains(&row.second));
+    let acked: u64 = within.map(|row| row.records_acked).sum();
+    let ended = ended(rows, batch, from, to);
+    if ended > 0 {
+        acked as f64 / ended as f64
     } else {
         0.0
     }
+}
+
+/// Records of requests that ended, acked or not, from one second on until another.
+pub(super) fn ended(rows: &[SecondRow], batch: u64, from: u64, to: u64) -> u64 {
+    let within = rows.iter().filter(|row| (from..to).contains(&row.second));
+    batch * within.map(|row| row.requests).sum::<u64>()
 }

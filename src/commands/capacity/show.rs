@@ -200,10 +200,10 @@ pub(super) fn overload_words(overload: &Overload, slo: Slo) -> String {
     let back = rate_digits(overload.after_records_per_sec);
     let held = slo_words(slo);
     let queue = overload.queue_secs.map_or_else(
-        || "a queue alone would never empty at what was acked under overload".to_owned(),
+        || "a queue alone would never empty at the pace of the overload".to_owned(),
         |secs| {
             format!(
-                "a queue alone takes {} s to empty at what was acked under overload",
+                "a queue alone takes {} s to empty at the pace of the overload",
                 rate_digits(secs)
             )
         },

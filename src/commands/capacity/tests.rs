@@ -198,9 +198,9 @@ fn row(second: u64, acked: u64, p95_ms: u64) -> SecondRow {
         records_due: acked,
         records_sent: acked,
         records_acked: acked,
-        requests_due: 10,
-        requests_sent: 10,
-        requests: 10,
+        requests_due: acked,
+        requests_sent: acked,
+        requests: acked,
         latency_us: SecondLatency {
             p50: Some(1),
             p95: Some(p95_ms * 1_000),
@@ -233,7 +233,7 @@ fn overload(goodput: u64, sick: u64) -> Overload {
         over_rate: 2_000.0,
         after_rate: 500.0,
     };
-    read(&rows, stages, SLO)
+    read(&rows, 1, stages, SLO)
 }
 
 #[test]
@@ -255,29 +255,67 @@ fn collapse_and_recovery_are_read_from_the_timeline() {
     let said = [(1_000, 5), (100, 8), (2_000, 0)];
     let said = said.map(|(goodput, sick)| overload_words(&overload(goodput, sick), SLO));
     insta::assert_snapshot!(said.join("\n"), @"
-    Overload: 2,000 rec/s offered, 1,000 acked, 100 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held again (P95 up to 500 ms, success at least 99.9 %) after 5 s (a queue alone takes 8 s to empty at what was acked under overload).
-    Overload: 2,000 rec/s offered, 100 acked, 10 % of the 1,000 before it: goodput COLLAPSED (below 80 %: more than the noise of equal runs). Limit what comes in before the target does. Back at 500 rec/s it did NOT recover (P95 up to 500 ms, success at least 99.9 %) within 8 s (a queue alone would never empty at what was acked under overload).
+    Overload: 2,000 rec/s offered, 1,000 acked, 100 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held again (P95 up to 500 ms, success at least 99.9 %) after 5 s (a queue alone takes 8 s to empty at the pace of the overload).
+    Overload: 2,000 rec/s offered, 100 acked, 10 % of the 1,000 before it: goodput COLLAPSED (below 80 %: more than the noise of equal runs). Limit what comes in before the target does. Back at 500 rec/s it did NOT recover (P95 up to 500 ms, success at least 99.9 %) within 8 s (a queue alone would never empty at the pace of the overload).
     Overload: 2,000 rec/s offered, 2,000 acked, 200 % of the 1,000 before it: goodput did not collapse (a collapse is less than 80 %). Back at 500 rec/s everything held at once (P95 up to 500 ms, success at least 99.9 %).
     ");
 }
 
 #[test]
 fn a_queue_that_grows_is_seen_after_the_first_second() {
-    let grows = |due: u64, acked: u64, secs: u64| {
+    // Of requests of 10 records so many of each second are answered, and so many records acked.
+    let grows = |due: u64, answered: u64, acked: u64, secs: u64| {
         let rows: Vec<SecondRow> = (0..secs + 2)
             .map(|second| SecondRow {
                 records_due: due,
+                requests: if second == 0 { 0 } else { answered },
                 ..row(second, if second == 0 { 0 } else { acked }, 20)
             })
             .collect();
         queue_grows(&rows, secs, 10)
     };
-    assert_eq!(grows(1_000, 1_000, 5), None);
-    assert_eq!(grows(1_000, 980, 5), None);
-    let why = grows(2_709, 1_969, 5).expect("it grows");
-    assert_eq!(why, "the queue grows, 1,969 of 2,709 rec/s acked");
+    assert_eq!(grows(1_000, 100, 1_000, 5), None);
+    assert_eq!(grows(1_000, 98, 980, 5), None);
+    let why = grows(2_709, 197, 1_969, 5).expect("it grows");
+    assert_eq!(why, "the queue grows, 1,970 of 2,709 rec/s answered");
+    // What is refused waits nowhere.
+    assert_eq!(grows(1_000, 100, 200, 5), None);
+    assert!(grows(1_000, 90, 200, 5).is_some());
     // A step of a second has nothing after it.
-    assert_eq!(grows(1_000, 0, 1), None);
+    assert_eq!(grows(1_000, 0, 0, 1), None);
+}
+
+#[test]
+fn records_that_fail_at_any_rate_are_no_overload() {
+    // 8 % of all records are refused, before the overload, under it and after it; it answers 1,000 a second at most.
+    let of = |second: u64, due: u64, p95_ms: u64| {
+        let answered = due.min(1_000);
+        let mut row = row(second, answered, p95_ms);
+        row.records_acked = answered * 92 / 100;
+        row.records_due = due;
+        row
+    };
+    let rows: Vec<SecondRow> = (0..3)
+        .map(|second| of(second, 1_000, 20))
+        .chain((3..7).map(|second| of(second, 2_000, 2_000)))
+        .chain((7..23).map(|second| of(second, 500, 20)))
+        .collect();
+    let stages = Stages {
+        before: 3,
+        over: 4,
+        after: 16,
+        over_rate: 2_000.0,
+        after_rate: 500.0,
+    };
+    let slo = Slo {
+        min_success: 0.9,
+        ..SLO
+    };
+    let seen = read(&rows, 1, stages, slo);
+    assert!(!seen.collapsed);
+    assert_eq!(seen.recovery_secs, Some(0));
+    let queue = seen.queue_secs.expect("it empties");
+    assert!((queue - 8.0).abs() < 0.1, "{queue}");
 }
 
 #[test]
@@ -358,7 +396,7 @@ fn recovery_is_judged_by_what_must_hold() {
     let recovery = |percentile: f64, late: u64, acked: u64| {
         let rows: Vec<SecondRow> = seconds(late, acked).collect();
         let slo = Slo { percentile, ..SLO };
-        read(&rows, stages, slo).recovery_secs
+        read(&rows, 1, stages, slo).recovery_secs
     };
     assert_eq!(recovery(50.0, 4, 1_000), Some(0));
     assert_eq!(recovery(95.0, 4, 1_000), Some(3));
@@ -378,9 +416,9 @@ fn lower_bounds_are_no_latencies_that_hold() {
         over_rate: 2_000.0,
         after_rate: 500.0,
     };
-    assert_eq!(read(&[late], stages, SLO).recovery_secs, None);
+    assert_eq!(read(&[late], 1, stages, SLO).recovery_secs, None);
     assert_eq!(
-        read(&[row(0, 1_000, 20)], stages, SLO).recovery_secs,
+        read(&[row(0, 1_000, 20)], 1, stages, SLO).recovery_secs,
         Some(0)
     );
 }

@@ -9,11 +9,12 @@ pub(super) use pairs::{Rules, play};
 pub(super) use side::Side;
 
 use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use url::Url;
+use url::{Host, Url};
 
 use super::baseline;
 use super::interrupt::Interrupts;
@@ -28,7 +29,7 @@ use crate::engine::Control;
 use crate::error::{Error, Result, exit};
 use crate::gate::{BaselineRow, Compared, Outcome, Verdict};
 use crate::plan::{Against, Baseline, Origin, Origins, Plan, Repeat, Stop, output_ending};
-use crate::report::{self, table};
+use crate::report::{self, Report, table};
 use crate::units::{counted, duration};
 
 /// Length of a slice, if nothing else is said.
@@ -167,14 +168,15 @@ pub(super) fn run(invocation: Invocation, slices_by_scenario: bool) -> Result<u8
     let mut compared = played.compared(&old, &new, &rules);
     compared.forced.extend(forced);
     let mut before = old.report(interrupted);
-    match &played.gone {
-        Some(gone) => {
-            for report in before.iter_mut().chain([&mut report]) {
-                report.verdict = Verdict::gone(gone.to_string());
-            }
+    if let Some(gone) = &played.gone {
+        for report in before.iter_mut().chain([&mut report]) {
+            report.verdict = Verdict::gone(gone.to_string());
         }
-        None if before.as_ref().is_some_and(|before| before.validity.void) => void(&mut compared),
-        None => {}
+    }
+    let is_void = |report: Option<&Report>| report.is_some_and(|report| report.validity.void);
+    let voided = [is_void(before.as_ref()), is_void(Some(&report))];
+    if voided.contains(&true) {
+        compared = void(compared, voided);
     }
     report.add_comparison(compared);
     let mut files = report::write(&report, &plan.output.files);
@@ -212,7 +214,7 @@ fn sides(plan: &Plan, interrupts: &Interrupts) -> Result<Option<[Side; 2]>> {
     let Some(old) = prepared(side::BASELINE, before)? else {
         return Ok(None);
     };
-    let new = prepared("new target", plan.clone())?;
+    let new = prepared(side::NEW, plan.clone())?;
     Ok(new.map(|new| [old, new]))
 }
 
@@ -238,10 +240,15 @@ fn against_itself(plan: &Plan, baseline: &Baseline) -> Result<()> {
 
 /// Host, port and path of a server, however its URL is written. This machine has one name.
 fn place(url: &Url) -> (String, Option<u16>, String) {
-    let host = url.host_str().unwrap_or_default();
-    let host = match host {
-        "127.0.0.1" | "[::1]" => "localhost",
-        host => host.trim_end_matches('.'),
+    let here = match url.host() {
+        Some(Host::Ipv4(ip)) => is_here(ip.into()),
+        Some(Host::Ipv6(ip)) => is_here(ip.to_canonical()),
+        _ => false,
+    };
+    let host = if here {
+        "localhost"
+    } else {
+        (url.host_str().unwrap_or_default()).trim_end_matches('.')
     };
     let path = url.path().trim_end_matches('/');
     (
@@ -249,6 +256,16 @@ fn place(url: &Url) -> (String, Option<u16>, String) {
         url.port_or_known_default(),
         path.to_owned(),
     )
+}
+
+/// Whether an address is this machine's usual one, or the one that stands for all of its own.
+fn is_here(ip: IpAddr) -> bool {
+    ip.is_unspecified()
+        || [
+            Ipv4Addr::LOCALHOST.into(),
+            IpAddr::from(Ipv6Addr::LOCALHOST),
+        ]
+        .contains(&ip)
 }
 
 /// What makes the two targets different things; that is said if it is to be ignored.
@@ -287,11 +304,22 @@ fn announce(plan: &Plan, rules: &Rules, old: &Side, new: &Side) -> std::io::Resu
     )
 }
 
-/// A comparison of which a side proves nothing.
-fn void(compared: &mut Compared) {
-    compared.outcome = Outcome::Void;
-    let reason = "the baseline's part of the duet is void: see its own report";
-    compared.reasons.insert(0, reason.to_owned());
+/// A comparison of which the baseline, the new target or both prove nothing: nothing is compared, and what was played is kept.
+fn void(compared: Compared, [baseline, new]: [bool; 2]) -> Compared {
+    let of = |role: &str| format!("the {role}'s part of the duet is void: nothing is compared");
+    let mut reasons = Vec::new();
+    if baseline {
+        reasons.push(of(side::BASELINE) + "; see its own report");
+    }
+    if new {
+        reasons.push(of(side::NEW));
+    }
+    Compared {
+        metrics: Vec::new(),
+        outcome: Outcome::Void,
+        reasons,
+        ..compared
+    }
 }
 
 /// Where the baseline's report goes, beside the other one: beside its JSON file, if it has one. `None`: nothing is written.

@@ -117,9 +117,13 @@ impl Side {
         kind_name(facts.kind, &facts.server)
     }
 
-    /// Whether no slice so far was void.
+    /// Whether neither a slice so far is void, nor all of them together.
     pub(in super::super) fn is_valid(&self) -> bool {
-        self.validity(None).is_none_or(|validity| !validity.void)
+        let judged = join(&self.slices, Lie::InTurn).and_then(|measured| {
+            let plan = self.whole_plan();
+            self.validity(&Run::new(&plan, &self.prepared.facts, &measured, false))
+        });
+        judged.is_none_or(|validity| !validity.void)
     }
 
     /// Whether anything was measured of it.
@@ -185,21 +189,25 @@ impl Side {
         Ok(Some(figures))
     }
 
-    /// The checks of all slices; those of the whole are made of `run`.
-    fn validity(&self, run: Option<&Run>) -> Option<Validity> {
+    /// The checks of all slices, which are put together in `run`; `None`: there is none.
+    fn validity(&self, run: &Run) -> Option<Validity> {
         let names: Vec<String> = (1..=self.validities.len())
             .map(|n| format!("slice {n}"))
             .collect();
         let parts = names.iter().map(String::as_str).zip(&self.validities);
         let parts: Vec<(&str, &Validity)> = parts.collect();
-        let whole = match run {
-            Some(run) => gate::check(run),
-            None => Validity {
-                void: false,
-                checks: Vec::new(),
-            },
+        (!parts.is_empty()).then(|| report::parts_validity(&parts, &gate::check(run), &OF_WHOLE))
+    }
+
+    /// The plan of all slices as one run.
+    fn whole_plan(&self) -> Plan {
+        let mut plan = self.plan.clone();
+        let slices = self.slices.len() as u32;
+        plan.load.stop = match plan.load.stop {
+            Stop::Duration(length) => Stop::Duration(length * slices),
+            Stop::Messages(messages) => Stop::Messages(messages * u64::from(slices)),
         };
-        (!parts.is_empty()).then(|| report::parts_validity(&parts, &whole, &OF_WHOLE))
+        plan
     }
 
     /// All slices as one run; `None`: there was none.
@@ -208,15 +216,9 @@ impl Side {
         if interrupted && measured.end == End::Finished {
             measured.end = End::Interrupted;
         }
-        let mut plan = self.plan.clone();
-        let slices = self.slices.len() as u32;
-        plan.load.stop = match plan.load.stop {
-            Stop::Duration(length) => Stop::Duration(length * slices),
-            Stop::Messages(messages) => Stop::Messages(messages * u64::from(slices)),
-        };
-        let facts = &self.prepared.facts;
+        let (plan, facts) = (self.whole_plan(), &self.prepared.facts);
         let mut report = report::build_judged(&plan, facts, &measured, |run| {
-            self.validity(Some(run)).unwrap_or_else(|| gate::check(run))
+            self.validity(run).unwrap_or_else(|| gate::check(run))
         });
         report
             .warnings
@@ -236,6 +238,8 @@ impl Side {
 
 /// What the side that is compared with is called in messages.
 pub(super) const BASELINE: &str = "baseline";
+/// The other one.
+pub(super) const NEW: &str = "new target";
 
 /// An error about a target, with the side that it is, and the flag that names it.
 pub(super) fn named(role: &str, error: Error) -> Error {
@@ -251,6 +255,9 @@ pub(super) fn named(role: &str, error: Error) -> Error {
     }
 }
 
+/// The clock's resolution.
+const LEAST: Duration = Duration::from_micros(1);
+
 /// A slice as a replicate, from its full histograms.
 fn figures(run: &Run) -> BlockFigures {
     let latency: &Latency = &run.latency;
@@ -259,10 +266,13 @@ fn figures(run: &Run) -> BlockFigures {
     // What was never sent failed as well.
     let scheduled = run.measured.scheduled.requests;
     let complete = run.total.ledger.requests.complete;
+    // A schedule is over when it is over: that the last answers take longer is latency, not throughput.
+    let took = run.measured.schedule_took().or(run.measured.window);
     // A slice without an ack has no window; it took its time all the same.
-    let took = run.measured.window.unwrap_or(run.measured.elapsed);
+    let took = took.unwrap_or(run.measured.elapsed).max(LEAST);
+    let acked = run.total.ledger.records.acked;
     BlockFigures {
-        records_per_sec: summary.records_per_sec,
+        records_per_sec: acked as f64 / took.as_secs_f64(),
         secs: took.as_secs_f64(),
         p50_us: at(50.0),
         p95_us: at(95.0),

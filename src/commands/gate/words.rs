@@ -188,7 +188,7 @@ pub(super) fn summary(rounds: &[Round], margin: f64, interrupted: bool) -> Strin
     let each = took / u32::try_from(all).unwrap_or(u32::MAX);
     let rank = (all as f64 * HELD).ceil();
     let words = if held > WIDEST {
-        "none".to_owned()
+        format!("above {:.0} %", WIDEST * 100.0)
     } else {
         percent(held)
     };
@@ -300,7 +300,7 @@ mod tests {
                               no round passed: a gate like these rounds cannot tell here
         interval, throughput  ± 390.0 % in the median round
         interval, p95         ± 780.0 % in the median round
-        margin held           none by 2 of 2 rounds of 8 pairs (10s each)
+        margin held           above 90 % by 2 of 2 rounds of 8 pairs (10s each)
         to hold the margin    too noisy for 5.0 %: it takes longer slices (--duration),
                               or a larger --margin
         ");

@@ -107,11 +107,14 @@ impl Worker<'_> {
             self.free.remove(place);
         }
         let now_us = self.clock.now_us();
+        let answered = connection.served && matches!(connection.state, State::Free { .. });
         let pause_us = connection.pause_before_reopening_us(now_us);
         connection.state = State::Down {
             retry_us: now_us + pause_us,
         };
         if self.load_over_us.is_some() {
+            // Closed by the server while others still waited for their answers.
+            self.harvest.endings[connection.target].open += usize::from(answered);
             return;
         }
         let Some(go) = self.go else {

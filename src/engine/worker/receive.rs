@@ -175,6 +175,9 @@ impl Worker<'_> {
             connection.state = State::Free { since_us: done_us };
             self.free.push_back(index);
         } else {
+            if self.load_over_us.is_some() {
+                self.harvest.endings[connection.target].open += 1;
+            }
             self.reopen(index);
         }
     }
@@ -195,10 +198,9 @@ impl Worker<'_> {
         let target = connection.target;
         let ending = &mut self.harvest.endings[target];
         ending.last_failure_us = done_us;
-        ending.last_unanswered_sent_us = ending
-            .last_unanswered_sent_us
-            .max(request.sent_us.unwrap_or(0));
-        ending.lost += u64::from(self.load_over_us.is_some() && kind != FailureKind::InFlight);
+        ending.unanswered(request.sent_us.unwrap_or(0));
+        let silent = matches!(kind, FailureKind::InFlight | FailureKind::Timeout);
+        ending.lost += usize::from(self.load_over_us.is_some() && !silent);
         let verdict = Verdict::unknown(request.due.records, kind);
         self.record_ledger(target, request, &verdict, done_us);
         let batch = self.full.records();

@@ -1,7 +1,9 @@
 //! What a comparison comes to, in sentences.
 
 use super::success::TOLERATED;
-use super::{Bounded, Compared, FEWEST, JUDGED, Method, MetricCompared, MetricVerdict, RunSpread};
+use super::{
+    Bounded, Compared, FEWEST, JUDGED, Method, MetricCompared, MetricVerdict, RunSpread, called,
+};
 use crate::units::{
     change_beside, counted, percent_of_change, share_beside, share_of_change as percent,
 };
@@ -56,7 +58,7 @@ fn reason(row: &MetricCompared, compared: &Compared) -> Option<String> {
         }
         MetricVerdict::Regression => Some(format!(
             "{} {change} ({} % interval {} to {}): worse by the margin of {margin} or more",
-            called(&row.metric),
+            row.name(),
             row.confidence * 100.0,
             percent_of_change(row.low),
             percent_of_change(row.high)
@@ -67,7 +69,7 @@ fn reason(row: &MetricCompared, compared: &Compared) -> Option<String> {
         MetricVerdict::Inconclusive if row.worst < compared.margin => stood_still(row, compared),
         MetricVerdict::Inconclusive => Some(format!(
             "{} {change}: it may be worse by up to {} (95 %), the margin is {margin}; what would show is {} or more. {}",
-            called(&row.metric),
+            row.name(),
             share_beside(row.worst, compared.margin),
             percent(row.minimum_detectable).trim_end_matches(" or more"),
             remedy(row, compared.method)
@@ -78,6 +80,7 @@ fn reason(row: &MetricCompared, compared: &Compared) -> Option<String> {
 
 /// Why more requests fail, or may.
 fn of_success(row: &MetricCompared, compared: &Compared) -> String {
+    let name = row.name();
     let (was, is) = (
         crate::units::percent(row.baseline),
         crate::units::percent(row.saw),
@@ -94,19 +97,17 @@ fn of_success(row: &MetricCompared, compared: &Compared) -> String {
     };
     if row.verdict == MetricVerdict::Regression {
         let p = p(row.p);
-        return format!(
-            "success fell from {was} to {is} of the requests, which is more than chance (p {p})"
-        );
+        return format!("{name} fell from {was} to {is}, which is more than chance (p {p})");
     }
     if row.baseline - row.saw <= TOLERATED {
         return format!(
-            "success {was} and {is} of the requests: it may be worse by up to {} (95 %), the margin is {}{clusters}. {longer}",
+            "{name} {was} and {is}: it may be worse by up to {} (95 %), the margin is {}{clusters}. {longer}",
             share_beside(row.worst, compared.margin),
             percent(compared.margin),
         );
     }
     format!(
-        "success fell from {was} to {is} of the requests; that may be chance (p {}){clusters}. {longer}",
+        "{name} fell from {was} to {is}; that may be chance (p {}){clusters}. {longer}",
         p(row.p)
     )
 }
@@ -124,7 +125,7 @@ fn hidden(row: &MetricCompared, side: Bounded, method: Method) -> String {
     };
     format!(
         "requests that did not succeed make {} of {side} a lower bound in {} of {of} {what}: it cannot be judged",
-        called(&row.metric),
+        row.name(),
         row.lower_bound_replicates,
     )
 }
@@ -138,7 +139,7 @@ fn stood_still(row: &MetricCompared, compared: &Compared) -> Option<String> {
     row.total_change.map(|total| {
         format!(
             "{}: the middle of the {what} changed by {}, the whole by {}: some {part} stood still (see max and P99)",
-            called(&row.metric),
+            row.name(),
             percent_of_change(row.change),
             change_beside(total, compared.margin)
         )
@@ -176,15 +177,6 @@ fn more_runs(row: &MetricCompared) -> String {
             counted(runs, "run", "runs")
         ),
         (_, None) => "It lies too near the margin, or noise is too large, for more runs to tell: try a duet (--baseline-url), or another --margin".to_owned(),
-    }
-}
-
-/// A metric as a sentence begins with it.
-fn called(metric: &str) -> String {
-    if metric.starts_with('p') {
-        metric.to_uppercase()
-    } else {
-        metric.to_owned()
     }
 }
 
@@ -299,10 +291,10 @@ mod tests {
             paired(&few),
         ];
         insta::assert_snapshot!(said.join("\n"), @"
-        Inconclusive: success fell from 100 % to 97.5 % of the requests; that may be chance (p 1.000), as failures come about 31 at once. Try more pairs, or longer slices
-        Regression: success fell from 100 % to 99 % of the requests, which is more than chance (p < 0.001)
-        Inconclusive: success fell from 100 % to 99.67 % of the requests; that may be chance (p 0.500). Try more pairs, or longer slices
-        Inconclusive: success 100 % and 100 % of the requests: it may be worse by up to 10.1 % (95 %), the margin is 5.0 %. Try more pairs, or longer slices
+        Inconclusive: requests ok fell from 100 % to 97.5 %; that may be chance (p 1.000), as failures come about 31 at once. Try more pairs, or longer slices
+        Regression: requests ok fell from 100 % to 99 %, which is more than chance (p < 0.001)
+        Inconclusive: requests ok fell from 100 % to 99.67 %; that may be chance (p 0.500). Try more pairs, or longer slices
+        Inconclusive: requests ok 100 % and 100 %: it may be worse by up to 10.1 % (95 %), the margin is 5.0 %. Try more pairs, or longer slices
         ");
     }
 

@@ -73,7 +73,7 @@ fn row(metric: &MetricCompared, margin: f64, reach: f64) -> Vec<Markup> {
         ""
     };
     vec![
-        html! { (compared::name(metric)) },
+        html! { (metric.name()) },
         html! { (compared::figure(metric, metric.baseline)) (unit) },
         html! { (compared::figure(metric, metric.saw)) (unit) },
         html! { (units::change_beside(metric.change, margin)) },
@@ -104,7 +104,7 @@ fn forest(metric: &MetricCompared, margin: f64, reach: f64) -> Markup {
     let at = |change: f64| number(((change / reach).clamp(-1.0, 1.0) + 1.0) * 100.0);
     let words = format!(
         "{}: {}, between {} and {}",
-        compared::name(metric),
+        metric.name(),
         percent_of_change(metric.change),
         percent_of_change(metric.low),
         percent_of_change(metric.high)

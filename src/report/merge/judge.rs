@@ -1,7 +1,7 @@
 //! Whether a whole of parts proves anything, and what weakens it.
 
 use super::Source;
-use super::refuse::not_beside;
+use super::refuse::{beside, not_beside};
 use crate::audit::Audited;
 use crate::gate::{Check, Outcome, Validity, Verdict};
 use crate::measure::{End, Measured};
@@ -9,6 +9,12 @@ use crate::report::Report;
 
 /// Parts named where they fail a check.
 const NAMED: usize = 3;
+
+/// What was seen of parts that differ; a part that is itself of several has it already.
+const HELD: &str = "held in each, such as: ";
+
+/// Share of the whole time in which not all runs went on, from which on throughput is noticeably less than what they reached together.
+const APART: f64 = 0.05;
 
 /// The checks of all parts, each failed if one part fails it, and named with what that part saw. Checks whose names begin with one
 /// of `of_whole` are those of the whole, since parts may be too small for them.
@@ -51,11 +57,12 @@ fn of_parts(name: &str, parts: &[(&str, &Validity)], whole: Option<&Check>) -> O
     let Some((_, first)) = failed.first() else {
         let (_, first) = checks.first()?;
         let alike = checks.iter().all(|(_, check)| check.saw == first.saw);
-        return Some(match whole {
+        // What held in each part holds: the figure of the whole says it better, unless parts make it another thing.
+        return Some(match whole.filter(|whole| whole.passed) {
             Some(whole) => whole.clone(),
             None if alike => (*first).clone(),
             None => Check {
-                saw: format!("held in each of {}, such as: {}", checks.len(), first.saw),
+                saw: format!("{HELD}{}", first.saw.trim_start_matches(HELD)),
                 ..(*first).clone()
             },
         });
@@ -86,6 +93,14 @@ pub(super) fn warnings(sources: &[Source], report: &Report, measured: &Measured)
             "not all runs went on at the same time ({}): throughput is over the time from the first start to the last end, gaps included. Start the workers together.",
             alone.join(", ")
         ));
+    }
+    if let Some((all_at_once, whole)) = beside(sources).filter(|_| alone.is_empty()) {
+        let (together, secs) = (all_at_once.as_secs_f64(), whole.as_secs_f64());
+        if together < secs * (1.0 - APART) {
+            all.push(format!(
+                "all runs went on at the same time for {together:.1} s of {secs:.1} s: throughput is over all of it, and less than they reached together. Start the workers together, with the same --duration."
+            ));
+        }
     }
     if inexact(report) {
         all.push("some reports are of a version of krush that did not keep the latencies of each second: the merged P50 and P95 of seconds are missing. All other figures are exact.".to_owned());
@@ -230,9 +245,25 @@ mod tests {
         assert_eq!(rows, wanted);
         let judged = parts_validity(&[("w1", &good), ("w3", &good)], &whole, &["samples"]);
         assert!(!judged.void, "the whole has enough samples");
+        let judged = parts_validity(&[("w1", &good), ("w3", &good)], &bad, &["samples"]);
+        let (clock, void) = (&judged.checks[0], judged.void);
+        assert_eq!((clock.passed, &*clock.saw, void), (true, "1 ms", false));
         let many = ["a", "b", "c", "d", "e"].map(|name| (name, &bad));
         let judged = parts_validity(&many, &whole, &["samples"]);
         let saw = "a: 9 s; b: 9 s; c: 9 s; and 2 more of 5";
         assert_eq!(judged.checks[0].saw, saw);
+    }
+
+    #[test]
+    fn what_merged_parts_saw_is_said_once() {
+        let (one, other) = (
+            validity(&[("rate", true, "100 % of 12")]),
+            validity(&[("rate", true, "99 % of 12")]),
+        );
+        let none = validity(&[]);
+        let once = parts_validity(&[("w1", &one), ("w2", &other)], &none, &[]);
+        assert_eq!(once.checks[0].saw, "held in each, such as: 100 % of 12");
+        let twice = parts_validity(&[("m", &once), ("w3", &other)], &none, &[]);
+        assert_eq!(twice.checks[0].saw, once.checks[0].saw);
     }
 }

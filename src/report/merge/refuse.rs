@@ -180,11 +180,11 @@ fn twice(sources: &[Source]) -> Result<(), NotMergeable> {
 /// From when to when a run went on.
 type Span<'a> = (SystemTime, SystemTime, &'a Source);
 
-/// All runs, by their start.
-fn spans(sources: &[Source]) -> Vec<Span<'_>> {
+/// All runs, by their start, as long as `secs` says.
+fn spans(sources: &[Source], secs: impl Fn(&Report) -> f64) -> Vec<Span<'_>> {
     let span = |source: &'_ Source| {
         let start = started_at(&source.report)?;
-        let length = Duration::try_from_secs_f64(source.report.elapsed_secs).ok()?;
+        let length = Duration::try_from_secs_f64(secs(&source.report)).ok()?;
         Some((start, start.checked_add(length)?))
     };
     let all = sources.iter();
@@ -195,9 +195,19 @@ fn spans(sources: &[Source]) -> Vec<Span<'_>> {
     spans
 }
 
+/// Seconds of a run with its drain.
+fn whole(report: &Report) -> f64 {
+    report.elapsed_secs
+}
+
+/// Seconds of a run to its last acknowledgement, over which its throughput is.
+fn window(report: &Report) -> f64 {
+    report.summary.duration_secs
+}
+
 fn apart(sources: &[Source]) -> Result<(), NotMergeable> {
     let mut end: Option<SystemTime> = None;
-    for (start, until, source) in spans(sources) {
+    for (start, until, source) in spans(sources, whole) {
         let gap = end.and_then(|end| start.duration_since(end).ok());
         if let Some(gap) = gap.filter(|gap| *gap > LONGEST_GAP) {
             let minutes = Duration::from_secs(gap.as_secs() / 60 * 60);
@@ -210,9 +220,19 @@ fn apart(sources: &[Source]) -> Result<(), NotMergeable> {
     Ok(())
 }
 
+/// How long all runs went on at the same time, and how long it was from the first start to the last end: by the windows of their throughput.
+pub(super) fn beside(sources: &[Source]) -> Option<(Duration, Duration)> {
+    let spans = spans(sources, window);
+    let starts = || spans.iter().map(|(start, ..)| *start);
+    let ends = || spans.iter().map(|(_, end, _)| *end);
+    let all_at_once = ends().min()?.duration_since(starts().max()?);
+    let whole = ends().max()?.duration_since(starts().min()?);
+    Some((all_at_once.unwrap_or_default(), whole.ok()?))
+}
+
 /// The runs that did not go on while all others did.
 pub(super) fn not_beside(sources: &[Source]) -> Vec<&str> {
-    let spans = spans(sources);
+    let spans = spans(sources, whole);
     let beside = |a: &Span<'_>, b: &Span<'_>| a.0 < b.1 && b.0 < a.1;
     let alone = |span: &&Span<'_>| !spans.iter().all(|other| beside(span, other));
     let alone = spans.iter().filter(alone);
