@@ -7,6 +7,7 @@ mod noise;
 mod pair_rows;
 mod stopping;
 mod success;
+mod whole;
 mod words;
 
 use schemars::JsonSchema;
@@ -14,9 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use comparable::notes;
 pub use comparable::{Placed, Setting, differences, same_run, unfit};
-pub use figures::{BlockFigures, How, Pair};
+pub use figures::{BlockFigures, How, Pair, is_lower_bound};
 pub use pair_rows::{PairRow, SliceLatency, SliceRow};
 pub use stopping::{looks_at, narrow};
+pub use whole::Latencies;
 
 use self::figures::Sides;
 use self::judge::Metric;
@@ -125,7 +127,8 @@ pub struct MetricCompared {
     /// Where what is added for runs at two times comes from; `null`: nothing is added.
     #[serde(default)]
     pub run_spread: Option<RunSpread>,
-    /// Throughput only: relative change of all records acked over all seconds measured, in which a replicate that stood still counts.
+    /// Throughput: relative change of all records acked over all seconds measured; P95: that of all requests. A replicate that stood
+    /// still, or was slow, counts in it.
     #[serde(default)]
     pub total_change: Option<f64>,
     /// Success only: how many failures come at once and count as one, 1 or more.
@@ -369,7 +372,10 @@ pub fn compare_pairs(
     how: &How,
 ) -> Compared {
     let side = |of: fn(&Pair) -> BlockFigures| [pairs.iter().map(of).collect::<Vec<_>>()];
-    let (before, after) = (side(|pair| pair.baseline), side(|pair| pair.run));
+    let (before, after) = (
+        side(|pair| pair.baseline.clone()),
+        side(|pair| pair.run.clone()),
+    );
     let sides = Sides {
         baseline: &before,
         run: &after,
@@ -439,6 +445,8 @@ fn metrics(open_loop: bool, how: &How) -> [Metric; 4] {
             .map_or((usual, noise::DF), |noise| (noise, f64::INFINITY))
     };
     let latency = |name, judged, of, usual| Metric {
+        whole: |_, _, _| None,
+        most: |_| None,
         name,
         unit: "us",
         higher_is_better: false,
@@ -455,9 +463,15 @@ fn metrics(open_loop: bool, how: &How) -> [Metric; 4] {
             judged: true,
             only_fall: open_loop,
             of: |block| Some(block.records_per_sec),
+            whole: |sides, margin, _| sides.throughput(margin),
+            most: |_| None,
             run_noise: noise(usual.throughput),
         },
-        latency("p95", true, |block| block.p95_us, usual.p95),
+        Metric {
+            whole: |sides, margin, paired| sides.p95(margin, paired),
+            most: |block| block.p95_most_us,
+            ..latency("p95", true, |block| block.p95_us, usual.p95)
+        },
         latency("p50", false, |block| block.p50_us, usual.p50),
         latency("p99", false, |block| block.p99_us, usual.p99),
     ]

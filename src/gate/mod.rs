@@ -13,10 +13,10 @@ mod verdict;
 mod warnings;
 
 pub use compare::{
-    BaselineRow, BlockFigures, Bounded, Compared, FEWEST, How, Method, MetricCompared,
+    BaselineRow, BlockFigures, Bounded, Compared, FEWEST, How, Latencies, Method, MetricCompared,
     MetricVerdict, Named, NotComparable, Pair, PairRow, Placed, Setting, SliceLatency, SliceRow,
-    compare_pairs, compare_reports, compare_runs, differences, looks_at, narrow, replicates,
-    same_run, uncompared, unfit,
+    compare_pairs, compare_reports, compare_runs, differences, is_lower_bound, looks_at, narrow,
+    replicates, same_run, uncompared, unfit,
 };
 pub use evidence::Worthless;
 pub use threshold::{ThresholdResult, evaluate, evaluate_arrivals};
@@ -82,3 +82,5 @@ impl<'a> Run<'a> {
 pub(crate) mod fixture;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod unanswered;

@@ -6,13 +6,14 @@ mod failures;
 mod noise;
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use self::noise::{Load, loads};
 use super::{
-    BaselineRow, BlockFigures, Compared, How, MetricVerdict, Outcome, Pair, compare_pairs,
-    compare_runs, looks_at, narrow,
+    BaselineRow, BlockFigures, Compared, How, Latencies, MetricVerdict, Outcome, Pair,
+    compare_pairs, compare_runs, looks_at, narrow,
 };
-use crate::stats::Random;
+use crate::stats::{Random, normal_quantile};
 
 /// Comparisons of a row.
 const TIMES: usize = 1_000;
@@ -20,6 +21,8 @@ const TIMES: usize = 1_000;
 const FEW: usize = 40;
 /// The true change for the worse of the rows that have one.
 const SLOWER: f64 = 0.05;
+/// Standard deviation of the logarithms of the latencies in a block.
+const SPREAD: f64 = 0.3;
 
 /// How two sides are compared.
 #[derive(Debug, Clone, Copy)]
@@ -135,9 +138,22 @@ fn figures(throughput: &[f64], p95: &[f64], slower: f64) -> Vec<BlockFigures> {
         requests: 100,
         failures: 0,
         lower_bound: false,
+        p95_most_us: None,
+        latencies: latencies(10_000.0 * (1.0 + slower) * latency.exp()),
         secs: 1.0,
     };
     throughput.iter().zip(p95).map(figures).collect()
+}
+
+/// A hundred requests with this P95, spread as logarithms of latencies are: the whole block is slow where its P95 is.
+fn latencies(p95_us: f64) -> Latencies {
+    static SHAPE: LazyLock<Vec<f64>> = LazyLock::new(|| {
+        let quantile = |index: u32| normal_quantile((f64::from(index) + 0.5) / 20.0);
+        let factor = |index| (SPREAD * (quantile(index) - quantile(18))).exp();
+        (0..20).map(factor).collect()
+    });
+    let five = |factor: &f64| ((p95_us * factor) as u64, 5);
+    Latencies::of_counts(SHAPE.iter().map(five).collect())
 }
 
 fn run(load: &Load, blocks: usize, slower: f64, random: &mut Random) -> Vec<BlockFigures> {
@@ -204,8 +220,8 @@ fn in_turn(load: &Load, pairs: usize, slower: f64, random: &mut Random) -> Vec<P
             (second, first)
         };
         Pair {
-            baseline: old[baseline],
-            run: new[run],
+            baseline: old[baseline].clone(),
+            run: new[run].clone(),
         }
     };
     (0..pairs).map(pair).collect()

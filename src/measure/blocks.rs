@@ -39,6 +39,8 @@ pub struct Block {
     pub latency: Histogram<u32>,
     /// How many of these are only lower bounds.
     pub lower_bounds: u64,
+    /// The shortest of these in µs; `None`: there is none, or it is not known.
+    pub least_bound_us: Option<u64>,
 }
 
 impl Default for Block {
@@ -51,6 +53,7 @@ impl Default for Block {
             latency: Histogram::new_with_bounds(lowest, highest, DIGITS)
                 .expect("the fixed bounds are valid for hdrhistogram"),
             lower_bounds: 0,
+            least_bound_us: None,
         }
     }
 }
@@ -61,6 +64,12 @@ impl Block {
         self.records_acked += other.records_acked;
         self.requests += other.requests;
         self.failures += other.failures;
+        self.least_bound_us = match (self.lower_bounds, other.lower_bounds) {
+            (0, _) => other.least_bound_us,
+            (_, 0) => self.least_bound_us,
+            // Of two, both must be known.
+            _ => self.least_bound_us.min(other.least_bound_us),
+        };
         self.lower_bounds += other.lower_bounds;
         if other.latency.is_empty() {
             return;
@@ -76,12 +85,16 @@ impl Block {
         }
         (self.records_acked, self.requests) = (0, 0);
         (self.failures, self.lower_bounds) = (0, 0);
+        self.least_bound_us = None;
     }
 
     fn latency(&mut self, us: u64, requests: u64, lower_bound: bool) {
         let us = us.clamp(BOUNDS_US.0, BOUNDS_US.1);
         self.latency.saturating_record_n(us, requests as u32);
-        self.lower_bounds += if lower_bound { requests } else { 0 };
+        if lower_bound && requests > 0 {
+            self.lower_bounds += requests;
+            self.least_bound_us = Some(self.least_bound_us.map_or(us, |least| least.min(us)));
+        }
     }
 }
 
@@ -285,5 +298,7 @@ mod tests {
         );
         assert_eq!(blocks[1].latency.value_at_quantile(0.5) / 10, 90);
         assert!(blocks[0].latency.max() >= 4_900_000);
+        let least = |block: &Block| block.least_bound_us;
+        assert!(blocks[1..].iter().all(|block| least(block) == Some(900)));
     }
 }

@@ -24,7 +24,7 @@ pub use recorder::{Exchange, Ledger, Outcome, RecordCounts, Recorder, RequestCou
 pub use spans::Span;
 pub use summary::{Distribution, Latency, PERCENTILES, Reading, Summary, percentile_of};
 pub use target::{TargetFacts, TargetKind};
-pub use timeline::{Bounds, Buckets, SecondStats, Timeline, TimelineDelta};
+pub use timeline::{Bounds, Buckets, P95, SecondStats, Timeline, TimelineDelta};
 
 use std::time::{Duration, SystemTime};
 

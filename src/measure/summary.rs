@@ -46,7 +46,8 @@ pub struct Summary {
     /// The part of the send delay that is the generator's own: first byte written minus the later of due and of its connection
     /// being free, of every request sent; `null` in a closed loop.
     pub own_lateness_us: Option<Distribution>,
-    /// Members of `latency_us` that are only lower bounds, because they fall among requests without an answer.
+    /// Members of `latency_us` that are only lower bounds: with requests without an answer as infinitely slow they would be larger
+    /// by more than the resolution of the histogram.
     pub lower_bounds: Vec<String>,
     /// Requests in `latency_us`.
     pub latency_samples: u64,
@@ -98,8 +99,21 @@ impl Distribution {
 pub struct Reading {
     /// The value, or the least it can be; in µs for a latency.
     pub value: f64,
-    /// The true value may be larger: it depends on requests that never got an answer.
+    /// The value with requests without an answer as infinitely slow; infinite: it falls among them.
+    pub most: f64,
+    /// The two can be told apart.
     pub lower_bound: bool,
+}
+
+impl Reading {
+    /// A figure that does not depend on requests without an answer.
+    pub fn exact(value: f64) -> Self {
+        Self {
+            value,
+            most: value,
+            lower_bound: false,
+        }
+    }
 }
 
 /// All latencies of a run: those of answered requests, and the waiting times of those without an answer.
@@ -143,14 +157,30 @@ impl Latency {
         self.all.len() - self.answered.len()
     }
 
-    /// The percentile (0 to 100); `None` without samples. It is exact only if it would stay the same had every
-    /// request without an answer taken for ever.
+    /// Answered requests alone.
+    pub fn answered(&self) -> &Histogram<u64> {
+        &self.answered
+    }
+
+    /// Share of the requests without an answer, 0 to 1, that waited no longer than this.
+    pub fn bounds_within(&self, us: u64) -> f64 {
+        let within = |histogram: &Histogram<u64>| histogram.count_between(0, us);
+        let bounds = within(&self.all).saturating_sub(within(&self.answered));
+        bounds as f64 / self.bounds().max(1) as f64
+    }
+
+    /// The percentile (0 to 100); `None` without samples. It is exact only if it would stay the same, but for the next bucket of
+    /// the histogram, had every request without an answer taken for ever.
     pub fn percentile(&self, percentile: f64) -> Option<Reading> {
         let rank = rank(self.all.len(), percentile)?;
         let value = value_at_rank(&self.all, rank)?;
+        let most = value_at_rank(&self.answered, rank);
+        let next = self.all.next_non_equivalent(value);
+        let alike = self.all.highest_equivalent(next);
         Some(Reading {
             value: value as f64,
-            lower_bound: value_at_rank(&self.answered, rank) != Some(value),
+            most: most.map_or(f64::INFINITY, |us| us as f64),
+            lower_bound: most.is_none_or(|most| most > alike),
         })
     }
 
@@ -165,9 +195,11 @@ impl Latency {
     }
 
     fn reading(&self, us: f64) -> Option<Reading> {
+        let lower_bound = self.bounds() > 0;
         (!self.all.is_empty()).then_some(Reading {
             value: us,
-            lower_bound: self.bounds() > 0,
+            most: if lower_bound { f64::INFINITY } else { us },
+            lower_bound,
         })
     }
 
@@ -281,8 +313,8 @@ mod tests {
         recorder
     }
 
-    /// The sample of a rank in a sorted list, and whether replacing every bound by infinity moves it.
-    fn naive(samples: &[(u64, bool)], percentile: f64) -> (u64, bool) {
+    /// The sample of a rank in a sorted list, the same with every bound as infinity, and whether that lies beyond the next bucket.
+    fn naive(samples: &[(u64, bool)], percentile: f64) -> (u64, f64, bool) {
         let edges = Recorder::new().latency;
         let at = |infinite: bool| {
             let mut values: Vec<u64> = samples
@@ -301,7 +333,10 @@ mod tests {
             let rank = (n * (percentile * 10.0).round() as u64).div_ceil(1000);
             values[rank.max(1) as usize - 1]
         };
-        (at(false), at(false) != at(true))
+        let (least, most) = (at(false), at(true));
+        let finite = (most < u64::MAX).then_some(most as f64);
+        let next = edges.highest_equivalent(least + 1);
+        (least, finite.unwrap_or(f64::INFINITY), most > next)
     }
 
     proptest! {
@@ -312,8 +347,9 @@ mod tests {
             let latency = Latency::of(&recorder(&samples));
             for (name, percentile) in PERCENTILES {
                 let reading = latency.percentile(percentile).expect("there are samples");
-                let (value, bound) = naive(&samples, percentile);
+                let (value, most, bound) = naive(&samples, percentile);
                 prop_assert_eq!(reading.value as u64, value, "{}", name);
+                prop_assert_eq!(reading.most.to_bits(), most.to_bits(), "{}", name);
                 prop_assert_eq!(reading.lower_bound, bound, "{}", name);
                 prop_assert!(reading.value <= latency.max().expect("there are samples").value);
             }
@@ -355,9 +391,27 @@ mod tests {
         let reading = Latency::of(&recorder(&samples)).percentile(50.0);
         let wanted = Reading {
             value: 1_000.0,
+            most: 3_001.0,
             lower_bound: true,
         };
         assert_eq!(reading, Some(wanted));
+    }
+
+    #[test]
+    fn a_bound_that_moves_a_percentile_by_no_more_than_a_bucket_leaves_it_exact() {
+        let mut samples: Vec<(u64, bool)> = (0..1_000).map(|i| (10_000 + i, false)).collect();
+        samples.push((200, true));
+        let latency = Latency::of(&recorder(&samples));
+        let told = PERCENTILES.map(|(name, percentile)| {
+            let reading = latency.percentile(percentile).expect("there are samples");
+            (name, reading.most.is_finite(), reading.lower_bound)
+        });
+        let exact = |name| (name, true, false);
+        assert_eq!(told, ["p50", "p90", "p95", "p99", "p99_9"].map(exact));
+        // One more of 1,000, and the largest may be anything.
+        samples.push((200, true));
+        let largest = Latency::of(&recorder(&samples)).percentile(99.9);
+        assert!(largest.is_some_and(|reading| reading.most.is_infinite() && reading.lower_bound));
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub struct BlockRow {
     pub failures: u64,
     /// Requests due in it whose latency is only a lower bound.
     pub lower_bounds: u64,
+    /// The shortest of these in µs; `null`: there is none, or it is not known.
+    #[serde(default)]
+    pub least_bound_us: Option<u64>,
     /// Latencies in µs: HDR, V2 compressed, base64; 1 µs to 1 h, 2 digits.
     pub latency: String,
 }
@@ -64,6 +67,7 @@ fn row(block: &Block) -> BlockRow {
         requests: block.requests,
         failures: block.failures,
         lower_bounds: block.lower_bounds,
+        least_bound_us: block.least_bound_us,
         latency: base64::engine::general_purpose::STANDARD.encode(bytes),
     }
 }
@@ -80,6 +84,7 @@ fn block(row: &BlockRow) -> Option<Block> {
         requests: row.requests,
         failures: row.failures,
         lower_bounds: row.lower_bounds,
+        least_bound_us: row.least_bound_us,
         ..Block::default()
     };
     // Into one of the fixed bounds, so that all blocks can be put together.

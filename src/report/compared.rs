@@ -180,10 +180,7 @@ pub(super) fn note(compared: &Compared) -> String {
         ),
         Method::Pairs => counted(replicates.1, what.0, what.1),
     };
-    let of = match whole(compared) {
-        Some(whole) => format!("{of}; {whole}"),
-        None => of,
-    };
+    let of = [vec![of], whole(compared)].concat().join("; ");
     let shows: Vec<String> = (compared.metrics.iter())
         .filter(|row| row.judged && row.lower_bound.is_none())
         .map(|row| format!("{} {}", row.name(), share(row.minimum_detectable)))
@@ -205,11 +202,13 @@ pub(super) fn note(compared: &Compared) -> String {
 }
 
 /// What the whole came to, where it is not what the middle of the replicates says.
-fn whole(compared: &Compared) -> Option<String> {
-    let mut rows = compared.metrics.iter();
-    let (row, total) = rows.find_map(|row| Some((row, row.total_change?)))?;
-    let apart = (total - row.change).abs() > compared.margin;
-    apart.then(|| format!("{} of the whole {}", row.name(), change(total)))
+fn whole(compared: &Compared) -> Vec<String> {
+    let of = |row: &MetricCompared| {
+        let total = row.total_change?;
+        let apart = (total - row.change).abs() > compared.margin;
+        apart.then(|| format!("{} of the whole {}", row.name(), change(total)))
+    };
+    compared.metrics.iter().filter_map(of).collect()
 }
 
 pub(super) fn share(share: f64) -> String {

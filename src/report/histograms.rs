@@ -4,8 +4,8 @@ use base64::Engine as _;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 
-use super::Histograms;
-use crate::measure::Latency;
+use super::{Histograms, Report};
+use crate::measure::{Latency, Reading};
 
 /// Reads HDR V2 compressed, base64; `None` if it is something else.
 pub(super) fn decode(text: &str) -> Option<Histogram<u64>> {
@@ -19,6 +19,13 @@ pub(super) fn decode(text: &str) -> Option<Histogram<u64>> {
 pub(super) fn latency(histograms: &Histograms) -> Option<Latency> {
     let bounds = decode(&histograms.latency_bounds)?;
     Latency::from_parts(decode(&histograms.latency)?, &bounds)
+}
+
+impl Report {
+    /// The percentile (0 to 100) of the latency; `None`: there was no sample, or the histograms are unreadable.
+    pub fn latency_at(&self, percentile: f64) -> Option<Reading> {
+        latency(&self.histograms)?.percentile(percentile)
+    }
 }
 
 #[cfg(test)]

@@ -346,6 +346,21 @@ fn nothing_acknowledged_never_passes() {
 }
 
 #[test]
+fn two_quick_failures_of_two_thousand_miss_no_limit_on_latency() {
+    let server = standin(&["status=503@every1000"]);
+    let limits = ["p50 > 100s", "p90 > 100s", "p95 > 100s", "success < 99%"];
+    let mut args = vec!["basic", "--url", server.url(), "--messages", "20000"];
+    args.extend(limits.iter().flat_map(|limit| ["--fail-on", limit]));
+    let ran = run(&args);
+    assert_eq!(ran.requests("unknown"), 2);
+    for threshold in ran.report()["thresholds"].as_array().unwrap() {
+        assert_eq!(threshold["passed"], true, "{threshold}");
+    }
+    // Nothing but a busy machine can be wrong with it.
+    assert!(matches!(ran.code, Some(0 | 13)), "{}", ran.stdout);
+}
+
+#[test]
 fn the_keep_alive_defect_is_unknown_and_named() {
     let server = standin(&["keepalive@5%"]);
     let ran = run(&[
@@ -440,7 +455,9 @@ fn a_request_that_hangs_is_not_the_end_of_its_target() {
         let mut args: Vec<&str> = flags.split(' ').collect();
         args.extend([fault, "-c", connections]);
         let ran = run(&args);
-        assert_eq!(ran.code, Some(0), "{fault}: {}{}", ran.stdout, ran.stderr);
+        // On a busy machine it may be void.
+        let passed = matches!(ran.code, Some(0 | 13));
+        assert!(passed, "{fault}: {}{}", ran.stdout, ran.stderr);
         assert_eq!(ran.report()["end"], "finished", "{fault}");
         assert_eq!(
             ran.report()["ledger"]["requests"]["unknown"],

@@ -15,7 +15,7 @@ use self::planned::{Given, Planned};
 use self::search::{Ended, Held, LOWEST, Purpose, Range, search};
 use self::show::Sized;
 use super::progress::Line;
-use super::trials::{self, Aim, Bench, Look, Ran};
+use super::trials::{self, Aim, Bench, Look, Ran, known_us};
 use crate::cli::CapacityArgs;
 use crate::error::{Error, Result, exit};
 use crate::measure::PERCENTILES;
@@ -382,20 +382,10 @@ fn offer(bench: &Bench, slo: Slo, change: Overrides) -> Result<Option<(Look, Hel
 
 /// The figures of a step, with that of the percentile that is judged.
 fn seen(ran: &Ran, slo: Slo) -> Look {
-    let judged = judged(&ran.report, slo);
     Look {
-        judged_us: judged.and_then(|(_, value)| value),
+        judged_us: ran.report.latency_at(slo.percentile).map(known_us),
         ..Look::of(ran)
     }
-}
-
-/// The percentile that is judged: its name, and its value in µs if there was a sample.
-fn judged(report: &Report, slo: Slo) -> Option<(&'static str, Option<u64>)> {
-    let us = &report.summary.latency_us;
-    let values = [us.p50, us.p90, us.p95, us.p99, us.p99_9];
-    let mut known = PERCENTILES.iter().zip(values);
-    let found = known.find(|((_, percentile), _)| (percentile - slo.percentile).abs() < 1e-9);
-    found.map(|((name, _), value)| (*name, value))
 }
 
 /// Whether a run held.
@@ -408,15 +398,16 @@ fn held(report: &Report, slo: Slo) -> Held {
         return Held::Void(format!("{}: {}", check.name, check.saw));
     }
     let summary = &report.summary;
-    let Some((name, Some(value))) = judged(report, slo) else {
+    let Some(reading) = report.latency_at(slo.percentile) else {
         return Held::No("nothing was answered".to_owned());
     };
-    let bound = summary.is_lower_bound(name);
+    // Requests without an answer count as infinitely slow: a percentile among them is beyond every limit.
+    let (value, bound) = (known_us(reading), reading.most.is_infinite());
     if value > slo.limit_us || bound {
         let p = slo.percentile;
         if let Some(quickest) = nothing_waited(report).filter(|us| *us > slo.limit_us && !bound) {
             return Held::Never(format!(
-                "P{p} {}, {} at least although nothing waited",
+                "P{p} {}, {} at least although nothing waited; no lower rate is quicker",
                 latency(value),
                 latency(quickest)
             ));
@@ -428,15 +419,20 @@ fn held(report: &Report, slo: Slo) -> Held {
             format!("P{p} {}", latency(value))
         });
     }
-    if summary.success_ratio < slo.min_success {
-        return Held::No(format!("success {}", percent(summary.success_ratio)));
-    }
-    if let Some(check) = failed(|name| name == OFFERED) {
-        return Held::No(check.saw.clone());
-    }
     let secs = report.plan.load.duration_secs.unwrap_or_default() as u64;
     let batch = u64::from(report.plan.load.batch_size);
-    if let Some(why) = queue_grows(&report.timeline, secs, batch) {
+    let waits = failed(|name| name == OFFERED).map(|check| check.saw.clone());
+    let waits = waits.or_else(|| queue_grows(&report.timeline, secs, batch));
+    if summary.success_ratio < slo.min_success {
+        let why = format!("success {}", percent(summary.success_ratio));
+        let missed = if waits.is_none() {
+            Held::Failed
+        } else {
+            Held::No
+        };
+        return missed(why);
+    }
+    if let Some(why) = waits {
         return Held::No(why);
     }
     let needed = (samples(slo, LEAST_BEYOND) - 1e-6).ceil() as u64;

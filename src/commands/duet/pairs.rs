@@ -232,7 +232,7 @@ pub(super) fn words(look: &Look, rules: &Rules, elapsed: Duration) -> (f64, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::BlockFigures;
+    use crate::gate::{BlockFigures, Latencies};
 
     fn rules(repeat: Repeat, max_time: Duration) -> Rules {
         Rules {
@@ -250,6 +250,7 @@ mod tests {
     /// Pairs whose sides differ by `change`, with noise of `spread` that takes turns.
     fn compared(pairs: u32, change: f64, spread: f64) -> Compared {
         let figures = |factor: f64| BlockFigures {
+            latencies: Latencies::default(),
             records_per_sec: 10_000.0 * factor,
             secs: 1.0,
             p50_us: Some(900.0 / factor),
@@ -258,6 +259,7 @@ mod tests {
             requests: 100,
             failures: 0,
             lower_bound: false,
+            p95_most_us: None,
         };
         let pair = |number: u32| Pair {
             baseline: figures(1.0),

@@ -7,8 +7,10 @@ use super::super::load::{failure, run_name, setup, start_standin};
 use super::super::prepare::{Prepared, prepare};
 use crate::engine::{self, Control, Setup};
 use crate::error::{Error, Result};
-use crate::gate::{self, BlockFigures, Run, SliceLatency, SliceRow, Validity};
-use crate::measure::{End, Latency, Lie, Measured, Summary, join};
+use crate::gate::{
+    self, BlockFigures, Latencies, Run, SliceLatency, SliceRow, Validity, is_lower_bound,
+};
+use crate::measure::{End, Latency, Lie, Measured, join};
 use crate::plan::{Plan, Stop};
 use crate::report::formats::kind_name;
 use crate::report::{self, Report, TargetFacts};
@@ -262,7 +264,6 @@ const LEAST: Duration = Duration::from_micros(1);
 fn figures(run: &Run) -> BlockFigures {
     let latency: &Latency = &run.latency;
     let at = |percentile| latency.percentile(percentile).map(|reading| reading.value);
-    let summary: &Summary = &run.summary;
     // What was never sent failed as well.
     let scheduled = run.measured.scheduled.requests;
     let complete = run.total.ledger.requests.complete;
@@ -271,6 +272,8 @@ fn figures(run: &Run) -> BlockFigures {
     // A slice without an ack has no window; it took its time all the same.
     let took = took.unwrap_or(run.measured.elapsed).max(LEAST);
     let acked = run.total.ledger.records.acked;
+    let p95 = latency.percentile(95.0);
+    let p95_most_us = p95.map(|reading| reading.most).filter(|us| us.is_finite());
     BlockFigures {
         records_per_sec: acked as f64 / took.as_secs_f64(),
         secs: took.as_secs_f64(),
@@ -279,7 +282,9 @@ fn figures(run: &Run) -> BlockFigures {
         p99_us: at(99.0),
         requests: scheduled,
         failures: scheduled.saturating_sub(complete),
-        lower_bound: summary.is_lower_bound("p95"),
+        lower_bound: is_lower_bound(p95.map(|reading| reading.value), p95_most_us),
+        p95_most_us,
+        latencies: Latencies::of(latency.all()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! a rise of a latency by the same factor weigh the same.
 
 use super::figures::{BlockFigures, Sides};
+use super::whole::Whole;
 use super::{Bounded, FEWEST, MetricCompared, MetricVerdict, RunSpread};
 use crate::stats::{
     Estimate, Random, hodges_lehmann, locate, mann_whitney, median, pseudo_median, replicates_for,
@@ -30,6 +31,10 @@ pub(super) struct Metric {
     /// Its rise is no improvement, its fall is what counts.
     pub(super) only_fall: bool,
     pub(super) of: fn(&BlockFigures) -> Option<f64>,
+    /// The same with requests without an answer as infinitely slow; `None`: it falls among them, or that is not known.
+    pub(super) most: fn(&BlockFigures) -> Option<f64>,
+    /// What the whole of both sides says of it, in which a replicate that is far off counts; by the margin, and whether they are pairs.
+    pub(super) whole: fn(&Sides, f64, bool) -> Option<Whole>,
     /// Standard deviation of its logarithm from run to run, and the degrees of freedom of that.
     pub(super) run_noise: (f64, f64),
 }
@@ -51,7 +56,8 @@ struct Shift {
     run: Vec<f64>,
 }
 
-/// Whose lower bounds count as the largest latency seen, which is as bad as ranks can tell.
+/// Whose lower bounds count as what they may be at most: where that has no end as the largest latency seen, which is as bad as ranks
+/// can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Raised {
     Neither,
@@ -103,8 +109,9 @@ impl Metric {
         })
     }
 
-    /// What the shift comes to. A latency that is only a lower bound may be anything above it: that a run is no worse must hold
-    /// with its lower bounds as the largest latencies of all, and that it is worse with those of the baseline as the largest.
+    /// What the shift comes to. A latency that is only a lower bound may be larger: that a run is no worse must hold with its lower
+    /// bounds as what they may be at most, and that it is worse with those of the baseline so. What may be anything counts as the
+    /// largest latency of all, and there may be few of those.
     fn told(
         &self,
         sides: &Sides,
@@ -128,9 +135,10 @@ impl Metric {
         }
         let few = |bounds: usize, of: usize| bounds as f64 <= of as f64 * UNBOUNDED;
         let replicates = sides.replicates();
+        let open = self.open_ended(sides);
         for (raised, few) in [
-            (Raised::Run, few(bounds.1, replicates.1)),
-            (Raised::Baseline, few(bounds.0, replicates.0)),
+            (Raised::Run, few(open.1, replicates.1)),
+            (Raised::Baseline, few(open.0, replicates.0)),
         ] {
             let row = if few { row(raised) } else { None };
             let holds = |verdict| match raised {
@@ -160,10 +168,19 @@ impl Metric {
 
     /// How many replicates of the baseline, and of the run, have only a lower bound of it.
     fn lower_bounds(&self, sides: &Sides) -> (usize, usize) {
-        let count = |runs: &[Vec<BlockFigures>]| {
-            let blocks = runs.iter().flatten();
-            blocks.filter(|block| block.lower_bound).count()
-        };
+        self.count(sides, |block| block.lower_bound)
+    }
+
+    /// How many of these may be anything above it.
+    fn open_ended(&self, sides: &Sides) -> (usize, usize) {
+        self.count(sides, |block| {
+            block.lower_bound && (self.most)(block).is_none()
+        })
+    }
+
+    fn count(&self, sides: &Sides, is: impl Fn(&BlockFigures) -> bool) -> (usize, usize) {
+        let count =
+            |runs: &[Vec<BlockFigures>]| runs.iter().flatten().filter(|block| is(block)).count();
         if self.higher_is_better {
             return (0, 0);
         }
@@ -177,8 +194,8 @@ impl Metric {
         largest.ln()
     }
 
-    /// Logarithms of the replicates; `None` for one without the figure, and for all if none has any. Those that are only lower
-    /// bounds count as `largest`, if that is said.
+    /// Logarithms of the replicates; `None` for one without the figure, and for all if none has any. If `largest` is said, those that
+    /// are only lower bounds count as what they may be at most, or as that.
     fn logs(&self, blocks: &[BlockFigures], largest: Option<f64>) -> Vec<Option<f64>> {
         let figures: Vec<Option<f64>> = blocks.iter().map(self.of).collect();
         let known = figures.iter().copied().flatten();
@@ -188,7 +205,9 @@ impl Metric {
         }
         let floor = median(&mut positive) * STALLED;
         let log = |(figure, block): (&Option<f64>, &BlockFigures)| match largest {
-            Some(largest) if block.lower_bound => figure.map(|_| largest),
+            Some(largest) if block.lower_bound => {
+                figure.map(|_| (self.most)(block).map_or(largest, f64::ln))
+            }
             _ => figure.map(|x| x.max(floor).ln()),
         };
         figures.iter().zip(blocks).map(log).collect()
@@ -277,13 +296,12 @@ impl Metric {
         let harm = Harm::of(shift, self, margin);
         let (low, high) = shift.change.interval(SIGNIFICANT);
         let said = harm.verdict(shift.p, self.only_fall);
-        // Medians of pairs leave out what stood still: the whole does not.
-        let total = (self.higher_is_better)
-            .then(|| sides.total_change())
-            .flatten();
-        let stalled = total.is_some_and(|total| total <= -margin);
+        // Medians of replicates leave out the few that stood still: the whole does not.
+        let whole = (self.whole)(sides, margin, shift.runs.is_none());
         let verdict = match said {
-            MetricVerdict::NoRegression | MetricVerdict::Improvement if stalled => {
+            MetricVerdict::NoRegression | MetricVerdict::Improvement
+                if whole.is_some_and(|whole| whole.worse) =>
+            {
                 MetricVerdict::Inconclusive
             }
             said => said,
@@ -317,7 +335,7 @@ impl Metric {
             lower_bound: None,
             lower_bound_replicates: 0,
             run_spread: shift.spread,
-            total_change: total,
+            total_change: whole.map(|whole| whole.change),
             failures_at_once: None,
         }
     }

@@ -188,10 +188,12 @@ pub(crate) fn of_slices(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Latencies;
     use super::*;
 
     fn block(requests: u64, failures: u64) -> BlockFigures {
         BlockFigures {
+            latencies: Latencies::default(),
             records_per_sec: 1.0,
             secs: 1.0,
             p50_us: None,
@@ -200,6 +202,7 @@ mod tests {
             requests,
             failures,
             lower_bound: false,
+            p95_most_us: None,
         }
     }
 

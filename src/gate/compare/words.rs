@@ -136,9 +136,14 @@ fn stood_still(row: &MetricCompared, compared: &Compared) -> Option<String> {
         Method::Blocks => ("blocks", "blocks"),
         Method::Pairs => ("pairs", "slices"),
     };
+    let slow = if row.higher_is_better {
+        format!("some {part} stood still")
+    } else {
+        format!("some {part} were far slower than the others")
+    };
     row.total_change.map(|total| {
         format!(
-            "{}: the middle of the {what} changed by {}, the whole by {}: some {part} stood still (see max and P99)",
+            "{}: the middle of the {what} changed by {}, the whole by {}: {slow} (see max and P99)",
             row.name(),
             percent_of_change(row.change),
             change_beside(total, compared.margin)
@@ -190,7 +195,9 @@ fn p(p: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BaselineRow, BlockFigures, How, Pair, compare_pairs, compare_runs};
+    use super::super::{
+        BaselineRow, BlockFigures, How, Latencies, Pair, compare_pairs, compare_runs,
+    };
 
     /// A block that is slower than 10 ms by this factor, and noisy by a hundredth or by this much.
     fn block(index: usize, slower: f64, noise: f64, lower_bound: bool) -> BlockFigures {
@@ -204,7 +211,14 @@ mod tests {
             requests: 100,
             failures: 0,
             lower_bound,
+            p95_most_us: None,
+            latencies: latencies(ms * 1.5),
         }
+    }
+
+    /// A hundred requests, of which a tenth took this long and the others half of it.
+    fn latencies(us: f64) -> Latencies {
+        Latencies::of_counts(vec![(us as u64 / 2, 90), (us as u64, 10)])
     }
 
     fn run(slower: f64, lower_bound: bool) -> Vec<BlockFigures> {
@@ -263,6 +277,40 @@ mod tests {
         insta::assert_snapshot!(paired(&stalled(3)), @"Inconclusive: throughput: the middle of the pairs changed by -0.4 %, the whole by -20.0 %: some slices stood still (see max and P99)");
     }
 
+    /// Pairs of which every so many-th new slice is three times as slow, with the throughput of its schedule.
+    fn slow(pairs_each: usize) -> Vec<Pair> {
+        pairs(32, |index, run| {
+            if index % pairs_each == 0 {
+                let rate = run.records_per_sec;
+                *run = block(index + 1, 3.0, 0.002, false);
+                run.records_per_sec = rate;
+            }
+        })
+    }
+
+    #[test]
+    fn slices_that_were_far_slower_do_not_pass_by_the_middle() {
+        insta::assert_snapshot!(paired(&slow(8)), @"Inconclusive: P95: the middle of the pairs changed by +0.4 %, the whole by +50.3 %: some slices were far slower than the others (see max and P99)");
+        // Both sides have such slices: noise.
+        let mut noisy = slow(8);
+        for index in 0..4 {
+            noisy[8 * index + 3].baseline = block(8 * index + 3, 3.0, 0.002, false);
+            noisy[8 * index + 3].baseline.records_per_sec =
+                noisy[8 * index + 3].run.records_per_sec;
+        }
+        assert_eq!(paired(&noisy), "Pass: ");
+        // One slice in 32 is below the P95 of the whole.
+        assert_eq!(paired(&slow(32)), "Pass: ");
+        // Runs at two times likewise.
+        let sides = slow(8).into_iter().map(|pair| (pair.baseline, pair.run));
+        let (before, after): (Vec<_>, Vec<_>) = sides.unzip();
+        let said = said(&before, &after, Some(0.001));
+        assert!(
+            said.starts_with("Inconclusive: P95: the middle of the blocks"),
+            "{said}"
+        );
+    }
+
     #[test]
     fn a_baseline_that_acked_nothing_is_called_that() {
         let mut pairs = pairs(8, |_, _| ());
@@ -319,6 +367,30 @@ mod tests {
             pair.run.records_per_sec = pair.baseline.records_per_sec;
         }
         assert!(paired(&turned).contains("P95 of the baseline a lower bound in 6 of 16"));
+    }
+
+    #[test]
+    fn lower_bounds_with_an_end_are_judged_by_it_however_many_there_are() {
+        let bounded = |slower: f64, most: f64| {
+            pairs(16, |index, run| {
+                *run = block(index + 1, slower, 0.002, true);
+                run.p95_most_us = run.p95_us.map(|us| us * most);
+                run.records_per_sec = block(index + 1, 1.0, 0.002, false).records_per_sec;
+            })
+        };
+        assert_eq!(paired(&bounded(1.0, 1.03)), "Pass: ");
+        assert!(paired(&bounded(1.0, 1.2)).contains("P95 of the run a lower bound in 16 of 16"));
+        // The baseline's: worse than the most that it may be, or not.
+        let turned = |slower, most| {
+            let mut pairs = bounded(1.0, most);
+            for (index, pair) in pairs.iter_mut().enumerate() {
+                std::mem::swap(&mut pair.baseline, &mut pair.run);
+                pair.run.p95_us = block(index, slower, 0.002, false).p95_us;
+            }
+            paired(&pairs)
+        };
+        assert!(turned(1.3, 1.1).starts_with("Regression"));
+        assert!(turned(1.3, 1.5).contains("P95 of the baseline a lower bound in 16 of 16"));
     }
 
     #[test]

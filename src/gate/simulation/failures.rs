@@ -1,7 +1,7 @@
 //! How often failures that come about by chance are called a regression, and a true loss of requests none.
 
 use super::super::compare::success_of_slices;
-use super::super::{BlockFigures, MetricVerdict};
+use super::super::{BlockFigures, Latencies, MetricVerdict};
 use super::{TIMES, on_the_page};
 use crate::stats::Random;
 use std::fmt::Write as _;
@@ -89,6 +89,7 @@ impl Failing {
 
     fn compared(&self, lost: f64, random: &mut Random) -> MetricVerdict {
         let slice = |failures: u64| BlockFigures {
+            latencies: Latencies::default(),
             records_per_sec: 50_000.0,
             secs: 1.0,
             p50_us: None,
@@ -97,6 +98,7 @@ impl Failing {
             requests: REQUESTS,
             failures: failures.min(REQUESTS),
             lower_bound: false,
+            p95_most_us: None,
         };
         let (before, after) = (self.side(0.0, random), self.side(lost, random));
         let side = |failures: [u64; SLICES]| failures.map(slice);

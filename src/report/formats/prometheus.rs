@@ -5,12 +5,14 @@ mod comparison;
 
 use std::collections::BTreeMap;
 
+use super::super::histograms::latency;
 use super::super::text::clean;
 use super::super::words::not_judged;
 use super::super::{Distribution, Report};
 use super::exposition::{Exposition, Kind};
 use super::{histogram, is_evidence, kind};
 use crate::gate::Outcome;
+use crate::measure::PERCENTILES;
 
 /// Every outcome there is: the one of the run is 1, the others are 0.
 const OUTCOMES: [Outcome; 8] = [
@@ -224,28 +226,27 @@ fn quantiles(distribution: &Distribution) -> [Quantile; 5] {
 
 fn latencies(out: &mut Exposition, report: &Report) {
     let (summary, histograms) = (&report.summary, &report.histograms);
-    let is_bound = |key: &str| summary.is_lower_bound(key);
     distribution(
         out,
         "krush_latency_seconds",
-        "Response fully read minus due, of every request; +Inf: the quantile falls among requests that never got an answer, see \
-         krush_latency_at_least_seconds.",
+        "Response fully read minus due, of every request; those that never got an answer count as infinitely slow: +Inf, if the \
+         quantile falls among them. See krush_latency_at_least_seconds.",
         (&summary.latency_us, &histograms.latency),
-        &is_bound,
+        latency_values(report),
     );
     distribution(
         out,
         "krush_service_time_seconds",
         "Response fully read minus first byte written, of requests with an answer.",
         (&summary.service_time_us, &histograms.service_time),
-        &|_| false,
+        values(&summary.service_time_us),
     );
     distribution(
         out,
         "krush_send_delay_seconds",
         "First byte written minus due, of every request sent.",
         (&summary.send_delay_us, &histograms.send_delay),
-        &|_| false,
+        values(&summary.send_delay_us),
     );
     if let Some(section) = &report.end_to_end {
         distribution(
@@ -253,20 +254,39 @@ fn latencies(out: &mut Exposition, report: &Report) {
             "krush_end_to_end_latency_seconds",
             "Record in a consumer's hands minus its request being due, of every record that arrived.",
             (&section.latency_us, &section.histogram),
-            &|_| false,
+            values(&section.latency_us),
         );
     }
     let bounds = quantiles(&summary.latency_us);
-    let bounds: Vec<_> = bounds.iter().filter(|(_, key, _)| is_bound(key)).collect();
+    let is_bound = |(_, key, _): &&Quantile| summary.is_lower_bound(key);
+    let bounds: Vec<_> = bounds.iter().filter(is_bound).collect();
     if bounds.is_empty() {
         return;
     }
     let name = "krush_latency_at_least_seconds";
-    let help = "Lower bounds of the quantiles that are +Inf in krush_latency_seconds.";
+    let help = "Lower bounds of the quantiles of krush_latency_seconds that depend on requests without an answer: these count with \
+                the time they waited.";
     out.family(name, Kind::Gauge, help);
     for (quantile, _, us) in bounds {
         out.sample(name, &[("quantile", quantile)], seconds(*us));
     }
+}
+
+/// The quantiles in seconds.
+fn values(of: &Distribution) -> [f64; 5] {
+    quantiles(of).map(|(_, _, us)| seconds(us))
+}
+
+/// Those of the latency, requests without an answer being infinitely slow.
+fn latency_values(report: &Report) -> [f64; 5] {
+    let mut values = values(&report.summary.latency_us);
+    if let Some(latency) = latency(&report.histograms) {
+        for (value, (_, percentile)) in values.iter_mut().zip(PERCENTILES) {
+            let reading = latency.percentile(percentile);
+            *value = reading.map_or(*value, |reading| reading.most / 1e6);
+        }
+    }
+    values
 }
 
 fn distribution(
@@ -274,15 +294,10 @@ fn distribution(
     name: &str,
     help: &str,
     (of, encoded): (&Distribution, &str),
-    is_bound: &dyn Fn(&str) -> bool,
+    values: [f64; 5],
 ) {
     out.family(name, Kind::Summary, help);
-    for (quantile, key, us) in quantiles(of) {
-        let value = if is_bound(key) {
-            f64::INFINITY
-        } else {
-            seconds(us)
-        };
+    for ((quantile, ..), value) in quantiles(of).into_iter().zip(values) {
         out.sample(name, &[("quantile", quantile)], value);
     }
     let count = histogram(encoded).len() as f64;
