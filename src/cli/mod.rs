@@ -216,7 +216,7 @@ impl Command {
 /// # Errors
 /// clap's own error, which also stands for `--help` and `--version`.
 pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let words: Vec<OsString> = words.into_iter().collect();
+    let words = negative_values(words);
     let matches = command()
         .try_get_matches_from(&words)
         .map_err(|error| name_variable(error, &words))?;
@@ -228,6 +228,30 @@ pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap
         args.fill(innermost(&matches));
     }
     Ok(cli)
+}
+
+/// The words, with `--max-p95 -5ms` as `--max-p95=-5ms`: what begins with a digit after the dash is no flag. clap takes only whole
+/// numbers for such values.
+fn negative_values(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut read: Vec<OsString> = Vec::new();
+    let mut flags_end = false;
+    for word in words {
+        flags_end |= word == "--";
+        let flag = read.last_mut().filter(|last| {
+            let last = last.to_string_lossy();
+            last.len() > 2 && last.starts_with("--") && !last.contains('=')
+        });
+        let text = word.to_string_lossy();
+        let digit = text.strip_prefix('-').and_then(|rest| rest.chars().next());
+        match flag.filter(|_| !flags_end && digit.is_some_and(|digit| digit.is_ascii_digit())) {
+            Some(flag) => {
+                flag.push("=");
+                flag.push(&word);
+            }
+            None => read.push(word),
+        }
+    }
+    read
 }
 
 /// The command line; `--messages -1` is a wrong value of that flag, not an unknown flag `-1`.
@@ -311,6 +335,35 @@ fn innermost(mut matches: &ArgMatches) -> &ArgMatches {
 mod tests {
     use super::*;
     use crate::plan::{PRESETS, SETTINGS, Scenario};
+
+    #[test]
+    fn a_negative_value_with_a_unit_is_the_flags_own_error() {
+        for (line, said) in [
+            (
+                "tune --max-p95 -5ms",
+                "invalid value '-5ms' for '--max-p95 <TIME>'",
+            ),
+            (
+                "capacity --start -1k/s",
+                "invalid value '-1k/s' for '--start <RATE>'",
+            ),
+            (
+                "basic --message-size -5kB",
+                "invalid value '-5kB' for '--message-size <SIZE>'",
+            ),
+            (
+                "basic --messages -1",
+                "invalid value '-1' for '--messages <N>'",
+            ),
+            ("basic -5ms", "unexpected argument '-5'"),
+            ("basic -- --url -5ms", "unexpected argument '--url'"),
+        ] {
+            let words = format!("krush {line}");
+            let error = parse_from(words.split(' ').map(OsString::from));
+            let error = error.err().expect(line).to_string();
+            assert!(error.contains(said), "{line}: {error}");
+        }
+    }
 
     #[test]
     fn every_setting_with_a_flag_has_that_flag_and_its_variable_on_every_load_command() {

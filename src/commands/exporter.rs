@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Progress;
 use crate::error::{Error, Result};
+use crate::measure::P95;
 use crate::plan::{Plan, Stop};
 use crate::report::Report;
 use crate::report::formats::{Exposition, Kind, run_labels};
@@ -28,6 +29,7 @@ struct Counts {
     records_acked: u64,
     records_failed: u64,
     requests_sent: u64,
+    requests_due: u64,
 }
 
 impl Counts {
@@ -37,6 +39,7 @@ impl Counts {
             records_acked: with(self.records_acked, other.records_acked),
             records_failed: with(self.records_failed, other.records_failed),
             requests_sent: with(self.requests_sent, other.requests_sent),
+            requests_due: with(self.requests_due, other.requests_due),
         }
     }
 }
@@ -59,7 +62,9 @@ struct Live {
     phase: &'static str,
     elapsed: Duration,
     open: u64,
-    p95_us: Option<u64>,
+    p95: Option<P95>,
+    in_flight: u64,
+    oldest: Duration,
     /// Of the slices before.
     before: Counts,
     /// Of this one.
@@ -74,7 +79,9 @@ impl Live {
             phase: PHASES[0],
             elapsed: Duration::ZERO,
             open: 0,
-            p95_us: None,
+            p95: None,
+            in_flight: 0,
+            oldest: Duration::ZERO,
             before: Counts::default(),
             now: Counts::default(),
         }
@@ -97,7 +104,8 @@ impl Live {
                 records_acked,
                 records_failed,
                 requests_sent,
-                p95_us,
+                p95,
+                backlog,
                 open,
             } => {
                 let seen = Counts {
@@ -105,6 +113,7 @@ impl Live {
                     records_acked,
                     records_failed,
                     requests_sent,
+                    requests_due: backlog.requests_due,
                 };
                 self.now = self.now.each(seen, u64::max);
                 let over = match self.stop {
@@ -112,7 +121,8 @@ impl Live {
                     Stop::Duration(all) => elapsed >= all,
                 };
                 self.phase = if over { "draining" } else { "running" };
-                (self.elapsed, self.p95_us, self.open) = (elapsed, p95_us, open);
+                (self.elapsed, self.p95, self.open) = (elapsed, p95, open);
+                (self.in_flight, self.oldest) = (backlog.in_flight, backlog.oldest);
             }
         }
     }
@@ -121,13 +131,22 @@ impl Live {
     fn finished(&mut self, report: Option<&Report>) {
         self.phase = "finished";
         self.open = 0;
+        (self.in_flight, self.oldest) = (0, Duration::ZERO);
         let Some(report) = report else { return };
+        let bounds = &report.summary.lower_bounds;
+        let is_bound = bounds.iter().any(|name| name == "p95");
+        self.p95 = report.summary.latency_us.p95.map(|us| P95 {
+            us,
+            at_least: is_bound,
+            unanswered: is_bound,
+        });
         let records = &report.ledger.records;
         let last = Counts {
             records_sent: records.sent,
             records_acked: records.acked,
             records_failed: records.rejected + records.unknown,
             requests_sent: report.ledger.requests.sent,
+            requests_due: report.ledger.requests.scheduled,
         };
         self.now = self.now.each(last, u64::max);
         self.elapsed = Duration::try_from_secs_f64(report.elapsed_secs).unwrap_or(self.elapsed);
@@ -157,16 +176,38 @@ impl Live {
                 "Requests of which the first byte was written.",
                 counts.requests_sent,
             ),
+            (
+                "krush_live_requests_due_total",
+                "Requests that came due, sent or not; in a closed loop those that a connection took.",
+                counts.requests_due,
+            ),
         ];
         for (name, help, value) in counters {
             out.single(name, Kind::Counter, help, value as f64);
         }
-        let p95 = self.p95_us.map_or(f64::NAN, |us| us as f64 / 1e6);
+        let at_least = self.p95.map_or(f64::NAN, |p95| p95.us as f64 / 1e6);
+        let unanswered = self.p95.is_some_and(|p95| p95.unanswered);
+        let p95 = if unanswered { f64::INFINITY } else { at_least };
         let gauges = [
             (
                 "krush_live_latency_p95_seconds",
-                "95th percentile of the latency so far, to 6 %.",
+                "95th percentile, to 6 %, of the latency of every request that came due so far; one that still waits counts with the time it has waited. +Inf if it falls among requests that ended without an answer.",
                 p95,
+            ),
+            (
+                "krush_live_latency_p95_at_least_seconds",
+                "The same, with requests that ended without an answer as lower bounds: never +Inf.",
+                at_least,
+            ),
+            (
+                "krush_live_requests_in_flight",
+                "Requests that were sent and wait for the rest of their answer.",
+                self.in_flight as f64,
+            ),
+            (
+                "krush_live_oldest_request_wait_seconds",
+                "How long the oldest request that is due or in flight has waited since it was due; 0 if none waits.",
+                self.oldest.as_secs_f64(),
             ),
             (
                 "krush_live_connections_open",
@@ -344,6 +385,7 @@ fn head(client: &mut TcpStream) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Backlog;
 
     fn running(requests_sent: u64) -> Progress {
         Progress::Running {
@@ -352,7 +394,16 @@ mod tests {
             records_acked: requests_sent * 9,
             records_failed: requests_sent,
             requests_sent,
-            p95_us: Some(1_500),
+            p95: Some(P95 {
+                us: 1_500,
+                at_least: false,
+                unanswered: false,
+            }),
+            backlog: Backlog {
+                requests_due: requests_sent + 1,
+                in_flight: 3,
+                oldest: Duration::from_millis(2_500),
+            },
             open: 4,
         }
     }
@@ -364,7 +415,9 @@ mod tests {
             phase: PHASES[0],
             elapsed: Duration::ZERO,
             open: 0,
-            p95_us: None,
+            p95: None,
+            in_flight: 0,
+            oldest: Duration::ZERO,
             before: Counts::default(),
             now: Counts::default(),
         }
@@ -392,6 +445,41 @@ mod tests {
         // A look that shows less than the one before is late.
         live.observe(running(6));
         assert_eq!(number(&live, "krush_live_requests_sent_total"), 14);
+    }
+
+    #[test]
+    fn what_waits_is_told_and_a_p95_without_an_answer_is_infinite() {
+        let mut live = live(Stop::Duration(Duration::from_secs(9)));
+        let mut seen = Vec::new();
+        for (at_least, unanswered) in [(false, false), (true, false), (true, true)] {
+            live.observe(running(7));
+            live.p95 = Some(P95 {
+                us: 1_500_000,
+                at_least,
+                unanswered,
+            });
+            let text = live.text();
+            let shown = text.lines().filter(|line| {
+                line.starts_with("krush_live_latency_p95") || line.starts_with("krush_live_oldest")
+            });
+            seen.push(shown.collect::<Vec<_>>().join("\n"));
+        }
+        insta::assert_snapshot!(seen.join("\n"), @"
+        krush_live_latency_p95_seconds 1.5
+        krush_live_latency_p95_at_least_seconds 1.5
+        krush_live_oldest_request_wait_seconds 2.5
+        krush_live_latency_p95_seconds 1.5
+        krush_live_latency_p95_at_least_seconds 1.5
+        krush_live_oldest_request_wait_seconds 2.5
+        krush_live_latency_p95_seconds +Inf
+        krush_live_latency_p95_at_least_seconds 1.5
+        krush_live_oldest_request_wait_seconds 2.5
+        ");
+        assert_eq!(number(&live, "krush_live_requests_due_total"), 8);
+        assert_eq!(number(&live, "krush_live_requests_in_flight"), 3);
+        live.finished(None);
+        assert_eq!(number(&live, "krush_live_requests_in_flight"), 0);
+        assert_eq!(number(&live, "krush_live_oldest_request_wait_seconds"), 0);
     }
 
     #[test]

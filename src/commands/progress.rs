@@ -14,6 +14,8 @@ use crate::units::{counted, duration, grouped, latency, rate_digits};
 const LOG_EVERY: Duration = Duration::from_secs(10);
 /// Columns of the bar and of the blank behind it.
 const BAR: usize = 11;
+/// A request that waits for this long, and for twice the P95 so far, is told of.
+const LONG: Duration = Duration::from_secs(1);
 /// Span over which the rate shown is taken.
 const RATE_OVER: Duration = Duration::from_secs(1);
 
@@ -144,7 +146,8 @@ impl Display {
                 records_sent,
                 records_acked,
                 records_failed,
-                p95_us,
+                p95,
+                backlog,
                 open,
                 ..
             } => {
@@ -175,14 +178,19 @@ impl Display {
                 if records_failed > 0 {
                     let _ = write!(text, "{} FAILED  ", grouped(records_failed));
                 }
+                let oldest_us = backlog.oldest.as_micros() as u64;
+                if backlog.oldest >= LONG && p95.is_none_or(|p95| oldest_us / 2 > p95.us) {
+                    let _ = write!(text, "oldest request waits {}  ", latency(oldest_us));
+                }
                 let _ = write!(
                     text,
                     "{} records  {} rec/s",
                     grouped(records_acked),
                     rate_digits(rate)
                 );
-                if let Some(p95_us) = p95_us {
-                    let _ = write!(text, "  P95 {}", latency(p95_us));
+                if let Some(p95) = p95 {
+                    let bound = if p95.at_least { "≥ " } else { "" };
+                    let _ = write!(text, "  P95 {bound}{}", latency(p95.us));
                 }
                 (share.min(1.0), text)
             }
@@ -222,6 +230,8 @@ impl Display {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Backlog;
+    use crate::measure::P95;
 
     #[test]
     fn a_line_that_does_not_fit_is_cut_at_a_word() {
@@ -251,8 +261,46 @@ mod tests {
             records_sent: sent,
             records_acked: acked,
             records_failed: failed,
-            p95_us: Some(927),
+            p95: Some(P95 {
+                us: 927,
+                at_least: false,
+                unanswered: false,
+            }),
+            backlog: Backlog::default(),
             open,
+        }
+    }
+
+    /// The same while the target answers nothing.
+    fn stalled(progress: Progress, oldest_ms: u64, p95_us: u64, at_least: bool) -> Progress {
+        let Progress::Running {
+            elapsed,
+            records_sent,
+            records_acked,
+            records_failed,
+            requests_sent,
+            open,
+            ..
+        } = progress
+        else {
+            return progress;
+        };
+        Progress::Running {
+            elapsed,
+            records_sent,
+            records_acked,
+            records_failed,
+            requests_sent,
+            open,
+            p95: Some(P95 {
+                us: p95_us,
+                at_least,
+                unanswered: false,
+            }),
+            backlog: Backlog {
+                oldest: Duration::from_millis(oldest_ms),
+                ..Backlog::default()
+            },
         }
     }
 
@@ -263,6 +311,14 @@ mod tests {
             (timed, running(6, 12_080, 12_000, 0, 8)),
             (timed, running(6, 12_000, 11_000, 1_000, 0)),
             (Stop::Messages(24_000), running(6, 12_000, 12_000, 0, 8)),
+            (
+                timed,
+                stalled(running(6, 12_080, 12_000, 0, 8), 1_200, 927, false),
+            ),
+            (
+                timed,
+                stalled(running(6, 12_080, 12_000, 0, 8), 3_100, 2_900_000, true),
+            ),
             (timed, running(11, 12_080, 12_000, 0, 8)),
             (timed, running(11, 12_000, 12_000, 0, 0)),
             (timed, running(11, 12_000, 12_000, 0, 8)),
@@ -272,11 +328,13 @@ mod tests {
         6 of 10 s  12,000 records  2,000 rec/s  P95 927 µs
         6 of 10 s  0 of 8 connections  1,000 FAILED  11,000 records  1,833 rec/s  P95 927 µs
         6 s left  12,000 records  2,000 rec/s  P95 927 µs
+        6 of 10 s  oldest request waits 1.20 s  12,000 records  2,000 rec/s  P95 927 µs
+        6 of 10 s  12,000 records  2,000 rec/s  P95 ≥ 2.90 s
         load over; waiting for 80 records in flight, 30s at most
         load over; the target is gone: watching if it returns, 30s at most
         load over
         ");
         // Beside a bar of 10 columns, on a terminal of 80.
-        assert!(lines[3..].iter().all(|line| line.chars().count() < 69));
+        assert!(lines[5..].iter().all(|line| line.chars().count() < 69));
     }
 }

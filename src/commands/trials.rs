@@ -1,5 +1,6 @@
 //! Many short runs against one target, one after the other: prepared once, drained and found ready again after each.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,13 +21,16 @@ use crate::gate::Outcome;
 use crate::measure::Reading;
 use crate::model;
 use crate::plan::{self, Layers, Machine, Origins, Overrides, Plan, Scenario, resolve};
-use crate::report::{self, Report, TargetKind};
+use crate::report::{self, Report, SecondRow, TargetKind};
 use crate::rest::{Client, Patience};
 use crate::standin::Embedded;
 use crate::units::{ByteSize, grouped, latency, percent, seconds_word};
 
 /// How long a target may take no connection at all, and still come back.
 const REFUSED: Duration = Duration::from_secs(3);
+
+/// Of what a quarter of all requests took at most, how many times as long those took that a pause held up.
+const PAUSE_TIMES: u64 = 5;
 
 /// What a trial came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,6 +52,10 @@ pub(super) struct Look {
     pub(super) mean_us: f64,
     /// Mean number of requests in flight.
     pub(super) in_flight: f64,
+    /// The longest that a request took, in µs, without an answer too.
+    pub(super) longest_us: u64,
+    /// Share of the time of all requests that a pause took: see [`paused`].
+    pub(super) paused_ratio: f64,
     /// Acked over scheduled records, 0 to 1.
     pub(super) success_ratio: f64,
     /// Why it proves nothing, if it does not.
@@ -72,6 +80,7 @@ impl Look {
             report.summary.success_ratio
         };
         let failed = report.validity.checks.iter().find(|check| !check.passed);
+        let latencies = latencies(&report.timeline);
         Self {
             connections: u64::from(report.plan.load.concurrency),
             requests: report.ledger.requests.sent,
@@ -81,6 +90,8 @@ impl Look {
             p95_us: report.latency_at(95.0).map(known_us),
             mean_us: report.summary.service_time_us.mean.unwrap_or_default(),
             in_flight: report.generator.mean_in_flight,
+            longest_us: latencies.last_key_value().map_or(0, |(us, _)| *us),
+            paused_ratio: paused(&latencies),
             success_ratio,
             void: failed.map(|check| format!("{}: {}", check.name, check.saw)),
             judged_us: None,
@@ -96,6 +107,38 @@ pub(super) fn known_us(reading: Reading) -> u64 {
     } else {
         reading.value as u64
     }
+}
+
+/// All latencies of a run in µs, 6 % resolution, and how many requests had each.
+fn latencies(rows: &[SecondRow]) -> BTreeMap<u64, u64> {
+    let mut counts = BTreeMap::new();
+    // The rows are of this process: they can be read.
+    let buckets = rows.iter().filter_map(|row| row.latency_us.read_buckets());
+    for (us, count) in buckets.flat_map(|buckets| buckets.all) {
+        *counts.entry(us).or_default() += count;
+    }
+    counts
+}
+
+/// Share of the time of all requests, by latencies in µs and how many had each, that a pause of the target took: the time of those that
+/// took at least half as long as the longest, if these took many times as long as a quarter of all. A queue makes most requests
+/// slow; of a pause each connection has one request. 0: there was none.
+pub(super) fn paused(latencies: &BTreeMap<u64, u64>) -> f64 {
+    let all: u64 = latencies.values().sum();
+    let mut seen = 0;
+    let quick = latencies.iter().find_map(|(us, count)| {
+        seen += count;
+        (seen * 4 >= all).then_some(*us)
+    });
+    let (Some(quick), Some((longest, _))) = (quick, latencies.last_key_value()) else {
+        return 0.0;
+    };
+    let from = (longest / 2).max(quick.saturating_mul(PAUSE_TIMES));
+    let time = |from: u64| -> f64 {
+        let those = latencies.range(from..);
+        those.map(|(us, count)| *us as f64 * *count as f64).sum()
+    };
+    time(from) / time(0).max(1.0)
 }
 
 /// A trial that came to its end.

@@ -138,6 +138,10 @@ pub(crate) struct Handover {
     pub(crate) requests_sent: u64,
     /// Connections open now.
     pub(crate) open: u64,
+    /// Measured requests in flight.
+    pub(crate) in_flight: u64,
+    /// How long each request of the measured part that was taken and has no outcome had waited since it was due, in µs.
+    pub(crate) waited_us: Vec<u64>,
     /// No outstanding request is due before this moment.
     pub(crate) settled_us: u64,
     /// When an answer was last read, µs since the origin.

@@ -6,6 +6,15 @@ use super::ending::Ending;
 use super::tally::Tally;
 use crate::measure::{Ledger, Recorder, Slices, ThreadClaims, TimelineDelta};
 
+/// The first byte of a measured part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FirstByte {
+    /// When it was written, in µs since the engine's origin.
+    pub(crate) sent_us: u64,
+    /// When its request was due.
+    pub(crate) due_us: u64,
+}
+
 /// What a thread brings home.
 pub(crate) struct Harvest {
     /// Of its thread.
@@ -18,7 +27,8 @@ pub(crate) struct Harvest {
     pub(crate) unsent_records: u64,
     /// When this thread took nothing more from the schedule.
     pub(crate) load_over_us: Option<u64>,
-    pub(crate) first_sent_us: Option<u64>,
+    /// When its first measured byte was written, and when that request was due.
+    pub(crate) first_sent: Option<FirstByte>,
     pub(crate) last_ack_us: Option<u64>,
     pub(crate) reconnects: u64,
     pub(crate) connect_failures: u64,

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::Setup;
 use super::control::Control;
 use super::ending::Ending;
-use super::harvest::Harvest;
+use super::harvest::{FirstByte, Harvest};
 use super::tally::Tally;
 use super::worker::Go;
 use crate::measure::{
@@ -38,7 +38,7 @@ pub(super) fn merge(
         planned: u64::from(setup.load.concurrency),
         ..Connections::default()
     };
-    let (mut first_sent_us, mut last_ack_us) = (None, None);
+    let (mut first_sent, mut last_ack_us): (Option<FirstByte>, _) = (None, None);
     let generator = generator(&harvests);
     for harvest in &harvests {
         for (into, from) in targets.iter_mut().zip(&harvest.recorders) {
@@ -54,7 +54,7 @@ pub(super) fn merge(
         connections.connect_failures += harvest.connect_failures;
         connections.unused += harvest.unused;
         connections.used_once += harvest.used_once;
-        first_sent_us = first_sent_us.into_iter().chain(harvest.first_sent_us).min();
+        first_sent = first_sent.into_iter().chain(harvest.first_sent).min();
         last_ack_us = last_ack_us.max(harvest.last_ack_us);
     }
     let over_us = harvests
@@ -104,9 +104,11 @@ pub(super) fn merge(
     Measured {
         started_at: SystemTime::UNIX_EPOCH,
         elapsed,
-        window: first_sent_us
-            .zip(last_us)
-            .map(|(first, last): (u64, u64)| Duration::from_micros(last.saturating_sub(first))),
+        window: first_sent.zip(last_us).map(|(first, last): (_, u64)| {
+            Duration::from_micros(last.saturating_sub(first.sent_us))
+        }),
+        first_byte_after_due: first_sent
+            .map(|first| Duration::from_micros(first.sent_us.saturating_sub(first.due_us))),
         planned: go
             .measured
             .nominal_end_us()

@@ -5,6 +5,7 @@
 //! and there is no timer, lock, channel or allocation per request.
 
 mod absence;
+mod backlog;
 #[doc(hidden)]
 pub mod bench;
 mod cadence;
@@ -26,6 +27,7 @@ mod transport;
 mod verdict;
 mod worker;
 
+pub use backlog::Backlog;
 pub use control::Control;
 pub use due_log::{Due, DueLog};
 pub use run::{Failed, Progress, run};

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Setup;
+use super::backlog::{Backlog, Queue};
 use super::cadence::Cadence;
 use super::clock::Clock;
 use super::control::{Control, Handover, lock};
@@ -14,7 +15,7 @@ use super::harvest::Harvest;
 use super::merge::{load_length, merge};
 use super::schedule::Schedule;
 use super::worker::{Go, Shared, Worker};
-use crate::measure::{Measured, Timeline, TimelineDelta};
+use crate::measure::{Measured, P95, Timeline, TimelineDelta};
 use crate::plan::{Pace, Stop};
 
 /// How often the run is looked at from aside.
@@ -49,8 +50,10 @@ pub enum Progress {
         records_failed: u64,
         /// Requests sent.
         requests_sent: u64,
-        /// P95 latency so far in µs, to 6 %.
-        p95_us: Option<u64>,
+        /// P95 latency so far.
+        p95: Option<P95>,
+        /// What waits.
+        backlog: Backlog,
         /// Connections open now.
         open: u64,
     },
@@ -259,6 +262,7 @@ fn watch(
     let began = Instant::now();
     let wall_began = SystemTime::now();
     let mut timeline = Timeline::default();
+    let mut queue = Queue::new(go.measured);
     let mut harvests: Vec<Harvest> = Vec::new();
     while harvests.len() < shared.len() {
         match news.recv_timeout(LOOK) {
@@ -270,7 +274,14 @@ fn watch(
             Ok(News::Opened | News::OpenFailed(..)) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        look(setup, shared, control, go, &mut timeline, observe);
+        look(
+            setup,
+            shared,
+            control,
+            go,
+            (&mut timeline, &mut queue),
+            observe,
+        );
     }
     let now_us = go.clock.now_us();
     for harvest in &mut harvests {
@@ -293,12 +304,13 @@ fn look(
     shared: &[Shared<'_>],
     control: &Control,
     go: &Go<'_>,
-    timeline: &mut Timeline,
+    (timeline, queue): (&mut Timeline, &mut Queue<'_>),
     observe: &mut dyn FnMut(Progress),
 ) {
     let now_us = go.clock.now_us();
     let (mut sent, mut acked, mut failed, mut requests, mut open) = (0, 0, 0, 0, 0);
     let (mut settled_us, mut last_answer_us) = (u64::MAX, 0);
+    let (mut in_flight, mut waited_us) = (0, Vec::new());
     for shared in shared {
         let mut handover = lock(&shared.handover);
         timeline.take(&mut handover.timeline);
@@ -307,6 +319,8 @@ fn look(
         failed += handover.failures;
         requests += handover.requests_sent;
         open += handover.open;
+        in_flight += handover.in_flight;
+        waited_us.extend_from_slice(&handover.waited_us);
         settled_us = settled_us.min(handover.settled_us);
         last_answer_us = last_answer_us.max(handover.last_answer_us);
     }
@@ -323,6 +337,10 @@ fn look(
     {
         control.give_up();
     }
+    queue.look(now_us, control.stopping());
+    let oldest_us = waited_us.iter().copied().max();
+    let oldest_us = oldest_us.max(queue.oldest_us(now_us)).unwrap_or(0);
+    let waits = waited_us.into_iter().map(|us| (us, 1));
     observe(match go.start_us.checked_sub(now_us) {
         Some(left) if left > 0 => Progress::WarmingUp {
             left: Duration::from_micros(left),
@@ -333,7 +351,12 @@ fn look(
             records_acked: acked,
             records_failed: failed,
             requests_sent: requests,
-            p95_us: timeline.p95_so_far_us(),
+            p95: timeline.p95_so_far(waits.chain(queue.waits(now_us))),
+            backlog: Backlog {
+                requests_due: queue.due(),
+                in_flight,
+                oldest: Duration::from_micros(oldest_us),
+            },
             open,
         },
     });

@@ -53,6 +53,13 @@ pub(crate) struct Called {
     pub(crate) records: u64,
 }
 
+/// What came due so far, for one that looks at a schedule from time to time.
+#[derive(Debug, Default)]
+pub(crate) struct SoFar {
+    pub(crate) requests: u64,
+    cursor: Cursor,
+}
+
 /// Requests that were due and never taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Missed {
@@ -212,6 +219,15 @@ impl Schedule {
             .map_or(claimed, |requests| claimed.min(requests))
     }
 
+    /// Counts what came due by `now_us`, from where the last look left off; of a closed loop what was taken.
+    pub(crate) fn due_so_far(&self, now_us: u64, so_far: &mut SoFar) {
+        so_far.requests = match &self.cadence {
+            None => self.claimed(),
+            Some(cadence) if cadence.is_even() => self.due_by(cadence, now_us),
+            Some(cadence) => self.count_on(cadence, now_us, &mut so_far.cursor, so_far.requests),
+        };
+    }
+
     /// What was called for by `now_us`, for a run that ends then; `cut` if the user ended it and what was not due yet does
     /// not count. A closed loop limited by count calls for all of it, one limited by time for what was taken.
     pub(crate) fn called(&self, now_us: u64, cut: bool) -> Called {
@@ -285,22 +301,27 @@ impl Schedule {
         self.end_us.map_or(us, |end| us.min(end - 1))
     }
 
+    /// Requests due at `us` or before, where each due time follows from the one before: `number` are known to be.
+    fn count_on(&self, cadence: &Cadence, us: u64, cursor: &mut Cursor, mut number: u64) -> u64 {
+        let us = self.last_us(us);
+        let most = self.requests.unwrap_or(u64::MAX);
+        while number < most && self.due_us(cadence, cursor, number) <= us {
+            number += 1;
+        }
+        number
+    }
+
     /// Requests due at `us` or before.
     fn due_by(&self, cadence: &Cadence, us: u64) -> u64 {
         let us = self.last_us(us);
         let Some(passed_us) = us.checked_sub(self.start_us) else {
             return 0;
         };
+        if !cadence.is_even() {
+            return self.count_on(cadence, us, &mut Cursor::default(), 0);
+        }
         let most = self.requests.unwrap_or(u64::MAX);
         let due = |number| cadence.due_us(&mut Cursor::default(), number) <= passed_us;
-        if !cadence.is_even() {
-            let mut cursor = Cursor::default();
-            let mut number = 0;
-            while number < most && cadence.due_us(&mut cursor, number) <= passed_us {
-                number += 1;
-            }
-            return number;
-        }
         // What rounding made of it, put right by the due times themselves.
         let mut number = cadence.expected_by(passed_us) as u64;
         while due(number) {

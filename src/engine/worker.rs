@@ -182,7 +182,7 @@ impl<'a> Worker<'a> {
                 unsent_requests: 0,
                 unsent_records: 0,
                 load_over_us: None,
-                first_sent_us: None,
+                first_sent: None,
                 last_ack_us: None,
                 reconnects: 0,
                 connect_failures: 0,

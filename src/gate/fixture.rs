@@ -293,6 +293,7 @@ fn measured() -> Measured {
         elapsed: Duration::from_millis(2_050),
         planned: None,
         window: Some(Duration::from_secs(2)),
+        first_byte_after_due: Some(Duration::from_micros(50)),
         scheduled: Counts {
             requests: 100,
             records: 100_000,

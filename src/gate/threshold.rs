@@ -284,12 +284,12 @@ mod tests {
     }
 
     /// A figure that requests without an answer leave open.
-    fn open(value: f64, most: f64) -> Option<Reading> {
-        Some(Reading {
+    fn open(value: f64, most: f64) -> Reading {
+        Reading {
             value,
             most,
             lower_bound: true,
-        })
+        }
     }
 
     #[test]
@@ -320,7 +320,7 @@ mod tests {
             (Less, 2e6, 1.9e6, 2.1e6, false),
             (LessOrEqual, 2e6, 2.1e6, endless, true),
         ] {
-            let reading = open(least, most);
+            let reading = Some(open(least, most));
             let result = judge(&p95(fails_if, limit), reading, |us, _| Bound::At(us));
             let case = format!("{fails_if:?} {limit} {least} {most}");
             assert_eq!(result.passed, passed, "{case}");
@@ -332,7 +332,7 @@ mod tests {
     fn what_decided_is_told() {
         let seen = |limit, most, bound| {
             let threshold = p95(Comparison::Greater, limit);
-            let result = judge(&threshold, open(1.8e6, most), |_, _| bound);
+            let result = judge(&threshold, Some(open(1.8e6, most)), |_, _| bound);
             let [bound, reason] =
                 [result.bound, result.reason].map(|text| text.unwrap_or_else(|| "-".to_owned()));
             format!("{} | {bound} | {reason}", result.saw)

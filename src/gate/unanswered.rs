@@ -200,7 +200,9 @@ proptest! {
             .collect();
         let told = &judged(&answered, &fails_if)[0];
         match (result.bound_value, told.bound_value) {
-            (Some(bound), Some(told)) if told < HOUR_US as f64 => prop_assert_eq!(bound, told),
+            (Some(bound), Some(told)) if told < HOUR_US as f64 => {
+                prop_assert_eq!(bound as u64, told as u64);
+            }
             (Some(bound), _) => prop_assert!(bound >= most, "{:?}", result),
             // Nothing is open that would not be if nobody were ever answered.
             (None, _) => prop_assert!(!told.passed, "{:?} {:?}", result, told),

@@ -49,6 +49,7 @@ pub fn join(parts: &[Measured], lie: Lie) -> Option<Measured> {
         started_at,
         elapsed,
         window: window(parts, &offsets, lie),
+        first_byte_after_due: None,
         planned: planned(parts, &offsets, lie),
         scheduled: counts(|part| part.scheduled),
         unsent: counts(|part| part.unsent),

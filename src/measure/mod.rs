@@ -24,7 +24,7 @@ pub use recorder::{Exchange, Ledger, Outcome, RecordCounts, Recorder, RequestCou
 pub use spans::Span;
 pub use summary::{Distribution, Latency, PERCENTILES, Reading, Summary, percentile_of};
 pub use target::{TargetFacts, TargetKind};
-pub use timeline::{Bounds, Buckets, SecondStats, Timeline, TimelineDelta};
+pub use timeline::{Bounds, Buckets, P95, SecondStats, Timeline, TimelineDelta};
 
 use std::time::{Duration, SystemTime};
 
@@ -41,6 +41,8 @@ pub struct Measured {
     /// the last answer if those came later, so that a target that stops acknowledging gets no credit for the time after.
     /// `None` if nothing was sent.
     pub window: Option<Duration>,
+    /// How long the request of the first byte was due before that byte was written; `None`: nothing was sent, or several parts are one.
+    pub first_byte_after_due: Option<Duration>,
     /// How long an open loop lasts by its own plan; `None`: closed loop, or ended by the user.
     pub planned: Option<Duration>,
     /// Requests and records that the schedule called for.

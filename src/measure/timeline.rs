@@ -240,6 +240,19 @@ pub struct Timeline {
     closed: Vec<SecondStats>,
     spans: Spans,
     so_far: Coarse,
+    /// The part of `so_far` that is lower bounds.
+    so_far_bounds: Coarse,
+}
+
+/// P95 latency of everything that was due so far, to 6 %. What still waits counts with the time it has waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct P95 {
+    /// In µs.
+    pub us: u64,
+    /// It would be larger if what has no answer yet, or never got one, had taken for ever.
+    pub at_least: bool,
+    /// It falls among requests that ended without an answer.
+    pub unanswered: bool,
 }
 
 impl Timeline {
@@ -254,13 +267,23 @@ impl Timeline {
             into.merge(from);
             self.spans.add(second, from);
             self.so_far.merge(&from.latency);
+            self.so_far_bounds.merge(&from.latency_bounds);
         }
         delta.used = 0;
     }
 
-    /// P95 latency in µs of everything taken so far, to 6 %.
-    pub fn p95_so_far_us(&self) -> Option<u64> {
-        self.so_far.quantile(0.95)
+    /// P95 latency of everything taken so far and of what still waits: for so many µs, so many requests.
+    pub fn p95_so_far(&self, waits: impl Iterator<Item = (u64, u64)>) -> Option<P95> {
+        let (mut all, mut bounds) = (self.so_far.clone(), self.so_far_bounds.clone());
+        for (waited_us, requests) in waits {
+            all.record(waited_us, requests);
+            bounds.record(waited_us, requests);
+        }
+        Some(P95 {
+            us: all.quantile(0.95)?,
+            at_least: all.is_lower_bound(&bounds, 0.95),
+            unanswered: all.is_lower_bound(&self.so_far_bounds, 0.95),
+        })
     }
 
     /// Closes every second before `second`: no outstanding request is due in them.
@@ -325,6 +348,39 @@ mod tests {
             unknown,
             lower_bound: unknown > 0,
         }
+    }
+
+    #[test]
+    fn what_waits_and_what_got_no_answer_is_in_the_p95_so_far() {
+        // Requests of 1 ms, those of 2 ms without an answer, those that wait now for 1 s.
+        for (answered, unknown, waiting, us, at_least, unanswered) in [
+            (100, 0, 0, 1_000, false, false),
+            (100, 10, 0, 2_000, true, true),
+            (100, 5, 0, 1_000, false, false),
+            (100, 0, 5, 1_000, false, false),
+            (100, 0, 6, 1_000_000, true, false),
+            (100, 3, 3, 2_000, true, true),
+            (0, 0, 2, 1_000_000, true, false),
+        ] {
+            let mut delta = TimelineDelta::default();
+            for _ in 0..answered {
+                delta.ended(&exchange(0, 0, 1_000, 10, 0), 0);
+            }
+            for _ in 0..unknown {
+                delta.ended(&exchange(0, 0, 2_000, 0, 10), 0);
+            }
+            let mut timeline = Timeline::default();
+            timeline.take(&mut delta);
+            let waits = [(1_000_000, waiting)].into_iter().filter(|_| waiting > 0);
+            let p95 = timeline.p95_so_far(waits).unwrap();
+            assert!(p95.us.abs_diff(us) * 16 <= us, "{p95:?} {us}");
+            assert_eq!(
+                (p95.at_least, p95.unanswered),
+                (at_least, unanswered),
+                "{us}"
+            );
+        }
+        assert_eq!(Timeline::default().p95_so_far([].into_iter()), None);
     }
 
     #[test]

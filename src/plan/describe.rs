@@ -54,7 +54,7 @@ pub fn describe(plan: &Plan, origins: &Origins) -> String {
     let mut text = String::new();
     let mut table = "";
     for setting in SETTINGS {
-        let Some(value) = value(plan, setting.key) else {
+        let Some(value) = described(plan, setting.key) else {
             continue;
         };
         // What is no scenario key goes into comments, so that the text stays a scenario.
@@ -198,8 +198,8 @@ fn bare(url: &url::Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 
-/// The value of a setting as TOML; `None` if the plan has none.
-fn value(plan: &Plan, key: &str) -> Option<String> {
+/// The value of a setting as TOML; `None` if the plan has none. Secrets are `***`.
+pub fn described(plan: &Plan, key: &str) -> Option<String> {
     let (target, load, payload) = (&plan.target, &plan.load, &plan.payload);
     let reference = plan.reference.as_ref();
     let path =

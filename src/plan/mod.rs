@@ -16,7 +16,7 @@ mod threshold;
 mod value;
 
 pub use baseline::{MARGIN_HINT, RUN_NOISE_HINT, margin_of, run_noise_of};
-pub use describe::{describe, is_secret_header, without_secrets};
+pub use describe::{describe, described, is_secret_header, without_secrets};
 pub use layers::{Layers, Origin, Origins};
 pub use resolve::{Machine, TOPIC_NAME_HINT, is_topic_name, resolve, resolve_target};
 pub use scenario::{PRESETS, Scenario, preset_words};

@@ -166,6 +166,8 @@ fn generator(run: &Run) -> GeneratorSection {
     GeneratorSection {
         thread_busy_ratios: ratios(&generator.thread_busy_ratios),
         thread_wait_ratios: ratios(&generator.thread_wait_ratios),
+        first_byte_after_due_us: (measured.first_byte_after_due)
+            .map(|late| late.as_micros() as u64),
         cpu_us_per_request: (generator.cpu.filter(|_| sent > 0))
             .map(|cpu| cpu.as_secs_f64() * 1e6 / sent as f64),
         mean_in_flight: measured.mean_in_flight(),

@@ -159,7 +159,7 @@ fn ledger_list(report: &Report) -> Vec<String> {
     let mut lines = vec![
         format!("- records: {}", records_ledger(report).join("; ")),
         format!("- requests: {}", requests_ledger(report).join("; ")),
-        format!("- volume: {}", volume_words(&report.summary)),
+        format!("- volume: {}", volume_words(report)),
     ];
     lines.extend((report.end_to_end.as_ref()).map(|section| {
         format!(

@@ -476,6 +476,10 @@ pub struct GeneratorSection {
     pub thread_busy_ratios: Vec<f64>,
     /// Time ready to run but waiting for a CPU over wall time of each engine thread; empty where the system cannot tell.
     pub thread_wait_ratios: Vec<f64>,
+    /// First byte written minus due, of the request whose byte it was, in µs: latency counts that time, the window of throughput begins
+    /// after it. `null` where several runs or slices are one, and in reports of earlier versions.
+    #[serde(default)]
+    pub first_byte_after_due_us: Option<u64>,
     /// CPU time of all engine threads in the measured part over requests sent, in µs; `null` where the system cannot tell.
     pub cpu_us_per_request: Option<f64>,
     /// Mean number of requests in flight, from their number as it changed over time.

@@ -1046,6 +1046,7 @@ fn json_of_a_good_run_on_the_stand_in() {
           0.02,
           0.01
         ],
+        "first_byte_after_due_us": 50,
         "cpu_us_per_request": 12000.0,
         "mean_in_flight": 7.339024390243902,
         "mean_in_flight_by_little": 7.339024390243902,

@@ -1,7 +1,7 @@
 //! Several runs for a terminal: what differs, and every figure beside the first run's.
 
 use super::formats::is_evidence;
-use super::html::{Figure, difference_lines, figures_of, names, ratio};
+use super::html::{Figure, any_arrivals, arrivals_of, difference_lines, figures_of, names, ratio};
 use super::table::{headline, lines_of_columns, warning_lines};
 use super::text::{WIDTH, clean, shorten, wrap};
 use super::words::{fault_words, stand_in_words};
@@ -18,7 +18,11 @@ pub fn side_by_side(reports: &[&Report], files: &[String], style: Style) -> Stri
         .collect();
     let mut lines = differences(reports);
     lines.push(String::new());
-    lines.extend(figures(reports));
+    lines.extend(figures("run", reports, figures_of));
+    if any_arrivals(reports) {
+        lines.push(String::new());
+        lines.extend(figures("to the consumer", reports, arrivals_of));
+    }
     lines.push(String::new());
     for (name, report) in names.iter().zip(reports) {
         let headline = headline(&report.verdict, style);
@@ -54,8 +58,11 @@ fn differences(reports: &[&Report]) -> Vec<String> {
     lines
 }
 
-/// The table of figures. Where it is too wide the runs go by their letters, and then figures are left out.
-fn figures(reports: &[&Report]) -> Vec<String> {
+/// The figures of a run to show.
+type Of = fn(&Report) -> Vec<Figure>;
+
+/// A table of figures. Where it is too wide the runs go by their letters, and then figures are left out.
+fn figures(title: &str, reports: &[&Report], of: Of) -> Vec<String> {
     let names: Vec<String> = names(reports, &[])
         .iter()
         .map(|name| shorten(&clean(name), NAME))
@@ -72,7 +79,7 @@ fn figures(reports: &[&Report]) -> Vec<String> {
     ];
     let mut lines = Vec::new();
     for (names, left_out) in narrower {
-        lines = lines_of_columns(rows(names, reports, left_out), true);
+        lines = lines_of_columns(rows(title, names, (reports, of), left_out), true);
         if lines.iter().all(|line| line.chars().count() <= WIDTH) {
             if !left_out.is_empty() {
                 let words = format!(
@@ -88,9 +95,14 @@ fn figures(reports: &[&Report]) -> Vec<String> {
 }
 
 /// A row of figures a run, and below each but the first a row of ratios. Below a run that proves nothing stands why.
-fn rows(names: &[String], reports: &[&Report], left_out: &[&str]) -> Vec<Vec<String>> {
+fn rows(
+    title: &str,
+    names: &[String],
+    (reports, of): (&[&Report], Of),
+    left_out: &[&str],
+) -> Vec<Vec<String>> {
     let shown = |report: &&Report| -> Vec<Figure> {
-        let all = figures_of(report).into_iter();
+        let all = of(report).into_iter();
         all.filter(|figure| !left_out.contains(&figure.name))
             .collect()
     };
@@ -100,7 +112,7 @@ fn rows(names: &[String], reports: &[&Report], left_out: &[&str]) -> Vec<Vec<Str
     };
     let row = |name: &str, cells: Vec<String>| [vec![name.to_owned()], cells].concat();
     let head = first.iter().map(|figure| figure.name.to_owned());
-    let mut rows = vec![row("run", head.collect())];
+    let mut rows = vec![row(title, head.collect())];
     for (index, ((name, figures), report)) in names.iter().zip(&all).zip(reports).enumerate() {
         let texts = figures.iter().map(|figure| figure.text.clone());
         rows.push(row(name, texts.collect()));
@@ -110,7 +122,10 @@ fn rows(names: &[String], reports: &[&Report], left_out: &[&str]) -> Vec<Vec<Str
         } else if index > 0 {
             let pairs = figures.iter().zip(first);
             let ratios = pairs.map(|(figure, first)| ratio(figure, first).unwrap_or_default());
-            rows.push(row("  to A", ratios.collect()));
+            let ratios: Vec<String> = ratios.collect();
+            if ratios.iter().any(|ratio| !ratio.is_empty()) {
+                rows.push(row("  to A", ratios));
+            }
         }
     }
     rows
@@ -118,6 +133,7 @@ fn rows(names: &[String], reports: &[&Report], left_out: &[&str]) -> Vec<Vec<Str
 
 #[cfg(test)]
 mod tests {
+    use super::super::parts_for_tests::{lost, with_consumers};
     use super::super::samples;
     use super::*;
 
@@ -228,7 +244,7 @@ mod tests {
         ] {
             *figure = Some(1);
         }
-        let lines = figures(&[&slow, &slower]);
+        let lines = figures("run", &[&slow, &slower], figures_of);
         insta::assert_snapshot!(lines.join("\n"), @"
         run           rec/s          P50              P95  success            acked
         A       123,456,789       150 ms         ≥ 10.0 s   91.9 %  123,456,789,012
@@ -236,5 +252,26 @@ mod tests {
           to A       1.00 ×  0.0000067 ×  ≤ 0.000000100 ×
         no room for P99 and max: --html and --csv have all figures
         ");
+    }
+
+    #[test]
+    fn what_consumers_saw_stands_beside_that_of_the_first_run() {
+        let mut slower = with_consumers();
+        let section = slower.end_to_end.as_mut().unwrap();
+        section.latency_us.p95 = section.latency_us.p95.map(|us| us * 2);
+        let (first, lost, plain) = (with_consumers(), lost(), samples::report(&samples::good()));
+        let text = side_by_side(&[&first, &slower, &lost, &plain], &[], Style::plain());
+        let from = text.find("to the consumer").unwrap();
+        let until = from + text[from..].find("\n\n").unwrap();
+        insta::assert_snapshot!(&text[from..until], @"
+        to the consumer              P50      P95      P99     max  records
+        A extreme                50.0 ms  95.0 ms  99.0 ms  100 ms    1,000
+        B extreme                50.0 ms   190 ms  99.0 ms  100 ms    1,000
+          to A                    1.00 ×   2.00 ×   1.00 ×  1.00 ×
+        C extreme                      -        -        -       -        -
+          FAIL (data integrity)
+        D extreme                      -        -        -       -        -
+        ");
+        assert!(!side_by_side(&[&plain, &lost], &[], Style::plain()).contains("consumer"));
     }
 }

@@ -210,7 +210,7 @@ fn ledgers(report: &Report) -> Vec<String> {
             lines.extend(labelled(if index == 0 { "arrivals" } else { "" }, words));
         }
     }
-    lines.extend(labelled("volume", &volume_words(&report.summary)));
+    lines.extend(labelled("volume", &volume_words(report)));
     for (index, words) in generator_words(report).iter().enumerate() {
         lines.extend(labelled(if index == 0 { "generator" } else { "" }, words));
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::text::clean;
-use super::{FailureRow, LoadSection, PlanSection, Report, Summary, TargetKind, TargetSection};
+use super::{FailureRow, LoadSection, PlanSection, Report, TargetKind, TargetSection};
 use crate::gate::ThresholdResult;
 use crate::measure::End;
 use crate::units::{self, ByteSize, counted, grouped, rate_digits};
@@ -184,16 +184,31 @@ pub(super) fn scheduled(scheduled: u64, sent: u64, unsent: u64) -> String {
     )
 }
 
-/// `over 2.31 s: 8.66 MB/s payload, 10.1 MB/s wire, 43.3 answers/s`
-pub(super) fn volume_words(summary: &Summary) -> String {
+/// `over 2.31 s: 8.66 MB/s payload, 10.1 MB/s wire, 43.3 answers/s`; of a window that begins noticeably later than what is due in it
+/// `over 17.5 ms from the first byte, 10.8 ms after it was due: …`.
+pub(super) fn volume_words(report: &Report) -> String {
+    let summary = &report.summary;
+    let window_us = summary.duration_secs * 1e6;
+    let late_us = report.generator.first_byte_after_due_us;
+    let noticeable = |us: &u64| window_us > 0.0 && *us as f64 > window_us * NOTICEABLY_LATE;
+    let late_us = late_us.filter(noticeable);
+    let begins = late_us.map_or_else(String::new, |us| {
+        format!(
+            " from the first byte, {} after it was due",
+            units::latency(us)
+        )
+    });
     format!(
-        "over {}: {} payload, {} wire, {} answers/s",
-        units::latency((summary.duration_secs * 1e6) as u64),
+        "over {}{begins}: {} payload, {} wire, {} answers/s",
+        units::latency(window_us as u64),
         units::bytes_per_sec(summary.payload_bytes_per_sec),
         units::bytes_per_sec(summary.wire_bytes_per_sec),
         rate_digits(summary.requests_per_sec)
     )
 }
+
+/// From this share of the window on it is said that the window leaves out time which the latency has.
+const NOTICEABLY_LATE: f64 = 0.05;
 
 /// What krush itself used and did to the figures: `0.59 of 2 threads busy, 3.9 µs CPU a request, 7.3 in flight`.
 pub(super) fn generator_words(report: &Report) -> Vec<String> {
@@ -337,6 +352,12 @@ pub(super) fn comparison(report: &Report) -> Vec<[String; 5]> {
         },
         String::new(),
     ];
+    let to_consumer = report.end_to_end.as_ref().map(|section| {
+        let p95 = section.latency_us.p95;
+        let words = p95.map_or_else(|| "-".to_owned(), units::latency);
+        let none = String::new;
+        ["P95 to consumer".to_owned(), words, none(), none(), none()]
+    });
     let success = [
         "success".to_owned(),
         units::percent(summary.success_ratio),
@@ -344,7 +365,10 @@ pub(super) fn comparison(report: &Report) -> Vec<[String; 5]> {
         String::new(),
         String::new(),
     ];
-    vec![throughput, latency, success]
+    let mut rows = vec![throughput, latency];
+    rows.extend(to_consumer);
+    rows.push(success);
+    rows
 }
 
 /// What is said of the margins of thresholds.
@@ -389,7 +413,7 @@ pub(super) fn threshold_cells(threshold: &ThresholdResult, not_judged: bool) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{SpikeSection, StageSection};
+    use super::super::{SpikeSection, StageSection, samples};
     use super::*;
 
     #[test]
@@ -434,5 +458,19 @@ mod tests {
         open loop at 2.5 rec/s, Poisson arrivals
         open loop in 3 stages up to 60,000 rec/s over 3m, spike of 200,000 rec/s from 1m 30s for 500ms
         ");
+    }
+
+    #[test]
+    fn a_window_that_begins_late_says_from_when_latency_counts() {
+        let words = |late: Option<u64>| {
+            let mut report = samples::report(&samples::good());
+            report.generator.first_byte_after_due_us = late;
+            let words = volume_words(&report);
+            words.split(": ").next().unwrap_or_default().to_owned()
+        };
+        let late = "over 2.00 s from the first byte, 100 ms after it was due";
+        assert_eq!(words(Some(100_001)), late);
+        assert_eq!(words(Some(100_000)), "over 2.00 s", "5 % is not noticeable");
+        assert_eq!(words(None), "over 2.00 s", "an earlier version's report");
     }
 }

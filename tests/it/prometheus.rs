@@ -2,7 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Output, Stdio};
 use std::thread::JoinHandle;
 
 use krush::standin::Settings;
@@ -145,24 +146,14 @@ fn number(text: &str, name: &str) -> f64 {
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-#[test]
-fn the_port_is_read_while_the_run_goes_on() {
-    const GET: &str = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
-    let server = standin_with(Settings::default());
-    let folder = tempfile::tempdir().unwrap();
+const GET: &str = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// A run whose figures can be read, and where.
+fn read_live(folder: &Path, flags: &str) -> (Child, String) {
     let mut child = krush()
-        .args([
-            "basic",
-            "--url",
-            server.url(),
-            "--duration",
-            "2s",
-            "--rate",
-            "2k/s",
-            "--quiet",
-        ])
-        .args(["--prometheus-port", "0", "-o", "x.json"])
-        .current_dir(folder.path())
+        .args(flags.split(' '))
+        .args(["--quiet", "--prometheus-port", "0", "-o", "x.json"])
+        .current_dir(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -170,16 +161,74 @@ fn the_port_is_read_while_the_run_goes_on() {
     let mut said = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
-    let url = line
-        .strip_prefix("figures of the run: http://")
-        .unwrap()
-        .trim();
-    let (address, path) = url.split_once('/').unwrap();
-    assert_eq!(path, "metrics");
+    let url = line.strip_prefix("figures of the run: http://").unwrap();
+    let address = url.trim().strip_suffix("/metrics").unwrap();
+    (child, address.to_owned())
+}
+
+#[test]
+fn a_stall_shows_while_it_lasts() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = "basic --embedded --rate 1k/s --duration 3s --fault stall=2s@500ms";
+    let (mut child, address) = read_live(folder.path(), flags);
+    let (mut calm_sent, mut stalled) = (0.0, None);
+    while let Some(answer) = scraped(&address, GET) {
+        let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+        let waited = number(&body, "krush_live_oldest_request_wait_seconds");
+        if waited < 0.2 {
+            calm_sent = number(&body, "krush_live_requests_sent_total");
+        } else if waited > 1.2 {
+            stalled = Some(body);
+            break;
+        }
+    }
+    let _ = child.kill();
+    child.wait().unwrap();
+    let body = stalled.expect("a scrape in the stall");
+    let one = |name: &str| number(&body, &format!("krush_live_{name}"));
+    let (due, sent) = (one("requests_due_total"), one("requests_sent_total"));
+    // A request is due each 10 ms; ten connections hold one each.
+    assert!(due >= sent + 60.0 && sent <= calm_sent + 30.0, "{body}");
+    assert!((1.0..=10.0).contains(&one("requests_in_flight")), "{body}");
+    let p95 = one("latency_p95_seconds");
+    assert!(
+        p95 > 0.5 && p95 <= one("oldest_request_wait_seconds") * 1.07,
+        "{body}"
+    );
+    assert!(
+        one("latency_p95_at_least_seconds").total_cmp(&p95).is_eq(),
+        "{body}"
+    );
+
+    let lines = body.lines().map(|line| Ok(line.to_owned()));
+    let scrape = prometheus_parse::Scrape::parse(lines).unwrap();
+    for (name, counter) in [
+        ("requests_due_total", true),
+        ("requests_in_flight", false),
+        ("oldest_request_wait_seconds", false),
+        ("latency_p95_seconds", false),
+        ("latency_p95_at_least_seconds", false),
+    ] {
+        let name = format!("krush_live_{name}");
+        assert!(scrape.docs.contains_key(&name), "{name}");
+        let mut found = scrape.samples.iter().filter(|sample| sample.metric == name);
+        let value = &found.next().unwrap().value;
+        let is_counter = matches!(value, prometheus_parse::Value::Counter(_));
+        let is_gauge = matches!(value, prometheus_parse::Value::Gauge(_));
+        assert_eq!((is_counter, is_gauge), (counter, !counter), "{name}");
+    }
+}
+
+#[test]
+fn the_port_is_read_while_the_run_goes_on() {
+    let server = standin_with(Settings::default());
+    let folder = tempfile::tempdir().unwrap();
+    let flags = format!("basic --url {} --duration 2s --rate 2k/s", server.url());
+    let (mut child, address) = read_live(folder.path(), &flags);
 
     let mut seen: Vec<[u64; 3]> = Vec::new();
     let mut last = String::new();
-    while let Some(answer) = scraped(address, GET) {
+    while let Some(answer) = scraped(&address, GET) {
         assert!(
             answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4"),
             "{answer}"

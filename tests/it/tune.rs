@@ -113,6 +113,81 @@ fn tune_finds_the_best_shape_of_a_model_and_writes_what_to_run() {
     assert!(!ran.file("results").exists(), "trials are no runs");
 }
 
+/// What a dry run says of where the load goes and what it is, without where each value comes from.
+fn plan_of(words: &[&str]) -> Vec<String> {
+    let ran = run(&[words, &["--dry-run", "--history", "off"]].concat());
+    ran.assert_code(0);
+    let mut table = "";
+    let mut lines = Vec::new();
+    for line in ran.stdout.lines() {
+        if line.starts_with('[') {
+            table = line;
+        }
+        let value = line.split(" # ").next().unwrap_or_default().trim();
+        let of_load = ["[target]", "[topic]", "[load]", "[payload]"].contains(&table);
+        if of_load && value.contains(" = ") && !value.starts_with('#') {
+            lines.push(format!("{table} {value}"));
+        }
+    }
+    assert!(lines.len() > 10, "{}", ran.stdout);
+    lines
+}
+
+#[test]
+fn what_tune_prints_to_run_loads_what_was_tuned() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own file.toml");
+    let text = "[topic]\npartitions = 3\n[load]\nmessages = 500\nwarmup = \"1s\"\ntimeout = \"9s\"\n\
+                [payload]\nmessage_size = \"2kB\"\nkey = \"random\"\nkeys = 7\n";
+    std::fs::write(&file, text).unwrap();
+    let tuned = folder.path().join("tuned.toml");
+    let (file, tuned) = (file.to_str().unwrap(), tuned.to_str().unwrap());
+    for (scenario, more) in [
+        (&["64kb"][..], &[][..]),
+        (&[file], &["--warmup", "0s", "--seed", "4"]),
+        (
+            &[],
+            &["--key", "hot", "-H", "X-A: it's", "--formats", "binary"],
+        ),
+    ] {
+        let search = [
+            &["tune"],
+            scenario,
+            &["--embedded", "--max-p95", "10s", "--budget", "10"],
+            &["--batch-sizes", "5", "--connections", "2"],
+            more,
+        ]
+        .concat();
+        let printed = run(&search);
+        printed.assert_code(0);
+        let line = printed
+            .stdout
+            .lines()
+            .find(|line| line.starts_with("  krush "));
+        let line = line.unwrap_or_else(|| panic!("{}", printed.stdout));
+        let words = shell_words(line);
+        let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        run(&[&search, &["-o", tuned][..]].concat()).assert_code(0);
+        assert_eq!(plan_of(&words), plan_of(&["run", tuned]), "{line}");
+    }
+}
+
+/// The words of a line as a shell takes them: quotes are single ones, and a backslash stands outside of them.
+fn shell_words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    let mut letters = line.trim().chars();
+    while let Some(letter) = letters.next() {
+        match (letter, quoted) {
+            ('\'', _) => quoted = !quoted,
+            ('\\', false) => word.extend(letters.next()),
+            (' ', false) => words.push(std::mem::take(&mut word)),
+            _ => word.push(letter),
+        }
+    }
+    words.push(word);
+    words
+}
+
 #[test]
 fn tune_says_when_no_shape_holds_the_limit() {
     let ran = run(&[
@@ -311,6 +386,10 @@ fn what_has_no_place_in_a_search_is_refused() {
         (
             "tune --max-p95 1s --budget soon",
             "such as 100, or a time such as 2s",
+        ),
+        (
+            "tune --max-p95 -5ms",
+            "invalid value '-5ms' for '--max-p95 <TIME>'",
         ),
         (
             "tune --max-p95 1s --model fast",

@@ -407,7 +407,7 @@ fn held(report: &Report, slo: Slo) -> Held {
         let p = slo.percentile;
         if let Some(quickest) = nothing_waited(report).filter(|us| *us > slo.limit_us && !bound) {
             return Held::Never(format!(
-                "P{p} {}, {} at least although nothing waited",
+                "P{p} {}, {} at least although nothing waited; no lower rate is quicker",
                 latency(value),
                 latency(quickest)
             ));
@@ -419,15 +419,20 @@ fn held(report: &Report, slo: Slo) -> Held {
             format!("P{p} {}", latency(value))
         });
     }
-    if summary.success_ratio < slo.min_success {
-        return Held::No(format!("success {}", percent(summary.success_ratio)));
-    }
-    if let Some(check) = failed(|name| name == OFFERED) {
-        return Held::No(check.saw.clone());
-    }
     let secs = report.plan.load.duration_secs.unwrap_or_default() as u64;
     let batch = u64::from(report.plan.load.batch_size);
-    if let Some(why) = queue_grows(&report.timeline, secs, batch) {
+    let waits = failed(|name| name == OFFERED).map(|check| check.saw.clone());
+    let waits = waits.or_else(|| queue_grows(&report.timeline, secs, batch));
+    if summary.success_ratio < slo.min_success {
+        let why = format!("success {}", percent(summary.success_ratio));
+        let missed = if waits.is_none() {
+            Held::Failed
+        } else {
+            Held::No
+        };
+        return missed(why);
+    }
+    if let Some(why) = waits {
         return Held::No(why);
     }
     let needed = (samples(slo, LEAST_BEYOND) - 1e-6).ceil() as u64;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::commands::trials::Look;
 use crate::error::{Error, Result};
+use crate::units::{percent, rate_digits};
 
 /// Runs at the rate that was found, beside the one that found it.
 const CONFIRMATIONS: u32 = 2;
@@ -15,6 +16,13 @@ const LOWERED: u32 = 5;
 pub(super) const LOWEST: f64 = 1.0 / 64.0;
 /// Rates beyond this are a target that answers without doing anything.
 const HIGHEST: f64 = 1e9;
+/// Rates, each half of the one before, at which about as many records must fail for the failures not to depend on the rate.
+const ALIKE: usize = 3;
+/// Of the share that failed at the first of them, what must fail at the others together, and at the last.
+const ALIKE_TOGETHER: f64 = 0.8;
+const ALIKE_LAST: f64 = 0.6;
+/// Requests' worth of failures at the others together, below which their share is chance.
+const ALIKE_LEAST: f64 = 5.0;
 
 /// What was seen at a rate.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,7 +32,10 @@ pub(super) enum Held {
     Yes,
     /// It did not.
     No(String),
-    /// It did not, and at no rate it can: nothing waited, and even the quickest answer took too long.
+    /// It did not, for this only: too few records were acked of those that came due, all of them answered in time.
+    #[serde(rename = "no")]
+    Failed(String),
+    /// It did not, and at no rate it can: nothing waited, and even the quickest answer took too long; or as many failed at lower rates.
     Never(String),
     /// The generator was the limit: the run says nothing of the target.
     Void(String),
@@ -33,7 +44,15 @@ pub(super) enum Held {
 impl Held {
     /// Whether the target missed what must hold.
     pub(super) fn missed(&self) -> bool {
-        matches!(self, Self::No(_) | Self::Never(_))
+        self.why_missed().is_some()
+    }
+
+    /// Why the target missed it, if it did.
+    pub(super) fn why_missed(&self) -> Option<&str> {
+        match self {
+            Self::No(why) | Self::Failed(why) | Self::Never(why) => Some(why),
+            Self::Yes | Self::Void(_) => None,
+        }
     }
 }
 
@@ -170,10 +189,16 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Whether the last step says that no lower rate can hold.
-    fn none_can_hold(&self) -> bool {
-        let last = self.steps.last();
-        last.is_some_and(|step| matches!(step.held, Held::Never(_)))
+    /// Whether the last step says that no lower rate can hold, by itself or with those before it.
+    fn none_can_hold(&mut self) -> bool {
+        let alike = failures_alike(self.steps);
+        let Some(last) = self.steps.last_mut() else {
+            return false;
+        };
+        if let Some(why) = alike {
+            last.held = Held::Never(why);
+        }
+        matches!(last.held, Held::Never(_))
     }
 
     /// Halves the gap, then confirms, and goes lower where that fails: a little at first, then to what held before.
@@ -247,7 +272,7 @@ impl Walk<'_, '_> {
         };
         let end = match &held {
             Held::Yes => Ok(true),
-            Held::No(_) | Held::Never(_) => Ok(false),
+            Held::No(_) | Held::Failed(_) | Held::Never(_) => Ok(false),
             Held::Void(why) => Err(Ended::Void {
                 at: rate,
                 why: why.clone(),
@@ -271,4 +296,35 @@ impl Walk<'_, '_> {
             (end, _) => end,
         })
     }
+}
+
+/// What says that failures do not depend on the rate: about the same share of the records failed at the last rates, each half of the
+/// one before. A target that is full stores as much of half the rate, which is twice the share.
+fn failures_alike(steps: &[Step]) -> Option<String> {
+    let last = steps.last_chunk::<ALIKE>()?;
+    if !last.iter().all(|step| matches!(step.held, Held::Failed(_))) {
+        return None;
+    }
+    let [first, rest @ ..] = last;
+    let failed = |step: &Step| 1.0 - step.look.success_ratio;
+    let requests: f64 = rest.iter().map(|step| step.look.requests as f64).sum();
+    let worth: f64 = (rest.iter())
+        .map(|step| failed(step) * step.look.requests as f64)
+        .sum();
+    let lowest = rest.last()?;
+    let alike = worth >= failed(first) * ALIKE_TOGETHER * requests
+        && failed(lowest) >= failed(first) * ALIKE_LAST
+        && lowest.look.success_ratio <= first.look.success_ratio / ALIKE_TOGETHER;
+    // Of a target that acks nothing at all, two shares of nothing say nothing.
+    let some = first.look.success_ratio > 0.0 && worth >= ALIKE_LEAST;
+    let Held::Failed(why) = &lowest.held else {
+        return None;
+    };
+    (alike && some).then(|| {
+        format!(
+            "{why}, and {} at {} rec/s: what fails does not depend on the rate",
+            percent(first.look.success_ratio),
+            rate_digits(first.rate)
+        )
+    })
 }

@@ -52,7 +52,10 @@ impl Sized {
         let mut verdict = verdict(&steps, ended, slo);
         let mut no_overload = None;
         let overload = match after {
-            After::Seen(overload) => Some(overload),
+            After::Seen(overload) => {
+                verdict.reasons.extend(harm(&overload));
+                Some(overload)
+            }
             After::None => None,
             After::NotAllowed => {
                 let why = "No overload: --max-rate allows nothing above the rate that was found.";
@@ -133,7 +136,7 @@ impl Sized {
                 Held::Yes => "holds".to_owned(),
                 // What the row shows is not said again.
                 Held::No(why) if *why == missed_by(&percentile, step) => "misses".to_owned(),
-                Held::No(why) | Held::Never(why) => format!("misses: {why}"),
+                Held::No(why) | Held::Failed(why) | Held::Never(why) => format!("misses: {why}"),
                 Held::Void(why) => format!("void: {why}"),
             };
             let look = &step.look;
@@ -226,10 +229,36 @@ pub(super) fn overload_words(overload: &Overload, slo: Slo) -> String {
     text
 }
 
+/// What must not be overlooked of an overload, in short.
+fn harm(overload: &Overload) -> Option<String> {
+    let offered = rate_digits(overload.offered_records_per_sec);
+    let watched = overload.watched_secs;
+    let collapsed = format!(
+        "but goodput COLLAPSED to {} under {offered} records/s",
+        share(overload.goodput_ratio)
+    );
+    match (overload.collapsed, overload.recovery_secs) {
+        (true, Some(secs)) => Some(format!("{collapsed}, and recovered after {secs} s")),
+        (true, None) => Some(format!(
+            "{collapsed}, and did NOT recover within {watched} s"
+        )),
+        (false, None) => Some(format!(
+            "but after {offered} records/s it did NOT recover within {watched} s"
+        )),
+        (false, Some(_)) => None,
+    }
+}
+
 /// The verdict of a search that came to its end, and an overload that did not.
 fn cut_short(outcome: Outcome, why: &str, found: &Verdict) -> Verdict {
     let found = found.reasons.join("; ");
     Verdict::new(outcome, format!("{why} during the overload; {found}"))
+}
+
+/// The last rate that missed, and why.
+fn last_missed(steps: &[Step]) -> Option<(f64, &str)> {
+    let mut missed = steps.iter().rev();
+    missed.find_map(|step| Some((step.rate, step.held.why_missed()?)))
 }
 
 fn verdict(steps: &[Step], ended: &Ended, slo: Slo) -> Verdict {
@@ -274,24 +303,21 @@ fn verdict(steps: &[Step], ended: &Ended, slo: Slo) -> Verdict {
         ),
         Ended::Nothing => {
             let lowest = steps.iter().min_by(|a, b| a.rate.total_cmp(&b.rate));
-            let reason = match lowest.map(|step| (step.rate, &step.held)) {
-                Some((at, Held::Never(why))) => format!(
-                    "no rate can hold ({wanted}): {} had {why}; no lower rate is quicker",
-                    rate(at)
-                ),
-                Some((at, Held::No(why))) => format!(
-                    "even the lowest rate missed ({wanted}): {} had {why}",
-                    rate(at)
-                ),
-                _ => format!("even the lowest rate missed ({wanted})"),
-            };
+            let reason = lowest.map_or_else(
+                || format!("no rate held ({wanted})"),
+                |step| {
+                    let what = match step.held {
+                        Held::Never(_) => "no rate can hold",
+                        _ => "even the lowest rate missed",
+                    };
+                    let why = step.held.why_missed().unwrap_or_default();
+                    format!("{what} ({wanted}): {} had {why}", rate(step.rate))
+                },
+            );
             Verdict::new(Outcome::Threshold, reason)
         }
         Ended::Unconfirmed(held) => {
-            let last = steps.iter().rev().find_map(|step| match &step.held {
-                Held::No(why) | Held::Never(why) => Some((step.rate, why)),
-                Held::Yes | Held::Void(_) => None,
-            });
+            let last = last_missed(steps);
             let why = last.map_or_else(String::new, |(at, why)| {
                 format!("; the last, {}, had {why}", rate(at))
             });
@@ -316,11 +342,7 @@ fn verdict(steps: &[Step], ended: &Ended, slo: Slo) -> Verdict {
             format!("interrupted; {}", unconfirmed(held)),
         ),
         Ended::Lost { why, held, slow } => {
-            let missed = steps.iter().rev().find_map(|step| match &step.held {
-                Held::No(missed) | Held::Never(missed) => Some((step.rate, missed)),
-                Held::Yes | Held::Void(_) => None,
-            });
-            match missed.filter(|_| *slow && held.is_none()) {
+            match last_missed(steps).filter(|_| *slow && held.is_none()) {
                 // It answered, and too late: that is what was asked.
                 Some((at, missed)) => Verdict::new(
                     Outcome::Threshold,

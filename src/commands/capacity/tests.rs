@@ -37,6 +37,8 @@ fn look(rate: f64, holds: bool) -> Look {
         p95_us: Some(if holds { 40_000 } else { 1_200_000 }),
         mean_us,
         in_flight: if holds { 4.0 } else { 50.0 },
+        longest_us: if holds { 50_000 } else { 1_400_000 },
+        paused_ratio: 0.0,
         success_ratio: 1.0,
         void: None,
         judged_us: Some(if holds { 40_000 } else { 1_200_000 }),
@@ -430,7 +432,7 @@ fn held_with_failures(every: u64, limit_us: u64) -> Held {
     let mut fixture = Fixture::quiet();
     let exchange = |index: u64| {
         let exchange = answered(index % 100);
-        if index % every > 0 {
+        if !index.is_multiple_of(every) {
             return exchange;
         }
         Exchange {
@@ -506,6 +508,75 @@ fn a_target_that_is_slow_without_a_queue_ends_the_search() {
     assert_eq!((steps.len(), &ended), (1, &Ended::Nothing));
     let reasons = sized((steps, ended)).verdict.reasons;
     assert!(reasons[0].starts_with("no rate can hold ("), "{reasons:?}");
+}
+
+#[test]
+fn failures_that_do_not_depend_on_the_rate_end_the_search() {
+    // What share is acked at a rate, and after how many steps the search ends, and how.
+    let ended = |success: &dyn Fn(f64) -> f64| {
+        let (steps, ended) = searched(
+            Range {
+                start: 20_000.0,
+                least: 300.0,
+                ..range()
+            },
+            &mut |rate, _| {
+                let success_ratio = success(rate);
+                let look = Look {
+                    success_ratio,
+                    requests: rate as u64,
+                    ..look(rate, true)
+                };
+                let held = if success_ratio < SLO.min_success {
+                    Held::Failed(format!("success {}", percent(success_ratio)))
+                } else {
+                    Held::Yes
+                };
+                Ok(Some((look, held)))
+            },
+        );
+        (steps.len(), sized((steps, ended)).verdict)
+    };
+    let (steps, verdict) = ended(&|_| 0.99);
+    assert_eq!((steps, verdict.exit_code), (3, 10));
+    insta::assert_snapshot!(verdict.text(), @"
+    FAIL  no rate can hold (P95 up to 500 ms, success at least 99.9 %): 5,000
+      records/s had success 99 %, and 99 % at 20,000 rec/s: what fails does not
+      depend on the rate
+    ");
+    let (steps, _) = ended(&|_| 0.2);
+    assert_eq!(steps, 3);
+    // What is full acks as many of half as many; what fails more often under load fails less often with less; and of nothing
+    // acked there is nothing to say.
+    let full = |rate: f64| (1_000.0 / rate).min(1.0);
+    assert_eq!(ended(&full).1.outcome, Outcome::Pass);
+    let loaded = |rate: f64| 1.0 - rate / 20_000.0 * 0.01;
+    assert_eq!(ended(&loaded).1.outcome, Outcome::Pass);
+    assert_eq!(ended(&|_| 0.0).0, 8);
+}
+
+#[test]
+fn a_collapse_is_a_reason() {
+    let verdict = |goodput, sick| {
+        let (steps, ended) = searched(range(), &mut target(3_000.0));
+        let after = After::Seen(overload(goodput, sick));
+        Sized::new(steps, &ended, after, SLO, Target::example()).verdict
+    };
+    assert_eq!(verdict(1_000, 5).reasons.len(), 1);
+    let told = [(790, 2), (100, 8), (900, 8)].map(|(goodput, sick)| verdict(goodput, sick));
+    assert!(told.iter().all(|verdict| verdict.exit_code == 0));
+    let told: String = told.iter().map(Verdict::text).collect();
+    insta::assert_snapshot!(told, @"
+    PASS  capacity 2,954 records/s (P95 up to 500 ms, success at least 99.9 %),
+      confirmed twice; 3,084 records/s missed; but goodput COLLAPSED to 79 % under
+      2,000 records/s, and recovered after 2 s
+    PASS  capacity 2,954 records/s (P95 up to 500 ms, success at least 99.9 %),
+      confirmed twice; 3,084 records/s missed; but goodput COLLAPSED to 10 % under
+      2,000 records/s, and did NOT recover within 8 s
+    PASS  capacity 2,954 records/s (P95 up to 500 ms, success at least 99.9 %),
+      confirmed twice; 3,084 records/s missed; but after 2,000 records/s it did NOT
+      recover within 8 s
+    ");
 }
 
 #[test]

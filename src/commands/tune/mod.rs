@@ -13,7 +13,7 @@ use std::time::Duration;
 use self::next::Next;
 use self::planned::Planned;
 use self::search::{Amount, Ask, HOPELESS, LONGEST_SECS, Limit, Shape, Stage, Tried, search};
-use self::show::Tuned;
+use self::show::{Tuned, shape_flags};
 use super::progress::Line;
 use super::trials::{self, Aim, Bench, Look};
 use crate::cli::{NO_PLACE_IN_TUNE, TuneArgs};
@@ -101,8 +101,12 @@ pub fn tune(args: &TuneArgs) -> Result<u8> {
         (true, _) => tuned.json(),
         (false, true) => tuned.verdict_words(),
         (false, false) => {
-            let typed = &args.load.typed.flags;
-            tuned.text(&Next::new(args.file.as_deref(), typed), &files)
+            let said = (&layers, &own);
+            let next = tuned.winner().map_or_else(
+                || Ok(Next::default()),
+                |shape| Next::new(args.file.as_deref(), &args.load.typed, said, shape),
+            );
+            tuned.text(&next?, &files)
         }
     };
     super::load::written(super::say(&text))?;
@@ -236,14 +240,11 @@ fn look(bench: &Bench, ask: &Ask, limit: Limit, shown: Option<Shape>) -> Result<
 
 /// Whether nothing is left to be learnt: the time is over, or the shape is far from the limit.
 fn is_enough(progress: &Progress, limit: Limit, may_be_cut: bool) -> bool {
-    let Progress::Running {
-        elapsed, p95_us, ..
-    } = progress
-    else {
+    let Progress::Running { elapsed, p95, .. } = progress else {
         return false;
     };
     let times_limit = Duration::from_micros(limit.p95_us).saturating_mul(POINTLESS_TIMES);
-    let hopeless = p95_us.is_none_or(|us| us as f64 > limit.p95_us as f64 * HOPELESS);
+    let hopeless = p95.is_none_or(|p95| p95.us as f64 > limit.p95_us as f64 * HOPELESS);
     let pointless = may_be_cut && hopeless && *elapsed >= times_limit.max(POINTLESS_AFTER);
     pointless || elapsed.as_secs_f64() >= LONGEST_SECS
 }

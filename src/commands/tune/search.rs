@@ -34,6 +34,10 @@ pub(super) const LONGEST_SECS: f64 = 30.0;
 const SHORTEST_SECS: f64 = 0.1;
 /// Looks that one may take until it lasts as long.
 const AGAIN: u32 = 3;
+/// Share of a look's time that a pause may take; a look with more is no look at the shape, and is made once more.
+pub(super) const PAUSED: f64 = 0.2;
+/// Of a shape's records per second before, those of its confirmation below which that is made once more.
+pub(super) const FAR: f64 = 0.7;
 /// Success below which a shape fails, as for any run.
 pub(super) const SUCCESS: f64 = 0.99;
 
@@ -85,6 +89,12 @@ pub(super) struct Tried {
     pub(super) looks: Vec<(Stage, Look)>,
     /// Why it went no further; `None`: it was confirmed.
     pub(super) dropped: Option<String>,
+    /// The longest request of a look that was made once more because of a pause in it, in µs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) paused_us: Option<u64>,
+    /// Records per second of its look before the confirmation, if it was confirmed twice and did not come near that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) before_records_per_sec: Option<f64>,
 }
 
 impl Tried {
@@ -93,6 +103,17 @@ impl Tried {
         let looks = || self.looks.iter().rev().map(|(_, look)| look);
         let sound = looks().find(|look| look.void.is_none());
         sound.or_else(|| looks().next())
+    }
+
+    /// Of the last two looks, if both are of this stage, the one with less of a pause is what is known of the shape.
+    fn put_the_least_paused_last(&mut self, stage: Stage) {
+        if let [.., (a, before), (b, last)] = self.looks.as_mut_slice()
+            && (*a, *b) == (stage, stage)
+            && last.void.is_none()
+            && before.paused_ratio < last.paused_ratio
+        {
+            std::mem::swap(before, last);
+        }
     }
 
     /// The confirmation, if it had one.
@@ -113,7 +134,7 @@ pub(super) struct Found {
     pub(super) best_so_far: Option<usize>,
     /// Requests sent.
     pub(super) requests: u64,
-    /// Requests that the confirmation of every shape would have taken.
+    /// Requests that the confirmation of every shape would have taken at the rates that were measured.
     pub(super) full_grid_requests: u64,
     /// The user stopped it.
     pub(super) interrupted: bool,
@@ -167,6 +188,8 @@ pub(super) fn search(
         shape: *shape,
         looks: Vec::new(),
         dropped: None,
+        paused_us: None,
+        before_records_per_sec: None,
     };
     let mut search = Search {
         shapes: shapes.iter().map(tried).collect(),
@@ -221,8 +244,30 @@ impl Search {
             let Some(next) = self.next_to_confirm(&alive).filter(|_| !self.interrupted) else {
                 break;
             };
-            self.looks(&[next], Stage::Confirmation, evaluate)?;
+            self.confirm(next, evaluate)?;
             self.note_missed(next);
+        }
+        Ok(())
+    }
+
+    /// Confirms a shape, and once more where that is far from what was seen of it before.
+    fn confirm(&mut self, at: usize, evaluate: &mut Evaluate<'_>) -> Result<()> {
+        let rate = |tried: &Tried| tried.look().map(|look| look.records_per_sec);
+        let before = rate(&self.shapes[at]).unwrap_or_default();
+        self.looks(&[at], Stage::Confirmation, evaluate)?;
+        for again in [true, false] {
+            let tried = &mut self.shapes[at];
+            let far = tried
+                .confirmation()
+                .is_some_and(|look| look.void.is_none() && look.records_per_sec < before * FAR);
+            if !far || self.interrupted {
+                break;
+            }
+            if again {
+                self.looks(&[at], Stage::Confirmation, evaluate)?;
+            } else {
+                tried.before_records_per_sec = Some(before);
+            }
         }
         Ok(())
     }
@@ -387,7 +432,7 @@ impl Search {
         Ok(())
     }
 
-    /// Looks at a shape, and once more where that was over before it could say much.
+    /// Looks at a shape, and once more where that was over before it could say much, or where a pause took much of it.
     fn evaluate(
         &mut self,
         at: usize,
@@ -395,17 +440,28 @@ impl Search {
         number: (usize, usize),
         evaluate: &mut Evaluate<'_>,
     ) -> Result<()> {
-        for _ in 0..AGAIN {
+        let (mut shorts, mut once_more) = (0, false);
+        loop {
             self.evaluate_once(at, stage, number, evaluate)?;
-            let looks = &self.shapes[at].looks;
-            let last = looks.last().filter(|(of, _)| *of == stage);
-            let short = last.is_some_and(|(_, look)| {
-                look.void.is_none() && look.elapsed_secs < shortest_secs(stage) / 2.0
-            });
+            let tried = &mut self.shapes[at];
+            let last = tried.looks.last().filter(|(of, _)| *of == stage);
+            let Some((_, look)) = last.filter(|(_, look)| look.void.is_none()) else {
+                break;
+            };
             let counted = matches!(self.budget, Budget::Requests(_));
-            if self.interrupted || !counted || !short {
+            let short = counted && look.elapsed_secs < shortest_secs(stage) / 2.0;
+            let paused = !once_more && look.paused_ratio >= PAUSED;
+            shorts += u32::from(short);
+            if self.interrupted || !(paused || short && shorts < AGAIN) {
                 break;
             }
+            if paused {
+                once_more = true;
+                tried.paused_us = tried.paused_us.max(Some(look.longest_us));
+            }
+        }
+        if once_more {
+            self.shapes[at].put_the_least_paused_last(stage);
         }
         Ok(())
     }
@@ -443,7 +499,7 @@ impl Search {
         }
     }
 
-    /// Requests per second of a shape, or of the one most like it: the same batch with the next fewer connections.
+    /// Requests per second of a shape but for its pauses, or of the one most like it: the same batch with the next fewer connections.
     fn rate_like(&self, shape: Shape) -> Option<f64> {
         let alike = self.shapes.iter().filter(|tried| {
             let other = tried.shape;
@@ -453,12 +509,13 @@ impl Search {
                 && tried.look().is_some()
         });
         let nearest = alike.max_by_key(|tried| tried.shape.connections)?;
-        nearest.look().map(|look| look.requests_per_sec)
+        let look = nearest.look()?;
+        Some(look.requests_per_sec / (1.0 - look.paused_ratio).max(0.01))
     }
 
-    /// Requests that a confirmation of this shape takes.
+    /// Requests that a confirmation of this shape takes, by what is known of its rate.
     fn full_requests(&self, at: usize) -> u64 {
-        match self.budgeted(at, Stage::Confirmation) {
+        match self.amount(at, Stage::Confirmation) {
             Amount::Requests(requests) => requests,
             Amount::Time(time) => {
                 let rate = self.rate_like(self.shapes[at].shape);

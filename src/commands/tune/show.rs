@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::next::Next;
-use super::search::{Found, Limit, SUCCESS, Shape, TIE, Tried, front};
+use super::search::{FAR, Found, Limit, PAUSED, SUCCESS, Shape, TIE, Tried, front};
 use crate::commands::grid::{noted, row};
 use crate::commands::trials::{Look, Target, Verdict, paragraph, share};
 use crate::gate::Outcome;
@@ -18,6 +18,9 @@ use crate::wire::Format;
 const WIDE: usize = 60;
 const HIGH: usize = 12;
 
+/// Of the ratio of requests in flight, that of P95 which is a queue's.
+const QUEUED: f64 = 0.5;
+
 /// The result, as it is written.
 #[derive(Debug, Serialize)]
 pub(super) struct Tuned {
@@ -28,7 +31,7 @@ pub(super) struct Tuned {
     shapes: Vec<Row>,
     /// Requests of all looks.
     requests: u64,
-    /// Requests that the confirmation of every shape would have taken.
+    /// Requests that the confirmation of every shape would have taken at the rates that were measured.
     full_grid_requests: u64,
     /// The best shape, as number in `shapes`.
     winner: Option<usize>,
@@ -64,7 +67,7 @@ impl Tuned {
         let on_front = front(&found.shapes);
         let words = words(&found, shown);
         let verdict = verdict(&found, limit);
-        let flags = found.winner.map(|at| flags(found.shapes[at].shape));
+        let flags = found.winner.map(|at| shape_flags(found.shapes[at].shape));
         let rows = found.shapes.into_iter().enumerate();
         Self {
             schema_version: 1,
@@ -122,16 +125,16 @@ impl Tuned {
             let _ = write!(text, "\n{}", paragraph(words));
         }
         let part = self.requests as f64 / self.full_grid_requests.max(1) as f64;
-        let _ = writeln!(
-            text,
-            "\nsearch: {}, {} of what a confirmation of every shape takes ({})",
+        let search = format!(
+            "search: {}, {} of the {} that a confirmation of every shape takes at its own rate",
             counted(self.requests, "request", "requests"),
             share(part),
             grouped(self.full_grid_requests)
         );
-        if let Some(flags) = &self.flags {
+        let _ = write!(text, "\n{}", paragraph(&search));
+        if let (Some(flags), Some(shape)) = (&self.flags, self.winner()) {
             let _ = writeln!(text, "use:    {flags}");
-            text.push_str(&next.text(flags, &self.target.flags(), files));
+            text.push_str(&next.text(shape, &self.target.flags(), files));
         }
         for file in files {
             if self.winner.is_some() || file.extension().is_none_or(|ending| ending != "toml") {
@@ -167,6 +170,12 @@ impl Tuned {
                 None if self.best_so_far == Some(at) => "best so far, not confirmed",
                 None => "",
             };
+            let again = tried.paused_us.map(|us| {
+                let pause = latency(us);
+                format!("looked at once more after a pause of {pause}")
+            });
+            let why = [Some(why).filter(|why| !why.is_empty()), again.as_deref()];
+            let why: Vec<&str> = why.into_iter().flatten().collect();
             let figures = tried.look().map_or_else(
                 || ["-".to_owned(), "-".to_owned(), "-".to_owned()],
                 |look| {
@@ -185,7 +194,7 @@ impl Tuned {
                 p95,
                 success,
                 grouped(sent),
-                why.to_owned(),
+                why.join("; "),
             ]);
         }
         let mut text = noted(rows, &[0, 1]);
@@ -256,7 +265,8 @@ impl Tuned {
     }
 }
 
-fn flags(shape: Shape) -> String {
+/// The flags of a load command that say this shape.
+pub(super) fn shape_flags(shape: Shape) -> String {
     let mut text = format!(
         "--batch-size {} --concurrency {}",
         shape.batch_size, shape.connections
@@ -306,11 +316,28 @@ fn verdict(found: &Found, limit: Limit) -> Verdict {
             "best: {shape}, {} ({wanted}), confirmed over {over}{acked}",
             figures(look)
         );
-        return Verdict::new(Outcome::Pass, reason);
+        let mut verdict = Verdict::new(Outcome::Pass, reason);
+        verdict.reasons.extend(disagreement(found, look));
+        return verdict;
     }
     let mut verdict = none_held(found, limit, &wanted);
     verdict.reasons.extend(found.lost.clone());
     verdict
+}
+
+/// What must be said of a best shape whose confirmations are far from what was seen of it before.
+fn disagreement(found: &Found, look: &Look) -> Option<String> {
+    let before = found.shapes[found.winner?].before_records_per_sec?;
+    let mut text = format!(
+        "but its figures disagree: {} records/s in a shorter look before, and less than {} of that in both confirmations",
+        rate_digits(before),
+        percent(FAR)
+    );
+    if look.paused_ratio >= PAUSED {
+        // Writing to a String cannot fail.
+        let _ = write!(text, ", with a pause of {}", latency(look.longest_us));
+    }
+    Some(text)
 }
 
 /// Why there is no best shape.
@@ -387,12 +414,11 @@ pub(super) fn words(found: &Found, shown: Option<Shape>) -> Vec<String> {
     }
     let mut text = format!("{shown} reached {}: ", figures(look));
     let ratio = best_look.records_per_sec / look.records_per_sec.max(1e-9);
-    let _ = if ratio > 2.0 {
-        write!(text, "{} times fewer than {best}", rate_digits(ratio))
-    } else if ratio > 1.0 + TIE {
+    let _ = if ratio > 1.0 + TIE {
         write!(text, "{} fewer than {best}", percent(1.0 - 1.0 / ratio))
     } else if ratio < 0.5 {
-        write!(text, "{} times more than {best}", rate_digits(1.0 / ratio))
+        let times = rate_digits(1.0 / ratio);
+        write!(text, "{times} times as many as {best}")
     } else if ratio < 1.0 - TIE {
         write!(text, "{} more than {best}", percent(1.0 / ratio - 1.0))
     } else {
@@ -417,6 +443,15 @@ fn little(found: &Found, shown: Shape, look: &Look) -> String {
         rate_digits(look.requests_per_sec),
         latency(look.mean_us as u64)
     );
+    if look.paused_ratio >= PAUSED {
+        let _ = write!(
+            text,
+            " {} of that time went to a pause of {}: how it does without one was not seen.",
+            percent(look.paused_ratio),
+            latency(look.longest_us)
+        );
+        return text;
+    }
     let same: Vec<(u32, &Look)> = (found.shapes.iter())
         .filter(|tried| {
             tried.shape.format == shown.format && tried.shape.batch_size == shown.batch_size
@@ -432,11 +467,26 @@ fn little(found: &Found, shown: Shape, look: &Look) -> String {
         };
         let _ = write!(
             text,
-            " {shape} reached {} with {} in flight: past a few connections a closed loop adds only queueing, and each more \
-             makes all wait longer.",
+            " {shape} reached {} with {} in flight",
             figures(other),
             rate_digits(other.in_flight)
         );
+        text.push_str(if queued(look, other) {
+            ": past a few connections a closed loop adds only queueing, and each more makes all wait longer."
+        } else {
+            "."
+        });
     }
     text
+}
+
+/// Whether more in flight made requests slower as a queue does: P95 too, and by as much, half of it at least. A pause makes the mean
+/// longer, and P95 not.
+fn queued(look: &Look, other: &Look) -> bool {
+    let (Some(p95), Some(other_p95)) = (look.p95_us, other.p95_us) else {
+        return false;
+    };
+    let in_flight = look.in_flight / other.in_flight.max(1e-9);
+    let slower = p95 as f64 / other_p95.max(1) as f64;
+    slower >= (in_flight * QUEUED).max(1.0)
 }

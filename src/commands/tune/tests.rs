@@ -1,14 +1,16 @@
 //! The search against the capacity model in virtual time: no server, no clock, every request counted.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use super::search::*;
 use super::show::{Tuned, words};
 use super::*;
 use crate::cli::Budget;
-use crate::commands::trials::Target;
+use crate::commands::trials::{Target, paused};
+use crate::engine::Backlog;
 use crate::gate::Outcome;
+use crate::measure::P95;
 use crate::model::{Model, Queue, Work};
 
 /// A closed loop from an idle server: so many requests, and all answers waited for.
@@ -40,10 +42,36 @@ fn run(model: Model, shape: Shape, requests: u64) -> Look {
         p95_us: latencies.get(latencies.len() * 95 / 100).copied(),
         mean_us,
         in_flight: per_sec * mean_us / 1e6,
+        longest_us: latencies.last().copied().unwrap_or_default(),
+        paused_ratio: paused(&counts(&latencies)),
         success_ratio: 1.0,
         void: None,
         judged_us: None,
         slow: None,
+    }
+}
+
+fn counts(latencies: &[u64]) -> BTreeMap<u64, u64> {
+    let mut counts = BTreeMap::new();
+    for us in latencies {
+        *counts.entry(*us).or_default() += 1;
+    }
+    counts
+}
+
+/// The same look, with a pause of the target in it that lasted so long: nothing is answered, and each connection has one request that
+/// waits for its end.
+fn with_pause(look: Look, secs: f64) -> Look {
+    let elapsed_secs = look.elapsed_secs + secs;
+    let slower = look.elapsed_secs / elapsed_secs;
+    Look {
+        elapsed_secs,
+        records_per_sec: look.records_per_sec * slower,
+        requests_per_sec: look.requests_per_sec * slower,
+        mean_us: look.mean_us / slower,
+        longest_us: (secs * 1e6) as u64,
+        paused_ratio: secs / elapsed_secs,
+        ..look
     }
 }
 
@@ -291,6 +319,8 @@ fn the_front_is_what_nothing_beats() {
             },
         )],
         dropped: None,
+        paused_us: None,
+        before_records_per_sec: None,
     };
     let shapes = [
         tried(100.0, 10, None),
@@ -407,7 +437,12 @@ fn a_look_ends_when_nothing_is_left_to_learn() {
         records_acked: 1,
         records_failed: 0,
         requests_sent: 1,
-        p95_us,
+        p95: p95_us.map(|us| P95 {
+            us,
+            at_least: false,
+            unanswered: false,
+        }),
+        backlog: Backlog::default(),
         open: 1,
     };
     for (secs, p95_us, may_be_cut, ends) in [
@@ -442,4 +477,111 @@ fn records_that_were_refused_are_told_in_the_verdict() {
         text.ends_with("; 99.5 % of its records were acked"),
         "{text}"
     );
+}
+
+#[test]
+fn a_pause_is_told_from_a_queue() {
+    let share = |latencies: &[u64]| paused(&counts(latencies));
+    let quick = [100; 1_000];
+    assert!(share(&quick) < 1e-9);
+    // Eight connections that wait for two seconds are most of the time.
+    let stalled = share(&[&quick[..], &[2_000_000; 8]].concat());
+    assert!(stalled > 0.99, "{stalled}");
+    // Three times as slow for a moment is none, nor is a queue that fills up, nor are rare slow requests in much that is quick.
+    assert!(share(&[&quick[..], &[300; 100]].concat()) < 1e-9);
+    let fills: Vec<u64> = (0..500).map(|n| 1_000 + n * 10_000).collect();
+    assert!(share(&[&fills[..], &[5_000_000; 500]].concat()) < 1e-9);
+    let rare = share(&[&quick[..], &[2_000; 5]].concat());
+    assert!(rare < PAUSED, "{rare}");
+    assert!(share(&[]) < 1e-9);
+}
+
+#[test]
+fn one_pause_in_one_look_changes_no_shape() {
+    let best = shape(1_000, 8);
+    for paused in [Stage::First, Stage::Round(2), Stage::Confirmation] {
+        let mut pauses = 0;
+        let mut evaluate = |ask: &Ask, _: &[Tried]| {
+            let look = run(Model::default(), ask.shape, requests(ask));
+            if ask.shape != best || ask.stage != paused || pauses > 0 {
+                return Ok(Some(look));
+            }
+            pauses += 1;
+            // As large a part of a long look as of a short one.
+            let secs = 20.0 * look.elapsed_secs;
+            Ok(Some(with_pause(look, secs)))
+        };
+        let found = searched(&grid(), 100, &mut evaluate);
+        let winner = &found.shapes[found.winner.expect("a winner")];
+        assert_eq!((pauses, winner.shape), (1, best), "{paused:?}");
+        let rate = winner.look().expect("a look").records_per_sec;
+        assert!(rate > 200_000.0, "{paused:?}: {rate}");
+        assert!(found.requests * 10 <= found.full_grid_requests);
+        let tuned = tuned(found, 100);
+        assert_eq!(tuned.verdict.reasons.len(), 1, "{:?}", tuned.verdict);
+        let text = tuned.text(&Next::default(), &[]);
+        let wanted = "best; looked at once more after a pause of ";
+        assert!(text.contains(wanted), "{paused:?}: {text}");
+    }
+}
+
+#[test]
+fn figures_that_disagree_are_said_to() {
+    // Every confirmation reaches less than half of what the looks before it did, of all shapes.
+    let mut confirmations = 0;
+    let mut evaluate = |ask: &Ask, _: &[Tried]| {
+        let mut look = run(Model::default(), ask.shape, requests(ask));
+        if ask.stage == Stage::Confirmation {
+            confirmations += 1;
+            look.records_per_sec *= 0.4;
+        }
+        Ok(Some(look))
+    };
+    let found = searched(&grid(), 100, &mut evaluate);
+    assert_eq!(confirmations, 6, "three shapes, each of them twice");
+    let verdict = tuned(found, 100).verdict;
+    assert_eq!(verdict.exit_code, 0);
+    insta::assert_snapshot!(verdict.text(), @"
+    PASS  best: 1,000 x 8, 80,987 records/s at P95 39.5 ms (P95 up to 100 ms),
+      confirmed over 3,200 requests; but its figures disagree: 201,801 records/s in
+      a shorter look before, and less than 70 % of that in both confirmations
+    ");
+}
+
+#[test]
+fn only_a_queue_is_said_to_queue() {
+    let shapes = [shape(100, 1), shape(100, 8)];
+    let said = |slow: &dyn Fn(Look) -> Look| {
+        let mut evaluate = |ask: &Ask, _: &[Tried]| {
+            let one = run(Model::default(), shapes[0], requests(ask));
+            Ok(Some(if ask.shape == shapes[1] {
+                slow(one)
+            } else {
+                one
+            }))
+        };
+        let found = searched(&shapes, 100, &mut evaluate);
+        words(&found, Some(shapes[1])).pop().expect("words")
+    };
+    // Eight connections reach what one does: each request waits for seven others, or one pause holds all of them up, always.
+    let queue = said(&|one| Look {
+        in_flight: 8.0,
+        mean_us: one.mean_us * 8.0,
+        p95_us: one.p95_us.map(|us| us * 8),
+        ..one
+    });
+    let pause = said(&|one| Look {
+        in_flight: 8.0,
+        ..with_pause(one, 2.0)
+    });
+    let unknown = said(&|one| Look {
+        in_flight: 8.0,
+        mean_us: one.mean_us * 8.0,
+        ..one
+    });
+    insta::assert_snapshot!([queue, pause, unknown].join("\n"), @"
+    Its requests in flight, 8 on average, are 165 answers/s x 48.4 ms each (Little's law). 100 x 1 reached 16,521 records/s at P95 6.05 ms with 1 in flight: past a few connections a closed loop adds only queueing, and each more makes all wait longer.
+    Its requests in flight, 8 on average, are 38.4 answers/s x 26.1 ms each (Little's law). 76.8 % of that time went to a pause of 2.00 s: how it does without one was not seen.
+    Its requests in flight, 8 on average, are 165 answers/s x 48.4 ms each (Little's law). 100 x 1 reached 16,521 records/s at P95 6.05 ms with 1 in flight.
+    ");
 }

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use super::super::connection::{Request, State};
+use super::super::harvest::FirstByte;
 use super::super::schedule::Due;
 use super::super::transport::TOLD_ONCE;
 use super::Worker;
@@ -88,11 +89,10 @@ impl Worker<'_> {
                     self.measured_in_flight.change(1, now_us);
                     recorder.sent(u64::from(request.due.records));
                     connection.requests_sent += 1;
-                    self.harvest.first_sent_us = Some(
-                        self.harvest
-                            .first_sent_us
-                            .map_or(now_us, |us| us.min(now_us)),
-                    );
+                    self.harvest.first_sent.get_or_insert(FirstByte {
+                        sent_us: now_us,
+                        due_us: request.due.due_us,
+                    });
                 } else {
                     self.harvest.warmup.sent(u64::from(request.due.records));
                 }

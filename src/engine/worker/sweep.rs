@@ -65,7 +65,15 @@ impl Worker<'_> {
         if !asked && !self.free.is_empty() {
             self.last_answer_us = now_us;
         }
+        let measured = (self.connections.iter())
+            .filter_map(|connection| connection.request)
+            .filter(|request| request.measured)
+            .map(|request| request.due.due_us);
+        let unsent = self.given_back.iter().map(|&(_, due_us, _)| due_us);
         let mut handover = lock(&self.shared.handover);
+        handover.in_flight = self.measured_in_flight.now;
+        handover.waited_us.clear();
+        (handover.waited_us).extend((measured.chain(unsent)).map(|us| now_us.saturating_sub(us)));
         handover.open = self
             .connections
             .iter()

@@ -14,8 +14,11 @@ const METRICS: [(&str, &str); 5] = [
     ("p99", "us"),
 ];
 
+/// A column, or the end of its name, and how it is filled.
+type Column<T> = (&'static str, fn(&T) -> String);
+
 /// What is said of the whole.
-const WHOLE: [(&str, fn(&Compared) -> String); 4] = [
+const WHOLE: [Column<Compared>; 4] = [
     ("comparison_outcome", |compared| {
         compared.outcome.name().to_owned()
     }),
@@ -35,7 +38,7 @@ const WHOLE: [(&str, fn(&Compared) -> String); 4] = [
 ];
 
 /// What is said of a metric: the end of the column's name, `UNIT` for that of the metric.
-const OF_METRIC: [(&str, fn(&MetricCompared) -> String); 9] = [
+const OF_METRIC: [Column<MetricCompared>; 9] = [
     ("baseline_UNIT", |row| number(row.baseline)),
     ("run_UNIT", |row| number(row.saw)),
     ("change_ratio", |row| number(row.change)),

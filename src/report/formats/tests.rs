@@ -212,7 +212,7 @@ fn runs_that_prove_nothing_say_so_in_every_format_or_give_no_figures() {
     nothing_acked.summary.records_per_sec = 0.0;
     let mut void_regression = report(&super::super::samples::void());
     void_regression.verdict.outcome = Outcome::Regression;
-    for (report, void) in [
+    for (report, void) in vec![
         (report(&good()), false),
         (report(&failing()), false),
         (report(&super::super::samples::void()), true),
@@ -690,6 +690,9 @@ fn family(prom: &str, begins: &str) -> String {
     lines.join("\n")
 }
 
+/// A figure of a metric.
+type Of = fn(&MetricCompared) -> f64;
+
 #[test]
 fn a_comparison_is_in_prometheus_and_csv_with_all_that_decided_it() {
     let mut run = report(&good());
@@ -761,7 +764,6 @@ fn a_comparison_is_in_prometheus_and_csv_with_all_that_decided_it() {
         row["comparison_throughput_baseline_records_per_sec"],
         "40000"
     );
-    type Of = fn(&MetricCompared) -> f64;
     let figures: [(&str, Of); 5] = [
         ("change_ratio", |row| row.change),
         ("change_low_ratio", |row| row.low),

@@ -25,7 +25,7 @@ pub(super) fn cards(report: &Report) -> Markup {
     let summary = &report.summary;
     let latency = &summary.latency_us;
     let records = &report.ledger.records;
-    let cards = [
+    let mut cards = vec![
         (
             "throughput, rec/s",
             rate_digits(summary.records_per_sec),
@@ -46,6 +46,20 @@ pub(super) fn cards(report: &Report) -> Markup {
             latency_of(summary, "p99", latency.p99),
             String::new(),
         ),
+    ];
+    if let Some(section) = &report.end_to_end {
+        let seen = &section.latency_us;
+        let card = |name, us: Option<u64>| {
+            let words = us.map_or_else(|| "-".to_owned(), units::latency);
+            (name, words, String::new())
+        };
+        cards.extend([
+            card("P50 to the consumer", seen.p50),
+            card("P95 to the consumer", seen.p95),
+            card("P99 to the consumer", seen.p99),
+        ]);
+    }
+    cards.extend([
         (
             "success",
             units::percent(summary.success_ratio),
@@ -56,14 +70,14 @@ pub(super) fn cards(report: &Report) -> Markup {
             grouped(records.acked),
             format!("of {}", grouped(records.scheduled)),
         ),
-    ];
+    ]);
     html! {
         dl.cards {
             @for (name, value, more) in cards {
                 div { dt { (name) } dd { (value) @if !more.is_empty() { small { (more) } } } }
             }
         }
-        p.note { (capitalised(&volume_words(summary))) "." }
+        p.note { (capitalised(&volume_words(report))) "." }
     }
 }
 

@@ -23,7 +23,7 @@ mod verdict;
 pub use history::history_html;
 
 pub(super) use facts::difference_lines;
-pub(super) use several::{Figure, figures_of, names, ratio};
+pub(super) use several::{Figure, any_arrivals, arrivals_of, figures_of, names, ratio};
 
 use super::Report;
 

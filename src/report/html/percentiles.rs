@@ -34,6 +34,11 @@ impl Curve {
         })
     }
 
+    /// What the consumers of a run saw; `None` if it had none.
+    pub(super) fn of_arrivals(name: &str, report: &Report) -> Option<Self> {
+        Self::of(name, &report.end_to_end.as_ref()?.histogram)
+    }
+
     /// A distribution without lower bounds.
     fn of(name: &str, text: &str) -> Option<Self> {
         let all = histograms::decode(text)?;
@@ -62,12 +67,11 @@ impl Curve {
 /// Curves of one run: latency, and what it is made of.
 pub(super) fn of_run(report: &Report) -> Vec<Curve> {
     let h = &report.histograms;
-    let e2e = report.end_to_end.as_ref();
     [
         Curve::of_latency("latency", report),
         Curve::of("service time", &h.service_time),
         Curve::of("send delay", &h.send_delay),
-        e2e.and_then(|section| Curve::of("to the consumer", &section.histogram)),
+        Curve::of_arrivals("to the consumer", report),
     ]
     .into_iter()
     .flatten()
@@ -80,6 +84,22 @@ pub(super) fn section(curves: &[Curve]) -> Markup {
         return html! { p { "There is no latency to show: no request was due, or the histogram in the report cannot be read." } };
     }
     chart(curves).markup()
+}
+
+/// The same of what consumers saw: another chart on the page.
+pub(super) fn to_consumer(curves: &[Curve]) -> Markup {
+    let chart = chart(curves);
+    Chart {
+        id: "percentiles-to-consumer".to_owned(),
+        caption: "Latency to the consumer by percentile, both scales logarithmic".to_owned(),
+        note: None,
+        x: Axis {
+            title: "percentile of the records".to_owned(),
+            ..chart.x
+        },
+        ..chart
+    }
+    .markup()
 }
 
 fn chart(curves: &[Curve]) -> Chart {

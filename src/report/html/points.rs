@@ -26,7 +26,7 @@ pub(super) struct Point {
     pub(super) failures: u64,
     /// Records that came due in it and were never sent.
     pub(super) unsent: u64,
-    /// In one of its seconds nothing was acked though requests were due and not over.
+    /// In one of its seconds nothing was acked though requests were due in it or before, and not over.
     pub(super) idle: bool,
     pub(super) p50: Option<Reading>,
     pub(super) p95: Option<Reading>,
@@ -66,6 +66,10 @@ fn points(report: &Report, group: u64) -> Vec<Point> {
     let measured =
         |from: u64, most: u64| (report.elapsed_secs - from as f64).clamp(0.0, most as f64);
     let mut points: Vec<Point> = Vec::new();
+    let batch = u64::from(report.plan.load.batch_size).max(1);
+    // A closed loop calls for a request when a connection is free: one that none took is over with the connections. The schedule of an
+    // open loop goes on calling for its own.
+    let open_loop = report.plan.load.is_open_loop();
     let mut open = 0;
     for (row, unsent) in report.timeline.iter().zip(unsent(report)) {
         let from = row.second / group * group;
@@ -87,6 +91,9 @@ fn points(report: &Report, group: u64) -> Vec<Point> {
             });
         }
         open += i128::from(row.requests_due) - i128::from(row.requests);
+        if !open_loop {
+            open -= i128::from(unsent.div_ceil(batch));
+        }
         let waited = open > 0 && measured(row.second, 1) >= LEAST_SHARE;
         if let Some(point) = points.last_mut() {
             point.add(row);
@@ -305,6 +312,18 @@ mod tests {
         };
         assert_eq!(idle(1), [false, false, true, true, false]);
         assert_eq!(idle(2), [false, true, false]);
+        // All that was sent is over: what a closed loop could not send waits for nothing, what an open loop could not is still due.
+        let ended = |arrivals: Option<&str>| -> Vec<bool> {
+            let mut report = dead();
+            report.plan.load.arrivals = arrivals.map(str::to_owned);
+            report.timeline[0].requests = 50;
+            report.timeline[1].requests = 20;
+            report.timeline[4].requests = 0;
+            let points = points(&report, 1);
+            points.iter().map(|point| point.idle).collect()
+        };
+        assert_eq!(ended(None), [false; 5]);
+        assert_eq!(ended(Some("uniform")), [false, false, true, true, false]);
         let points = points(&dead(), 1);
         assert_eq!(
             points[2].troubles(),

@@ -72,6 +72,7 @@ fn content(names: &[String], reports: &[&Report]) -> Markup {
     html! {
         (section("differs", "What differs", &facts::what_differs(names, reports)))
         (section("figures", "Figures", &figures(names, reports)))
+        (section("to-consumer", "To the consumer", &to_consumer(names, reports)))
         (section("time", "Over time", &over_time::section(group, &runs)))
         (section("latency", "Latency", &percentiles::section(&curves)))
         (section("ledger", "Ledger of records", &ledgers(names, reports)))
@@ -141,6 +142,37 @@ pub(in crate::report) fn figures_of(report: &Report) -> Vec<Figure> {
     ]
 }
 
+/// What consumers saw, as figures to show beside those of others: of a run without consumers none is known.
+pub(in crate::report) fn arrivals_of(report: &Report) -> Vec<Figure> {
+    let section = report.end_to_end.as_ref();
+    let counts = is_evidence(report);
+    let figure = |name, text, value: Option<f64>| Figure {
+        name,
+        text,
+        value: value.filter(|_| counts),
+        lower_bound: false,
+    };
+    let seen = section.map(|section| section.latency_us);
+    let seen = seen.unwrap_or_default();
+    let us = |name, us: Option<u64>| {
+        let text = us.map_or_else(|| "-".to_owned(), units::latency);
+        figure(name, text, us.map(|us| us as f64))
+    };
+    let received = section.map(|section| grouped(section.latency_samples));
+    vec![
+        us("P50", seen.p50),
+        us("P95", seen.p95),
+        us("P99", seen.p99),
+        us("max", seen.max),
+        figure("records", received.unwrap_or_else(|| "-".to_owned()), None),
+    ]
+}
+
+/// Whether a run among them had consumers.
+pub(in crate::report) fn any_arrivals(reports: &[&Report]) -> bool {
+    reports.iter().any(|report| report.end_to_end.is_some())
+}
+
 /// `1.32 ×`, `≥ 1.32 ×`, `≤ 1.32 ×`; nothing if there is nothing to hold it against, or nothing to say of two lower bounds.
 pub(in crate::report) fn ratio(figure: &Figure, first: &Figure) -> Option<String> {
     let (this, other) = (figure.value?, first.value.filter(|value| *value > 0.0)?);
@@ -153,7 +185,38 @@ pub(in crate::report) fn ratio(figure: &Figure, first: &Figure) -> Option<String
 }
 
 fn figures(names: &[String], reports: &[&Report]) -> Markup {
-    let all: Vec<Vec<Figure>> = reports.iter().map(|report| figures_of(report)).collect();
+    html! {
+        (figures_table("Figures", names, reports, figures_of))
+        p.note { "Ratios are to the first run. Whether a difference is more than noise says krush compare." }
+        @if !reports.iter().all(|report| is_evidence(report)) {
+            p.note { "A run that is void, was interrupted, lost its target or acked records, or acked none, proves nothing and has no ratio." }
+        }
+    }
+}
+
+/// From a record's request being due to a consumer having it, where runs had consumers.
+fn to_consumer(names: &[String], reports: &[&Report]) -> Markup {
+    if !any_arrivals(reports) {
+        return html! {};
+    }
+    let runs = names.iter().zip(reports);
+    let curves = runs.filter_map(|(name, report)| Curve::of_arrivals(name, report));
+    let curves: Vec<Curve> = curves.collect();
+    html! {
+        p { "End-to-end latency: from when a record's request was due until a consumer had it. A run without consumers has none." }
+        (figures_table("To the consumer", names, reports, arrivals_of))
+        @if !curves.is_empty() { (percentiles::to_consumer(&curves)) }
+    }
+}
+
+/// A row a run, each figure with its ratio to that of the first.
+fn figures_table(
+    label: &str,
+    names: &[String],
+    reports: &[&Report],
+    of: fn(&Report) -> Vec<Figure>,
+) -> Markup {
+    let all: Vec<Vec<Figure>> = reports.iter().map(|report| of(report)).collect();
     let Some(first) = all.first() else {
         return html! {};
     };
@@ -177,13 +240,7 @@ fn figures(names: &[String], reports: &[&Report]) -> Markup {
         cells
     };
     let rows: Vec<Vec<Markup>> = names.iter().zip(&all).enumerate().map(row).collect();
-    html! {
-        (table("Figures", &head, &rows))
-        p.note { "Ratios are to the first run. Whether a difference is more than noise says krush compare." }
-        @if !reports.iter().all(|report| is_evidence(report)) {
-            p.note { "A run that is void, was interrupted, lost its target or acked records, or acked none, proves nothing and has no ratio." }
-        }
-    }
+    table(label, &head, &rows)
 }
 
 fn ledgers(names: &[String], reports: &[&Report]) -> Markup {

@@ -1,6 +1,6 @@
 //! The pages as text: what is in them, what never is, and how large they get.
 
-use super::super::parts_for_tests::compared_with_baseline;
+use super::super::parts_for_tests::{compared_with_baseline, with_consumers};
 use super::super::samples::{self, failing, gone, good, interrupted, several, void};
 use super::*;
 use crate::gate::{BaselineRow, Compared, Outcome};
@@ -712,4 +712,45 @@ fn the_page_of_a_history_shows_the_road_to_the_record() {
     2026-11-01 10:15 | 432 | - | - | 150 ms | 10.0 s | 91.9 % | 500 × 1,000 | ✓ | PASS | 0.1.0
     Made by krush 0.1.0. Everything shown is in this file.
     ");
+}
+
+#[test]
+fn what_consumers_saw_is_among_the_key_figures_and_beside_that_of_others() {
+    let seen = with_consumers().end_to_end.unwrap().latency_us;
+    let p95 = crate::units::latency(seen.p95.unwrap());
+    let one = text(&page(&with_consumers()));
+    assert!(
+        one.contains(&format!("P95 to the consumer\n{p95}\n")),
+        "{one}"
+    );
+    let row = format!("P95 to consumer | {p95}");
+    assert!(one.contains(&row), "{one}");
+    let mut slower = with_consumers();
+    slower.end_to_end.as_mut().unwrap().latency_us.p95 = seen.p95.map(|us| us * 3);
+    let plain = samples::report(&good());
+    let several = html(&[&with_consumers(), &slower, &plain]);
+    assert!(several.contains("Latency to the consumer by percentile"));
+    let several = text(&several);
+    let from = several.find("\nTo the consumer\n").unwrap();
+    let head = several[from..]
+        .lines()
+        .skip(1)
+        .take(6)
+        .collect::<Vec<_>>()
+        .join("\n");
+    insta::assert_snapshot!(head, @"
+    To the consumer
+    End-to-end latency: from when a record's request was due until a consumer had it. A run without consumers has none.
+    run | P50 | P95 | P99 | max | records
+    A extreme | 50.0 ms | 95.0 ms | 99.0 ms | 100 ms | 1,000
+    B extreme | 50.0 ms | 1.00 × | 285 ms | 3.00 × | 99.0 ms | 1.00 × | 100 ms | 1.00 × | 1,000
+    C extreme | - | - | - | - | -
+    ");
+    let without = html(&[&plain, &plain]);
+    assert!(!without.contains("consumer"), "no run had consumers");
+    let all: Vec<Report> = (0..MOST_RUNS)
+        .map(|_| stretched(with_consumers(), 3_600))
+        .collect();
+    let all: Vec<&Report> = all.iter().collect();
+    assert!(html(&all).len() < MOST_BYTES, "{}", html(&all).len());
 }

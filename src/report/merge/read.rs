@@ -46,6 +46,7 @@ pub(super) fn measured(source: &Source) -> Result<Measured, NotMergeable> {
             0 => None,
             _ => seconds(report.summary.duration_secs),
         },
+        first_byte_after_due: None,
         // Whether it kept to its schedule was judged when it ran.
         planned: None,
         scheduled: Counts {
