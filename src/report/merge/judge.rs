@@ -260,10 +260,10 @@ mod tests {
             validity(&[("rate", true, "100 % of 12")]),
             validity(&[("rate", true, "99 % of 12")]),
         );
-        let none = validity(&[]);
-        let once = parts_validity(&[("w1", &one), ("w2", &other)], &none, &[]);
+        let whole = validity(&[]);
+        let once = parts_validity(&[("w1", &one), ("w2", &other)], &whole, &[]);
         assert_eq!(once.checks[0].saw, "held in each, such as: 100 % of 12");
-        let twice = parts_validity(&[("m", &once), ("w3", &other)], &none, &[]);
+        let twice = parts_validity(&[("m", &once), ("w3", &other)], &whole, &[]);
         assert_eq!(twice.checks[0].saw, once.checks[0].saw);
     }
 }
