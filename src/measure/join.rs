@@ -120,7 +120,8 @@ fn window(parts: &[Measured], offsets: &[Duration], lie: Lie) -> Option<Duration
 fn repeated_waits(parts: &[Measured]) -> Duration {
     let wait = |part: &Measured| Some(part.window?.saturating_sub(part.schedule_took()?));
     let waits = || parts.iter().filter_map(wait);
-    waits().sum::<Duration>() - waits().max().unwrap_or_default()
+    let longest = waits().max().unwrap_or_default();
+    waits().sum::<Duration>().saturating_sub(longest)
 }
 
 /// `None` unless every part was planned: a closed loop, or one that was interrupted, has no length of its own.

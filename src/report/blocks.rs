@@ -28,8 +28,8 @@ pub struct BlockRow {
     pub failures: u64,
     /// Requests due in it whose latency is only a lower bound.
     pub lower_bounds: u64,
-    /// The shortest of these in µs; `null`: there is none, or it is not known.
-    #[serde(default)]
+    /// The shortest of these in µs; missing: there is none, or it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_bound_us: Option<u64>,
     /// Latencies in µs: HDR, V2 compressed, base64; 1 µs to 1 h, 2 digits.
     pub latency: String,

@@ -261,9 +261,9 @@ mod tests {
             validity(&[("rate", true, "99 % of 12")]),
         );
         let none = validity(&[]);
-        let once = parts_validity(&[("w1", &one), ("w2", &other)], &none, &[]);
-        assert_eq!(once.checks[0].saw, "held in each, such as: 100 % of 12");
-        let twice = parts_validity(&[("m", &once), ("w3", &other)], &none, &[]);
-        assert_eq!(twice.checks[0].saw, once.checks[0].saw);
+        let said = parts_validity(&[("w1", &one), ("w2", &other)], &none, &[]);
+        assert_eq!(said.checks[0].saw, "held in each, such as: 100 % of 12");
+        let twice = parts_validity(&[("m", &said), ("w3", &other)], &none, &[]);
+        assert_eq!(twice.checks[0].saw, said.checks[0].saw);
     }
 }
