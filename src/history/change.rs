@@ -258,7 +258,7 @@ fn best_split(innovations: &[f64], noise: Noise) -> (usize, f64) {
     let mut later = total - innovations[..LEAST].iter().sum::<f64>();
     let mut best = (LEAST, 0.0);
     let places = innovations.iter().enumerate();
-    for (at, &jump) in places.take(all - LEAST + 1).skip(LEAST) {
+    for (at, jump) in places.take(all - LEAST + 1).skip(LEAST) {
         later -= jump;
         let after = all - at;
         let size = jump + design.rest * later - design.shared(after) * level;
