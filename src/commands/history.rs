@@ -10,7 +10,7 @@ use crate::cli::HistoryArgs;
 use crate::error::{Error, Result, exit};
 use crate::history::{self, Entry, Lines, Shown, Trend};
 use crate::measure::TargetKind;
-use crate::report::Style;
+use crate::report::{Found, Style};
 
 /// Runs of each trend that are listed if nothing is said.
 const LISTED: u32 = 20;
@@ -162,7 +162,7 @@ fn is_target(entry: &Entry, target: &str) -> bool {
     entry.target_kind.name() == target || entry.urls.iter().any(|url| bare(url) == bare(target))
 }
 
-/// Adds the reports that are not listed yet; nothing is added if one of them is none.
+/// Adds the reports that are not listed yet. What else krush wrote into the folder is left out and told; nothing is added if a file is neither.
 fn add(args: &HistoryArgs) -> Result<u8> {
     let listed = match read(&args.file) {
         Ok(lines) => lines.entries,
@@ -170,12 +170,30 @@ fn add(args: &HistoryArgs) -> Result<u8> {
         Err(error) => return Err(error),
     };
     let mut known: HashSet<_> = listed.iter().map(Entry::identity).collect();
-    let mut new = Vec::new();
+    let (mut new, mut skipped) = (Vec::new(), Vec::new());
     for path in &args.add {
-        let entry = Entry::of(&crate::report::read(path)?, Some(path));
-        if known.insert(entry.identity()) {
-            new.push(entry);
+        match crate::report::read_result(path)? {
+            Found::Report(report) => {
+                let entry = Entry::of(&report, Some(path));
+                if known.insert(entry.identity()) {
+                    new.push(entry);
+                }
+            }
+            Found::Other(what) => skipped.push(format!(
+                "{} is {what}, not a report of a load",
+                path.display()
+            )),
         }
+    }
+    if skipped.len() == args.add.len() {
+        return Err(Error::Usage {
+            message: format!("there is no report to add: {}", skipped.join("; ")),
+            hint: Some("give JSON reports of load commands (see --output)".to_owned()),
+        });
+    }
+    for words in &skipped {
+        // A note that nobody can read is no reason to end.
+        let _ = writeln!(std::io::stderr().lock(), "skipped: {words}");
     }
     if !new.is_empty() {
         append(&args.file, &new).map_err(|source| {
@@ -187,11 +205,16 @@ fn add(args: &HistoryArgs) -> Result<u8> {
         })?;
     }
     let reports = crate::units::counted(new.len() as u64, "report", "reports");
-    let known = match args.add.len() - new.len() {
+    let also = |count: usize, what: &str| match count {
         0 => String::new(),
-        known => format!("; listed already: {known}"),
+        count => format!("; {what}: {count}"),
     };
-    let text = format!("{reports} added to {}{known}\n", args.file.display());
+    let known = also(args.add.len() - new.len() - skipped.len(), "listed already");
+    let skipped = also(skipped.len(), "skipped");
+    let text = format!(
+        "{reports} added to {}{known}{skipped}\n",
+        args.file.display()
+    );
     super::load::written(super::say(&text))?;
     Ok(exit::PASS)
 }

@@ -332,6 +332,10 @@ fn every_record_asked_for_is_sent_once_and_acked() {
         assert_eq!(total.latency.len(), 24);
         assert_eq!(measured.end, End::Finished);
         assert!(measured.window.is_some());
+        // That of a request, so one of the send delays; the histogram has them to a thousandth.
+        let late_us = measured.first_byte_after_due.unwrap().as_micros() as u64;
+        let delays = &total.send_delay;
+        assert!(delays.count_at(late_us) > 0, "{late_us} of {delays:?}");
         assert_eq!(failures(&measured), []);
         assert_eq!(
             measured

@@ -81,6 +81,6 @@ impl<'a> Run<'a> {
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 #[cfg(test)]
 mod unanswered;

@@ -3,7 +3,7 @@
 
 mod bounds;
 mod failures;
-mod noise;
+pub(crate) mod noise;
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -289,16 +289,21 @@ fn written(page: &str, name: &str, part: &str) -> String {
 
 /// Holds a part of docs/gate.md against what came out, or writes it if `KRUSH_UPDATE_PAGES` is set.
 fn on_the_page(name: &str, part: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/gate.md");
-    let page = std::fs::read_to_string(&path).unwrap();
-    let wanted = written(&page, name, part);
+    on_a_page("docs/gate.md", name, part);
+}
+
+/// The same of any page.
+pub(crate) fn on_a_page(page: &str, name: &str, part: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let wanted = written(&text, name, part);
     if std::env::var_os("KRUSH_UPDATE_PAGES").is_some() {
         std::fs::write(&path, &wanted).unwrap();
     }
     let shown = std::fs::read_to_string(&path).unwrap();
     assert_eq!(
         shown, wanted,
-        "docs/gate.md shows other figures; KRUSH_UPDATE_PAGES=1 writes them anew"
+        "{page} shows other figures; KRUSH_UPDATE_PAGES=1 writes them anew"
     );
 }
 

@@ -1,31 +1,37 @@
-//! Where the level of a series shifted: noise and single outliers are no shift, at least three runs after it are one.
+//! Where the level of a series shifted: noise and single outliers are no shift, at least three runs after it are one, and runs that resemble
+//! the one before them are no proof of each other.
 //!
 //! Candidates come from seeded intervals, the narrowest that exceeds the threshold first, so that a dip and its recovery are found as two shifts;
-//! each is then confirmed by a permutation test between its neighbours. Sources: S. Kovács, P. Bühlmann, H. Li, A. Munk,
-//! "Seeded binary segmentation", Biometrika 110 (2023), for intervals of n log n total length; R. Baranowski, Y. Chen, P. Fryzlewicz,
-//! "Narrowest-over-threshold detection of multiple change points", JRSS B 81 (2019), for the choice among them; P. Fryzlewicz, "Wild binary
-//! segmentation", Annals of Statistics 42 (2014), for the threshold σ·1.3·√(2 ln n); J. Besag, P. Clifford, "Sequential Monte Carlo p-values",
-//! Biometrika 78 (1991), for stopping a permutation test early. Values are compared by their logarithm, and clipped around the median of
-//! their interval, so that one run weighs at most like a moderate one.
+//! each is then confirmed by a permutation test between its neighbours. Both look at innovations (`super::noise`): what each run brings beyond
+//! what the one before it foretold. Sources: S. Kovács, P. Bühlmann, H. Li, A. Munk, "Seeded binary segmentation", Biometrika 110 (2023), for
+//! intervals of n log n total length; R. Baranowski, Y. Chen, P. Fryzlewicz, "Narrowest-over-threshold detection of multiple change points",
+//! JRSS B 81 (2019), for the choice among them; P. Fryzlewicz, "Wild binary segmentation", Annals of Statistics 42 (2014), for the threshold
+//! σ·c·√(2 ln n); M. Robbins, C. Gallagher, R. Lund, A. Aue, "Mean shift testing in correlated data", J. Time Series Analysis 32 (2011), for
+//! tests of innovations, which keep their level where those of the values do not; J. Besag, P. Clifford, "Sequential Monte Carlo p-values",
+//! Biometrika 78 (1991), for stopping a permutation test early. Values are compared by their logarithm.
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use rand::seq::SliceRandom;
+use super::noise::{Noise, median};
+use crate::stats::Random;
 
 /// Fewest values on either side of a shift.
 const LEAST: usize = 3;
 /// Smallest shift that matters, as a share of the level before.
 const EFFECT: f64 = 0.05;
 /// Highest p-value of a shift.
-const ALPHA: f64 = 0.02;
-/// Values further from the median than so many standard deviations count as being there.
-const CLIP: f64 = 4.0;
-/// Standard deviation from the median absolute deviation, of normal noise.
-const MAD_TO_SIGMA: f64 = 1.4826;
-/// Noise is at least this share of the level: runs that agree to the last digit are no proof.
-const LEAST_NOISE: f64 = 0.002;
+pub(super) const ALPHA: f64 = 0.015;
+/// What a split must exceed to be looked at, and what it must still exceed with the noise as it is then known, in units of σ·√(2 ln n).
+const CANDIDATE: f64 = 1.1;
+const SHIFT: f64 = 1.2;
 /// From so many values on, a bound for normal noise may stand for the permutation test.
 const MANY: usize = 200;
+/// So may it where so many times the least is exceeded, which takes three values that are all far off, if there are enough of the others:
+/// orders of a few values are too few to tell.
+const FAR_BEYOND: f64 = 2.0;
+const ENOUGH: usize = 10;
+/// Runs after a change for which it is said how large it must be to be seen.
+const AFTER: usize = 10;
+/// Standard errors above the threshold at which a shift exceeds it as a rule, though neither its place nor the noise is known.
+const SURE: f64 = 3.5;
 
 /// A lasting change of level.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,38 +46,50 @@ pub struct Shift {
     pub p_value: f64,
 }
 
-/// The shifts of a series of positive values, in order. The same seed gives the same answer.
-pub fn shifts(values: &[f64], seed: u64) -> Vec<Shift> {
+/// The shifts of a series, and what could have been seen in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shifts {
+    /// In order.
+    pub all: Vec<Shift>,
+    /// How much a value resembles the one before it, between shifts: the correlation, 0 to 1.
+    pub correlation: f64,
+    /// Whether that correlation is more than chance shows in values that do not resemble each other.
+    pub alike: bool,
+    /// Smallest shift, as a share of the level before, that is found as a rule once ten values came after it, or half of all if those are fewer.
+    pub least_ratio: f64,
+}
+
+/// The shifts of a series of positive values; `None`: too few for any. The same seed gives the same answer.
+pub fn shifts(values: &[f64], seed: u64) -> Option<Shifts> {
     if values.len() < 2 * LEAST {
-        return Vec::new();
+        return None;
     }
     let logs: Vec<f64> = values.iter().map(|value| value.max(1e-3).ln()).collect();
-    let sigma = noise(&logs);
-    let mut found = narrowest_first(candidates(&logs, sigma));
-    let mut tests: Vec<Option<Shift>> = vec![None; found.len()];
+    let series = Series {
+        values,
+        logs: &logs,
+    };
+    let rough = Noise::from_differences(&logs);
+    let mut found = narrowest_first(candidates(&logs, rough));
     loop {
-        for index in 0..found.len() {
-            if tests[index].is_none() {
-                let around = around(&found, index, logs.len());
-                let (at, shift) = confirmed(values, &logs, around, sigma, seed);
-                found[index] = at;
-                tests[index] = Some(shift);
+        let noise = rough.between(&logs, &found);
+        let mut splits = series.splits(&mut found, noise);
+        // Cheap first: those that the noise explains need no permutation.
+        let faint = faintest(&splits).or_else(|| {
+            for split in &mut splits {
+                split.shift.p_value = series.p_value(split, noise, seed);
             }
-        }
-        let Some(weakest) = weakest(&tests) else {
-            return tests.into_iter().flatten().collect();
+            weakest(&splits)
+        });
+        let Some(index) = faint else {
+            return Some(Shifts {
+                all: splits.into_iter().map(|split| split.shift).collect(),
+                correlation: noise.correlation,
+                alike: noise.is_alike(),
+                least_ratio: least_ratio(logs.len(), noise),
+            });
         };
-        found.remove(weakest);
-        tests.remove(weakest);
-        // What was told from it is now told from the next.
-        for index in [weakest.checked_sub(1), Some(weakest)]
-            .into_iter()
-            .flatten()
-        {
-            if let Some(test) = tests.get_mut(index) {
-                *test = None;
-            }
-        }
+        found.remove(index);
     }
 }
 
@@ -81,13 +99,31 @@ fn around(found: &[usize], index: usize, all: usize) -> (usize, usize) {
     (start, found.get(index + 1).copied().unwrap_or(all))
 }
 
+/// A shift between its neighbours, before it is tested.
+#[derive(Debug, Clone)]
+struct Split {
+    shift: Shift,
+    /// What the values between its neighbours bring.
+    innovations: Vec<f64>,
+    /// Standard errors by which they differ there.
+    weight: f64,
+    /// Share of what noise may show by chance in a series of this length.
+    excess: f64,
+}
+
+/// The one that noise explains best, if it explains any.
+fn faintest(splits: &[Split]) -> Option<usize> {
+    let faint = splits.iter().enumerate();
+    let faint = faint.filter(|(_, split)| split.excess <= 1.0);
+    let faintest = faint.min_by(|(_, a), (_, b)| a.excess.total_cmp(&b.excess));
+    faintest.map(|(index, _)| index)
+}
+
 /// The one to give up: the least significant, else the smallest that does not matter.
-fn weakest(tests: &[Option<Shift>]) -> Option<usize> {
+fn weakest(splits: &[Split]) -> Option<usize> {
     let effect = |shift: &Shift| (shift.after / shift.before - 1.0).abs();
-    let weak = tests.iter().enumerate().filter_map(|(index, test)| {
-        let shift = test.as_ref()?;
-        (shift.p_value > ALPHA || effect(shift) < EFFECT).then_some((index, shift))
-    });
+    let all = splits.iter().map(|split| &split.shift).enumerate();
+    let weak = all.filter(|(_, shift)| shift.p_value > ALPHA || effect(shift) < EFFECT);
     let worst = weak.max_by(|(_, a), (_, b)| {
         a.p_value
             .total_cmp(&b.p_value)
@@ -96,28 +132,17 @@ fn weakest(tests: &[Option<Shift>]) -> Option<usize> {
     worst.map(|(index, _)| index)
 }
 
-/// Standard deviation of the noise from differences of neighbours, which a few shifts leave as it is.
-fn noise(logs: &[f64]) -> f64 {
-    let differences: Vec<f64> = logs
-        .windows(2)
-        .map(|pair| (pair[1] - pair[0]).abs())
-        .collect();
-    (median(&differences) * MAD_TO_SIGMA / std::f64::consts::SQRT_2).max(LEAST_NOISE)
+/// What noise hardly exceeds in a series of so many values, in standard errors.
+fn threshold(all: usize) -> f64 {
+    (2.0 * (all as f64).ln()).sqrt()
 }
 
-fn median(values: &[f64]) -> f64 {
-    let mut some = values.to_vec();
-    if some.is_empty() {
-        return f64::NAN;
-    }
-    let middle = some.len() / 2;
-    let even = some.len().is_multiple_of(2);
-    let (lower, &mut upper, _) = some.select_nth_unstable_by(middle, f64::total_cmp);
-    if !even {
-        return upper;
-    }
-    let below = lower.iter().copied().max_by(f64::total_cmp);
-    below.map_or(upper, |below| f64::midpoint(below, upper))
+/// As a share of the level before.
+fn least_ratio(all: usize, noise: Noise) -> f64 {
+    let after = AFTER.min(all / 2);
+    let design = Design::new(noise.rho, all);
+    let errors = SHIFT * threshold(all) + SURE;
+    (errors * noise.sigma / design.information(after).sqrt()).exp_m1()
 }
 
 /// A split of an interval that noise alone would hardly show.
@@ -129,11 +154,11 @@ struct Candidate {
     weight: f64,
 }
 
-fn candidates(logs: &[f64], sigma: f64) -> Vec<Candidate> {
-    let threshold = 1.3 * (2.0 * (logs.len() as f64).ln()).sqrt();
+fn candidates(logs: &[f64], noise: Noise) -> Vec<Candidate> {
+    let least = CANDIDATE * threshold(logs.len());
     let candidate = |(start, end): (usize, usize)| {
-        let (split, weight) = best_split(&clipped(&logs[start..end], sigma), sigma);
-        (weight > threshold).then_some(Candidate {
+        let (split, weight) = best_split(&noise.innovations(&logs[start..end]), noise);
+        (weight > least).then_some(Candidate {
             start,
             end,
             at: start + split,
@@ -191,59 +216,122 @@ fn narrowest_first(mut candidates: Vec<Candidate>) -> Vec<usize> {
     found.into_iter().collect()
 }
 
-/// The values around their median, those further away than [`CLIP`] standard deviations at that distance.
-fn clipped(logs: &[f64], sigma: f64) -> Vec<f64> {
-    let (middle, most) = (median(logs), CLIP * sigma);
-    logs.iter()
-        .map(|log| (log - middle).clamp(-most, most))
-        .collect()
+/// How a shift shows in innovations: in full where it is, and beyond it as far as a value is not foretold by the one before; of the level
+/// the first value tells more than the others. Least squares of both are those of G. Prais, C. Winsten, "Trend estimators and serial
+/// correlation", Cowles Commission 383 (1954).
+struct Design {
+    rest: f64,
+    first: f64,
+    level: f64,
 }
 
-/// Where the means before and after differ most, and by how many standard errors.
-fn best_split(values: &[f64], sigma: f64) -> (usize, f64) {
-    let all = values.len();
-    let total: f64 = values.iter().sum();
-    let (mut sum, mut best) = (0.0, (LEAST, 0.0));
-    for (index, value) in values.iter().enumerate() {
-        let left = index + 1;
-        sum += value;
-        if left < LEAST || left + LEAST > all {
-            continue;
-        }
-        let right = (all - left) as f64;
-        let difference = (sum / left as f64 - (total - sum) / right).abs();
-        let weight = difference * (left as f64 * right / all as f64).sqrt() / sigma;
+impl Design {
+    fn new(rho: f64, all: usize) -> Self {
+        let (rest, first) = (1.0 - rho, (1.0 - rho * rho).sqrt());
+        let level = first * first + rest * rest * (all as f64 - 1.0);
+        Self { rest, first, level }
+    }
+
+    /// What these innovations say of the level, given their sum.
+    fn of_level(&self, first: f64, total: f64) -> f64 {
+        self.first * first + self.rest * (total - first)
+    }
+
+    /// Of a shift with so many values after it and the level together.
+    fn shared(&self, after: usize) -> f64 {
+        self.rest * (1.0 + self.rest * (after as f64 - 1.0))
+    }
+
+    /// What innovations of variance 1 tell of the size of such a shift, as a reciprocal variance.
+    fn information(&self, after: usize) -> f64 {
+        let alone = 1.0 + self.rest * self.rest * (after as f64 - 1.0);
+        alone - self.shared(after).powi(2) / self.level
+    }
+}
+
+/// Where the levels before and after differ most, and by how many standard errors.
+fn best_split(innovations: &[f64], noise: Noise) -> (usize, f64) {
+    let all = innovations.len();
+    let design = Design::new(noise.rho, all);
+    let total: f64 = innovations.iter().sum();
+    let level = design.of_level(innovations[0], total) / design.level;
+    let mut later = total - innovations[..LEAST].iter().sum::<f64>();
+    let mut best = (LEAST, 0.0);
+    for at in LEAST..=all - LEAST {
+        let jump = innovations[at];
+        later -= jump;
+        let after = all - at;
+        let size = jump + design.rest * later - design.shared(after) * level;
+        let weight = size * size / design.information(after);
         if weight > best.1 {
-            best = (left, weight);
+            best = (at, weight);
         }
     }
-    best
+    (best.0, best.1.sqrt() / noise.sigma)
 }
 
-/// The shift between two neighbours, at its best place, with what chance would do there.
-fn confirmed(
-    values: &[f64],
-    logs: &[f64],
-    (start, end): (usize, usize),
-    sigma: f64,
-    seed: u64,
-) -> (usize, Shift) {
-    let all = clipped(&logs[start..end], sigma);
-    let (split, weight) = if all.len() < 2 * LEAST {
-        (all.len() / 2, 0.0)
-    } else {
-        best_split(&all, sigma)
-    };
-    let exact = boundary(&logs[start..end], split);
-    let enough = exact >= LEAST && exact + LEAST <= all.len();
-    let at = start + if enough { exact } else { split };
-    let shift = Shift {
-        at,
-        before: median(&values[start..at]),
-        after: median(&values[at..end]),
-        p_value: p_value(all, sigma, if enough { weight } else { 0.0 }, seed),
-    };
-    (at, shift)
+/// The values, and their logarithms.
+#[derive(Debug, Clone, Copy)]
+struct Series<'a> {
+    values: &'a [f64],
+    logs: &'a [f64],
+}
+
+impl Series<'_> {
+    /// Each of the shifts between its neighbours, at its best place, where it is from then on.
+    fn splits(self, found: &mut [usize], noise: Noise) -> Vec<Split> {
+        let mut splits = Vec::with_capacity(found.len());
+        for index in 0..found.len() {
+            let split = self.split(around(found, index, self.logs.len()), found[index], noise);
+            found[index] = split.shift.at;
+            splits.push(split);
+        }
+        splits
+    }
+
+    fn split(self, (start, end): (usize, usize), was: usize, noise: Noise) -> Split {
+        let logs = &self.logs[start..end];
+        let innovations = noise.innovations(logs);
+        let (split, weight) = if logs.len() < 2 * LEAST {
+            (was - start, 0.0)
+        } else {
+            best_split(&innovations, noise)
+        };
+        let exact = boundary(logs, split);
+        let enough = exact >= LEAST && exact + LEAST <= logs.len();
+        let at = start + if enough { exact } else { split };
+        let bar = SHIFT * threshold(self.logs.len());
+        Split {
+            shift: Shift {
+                at,
+                before: median(&self.values[start..at]),
+                after: median(&self.values[at..end]),
+                p_value: 1.0,
+            },
+            innovations,
+            weight,
+            excess: if enough { weight / bar } else { 0.0 },
+        }
+    }
+
+    /// How often chance alone has a split as good between these neighbours or any that lie as close.
+    fn p_value(self, split: &Split, noise: Noise, seed: u64) -> f64 {
+        let (all, part) = (self.logs.len() as f64, split.innovations.len());
+        let normal_bound = all * (-split.weight * split.weight / 2.0).exp();
+        let is_clear = normal_bound < ALPHA / 10.0;
+        let is_far = split.excess >= FAR_BEYOND && part >= ENOUGH;
+        if is_far || (is_clear && part > MANY) {
+            return normal_bound;
+        }
+        let (p_value, as_good) = permuted(split, noise, seed);
+        // A part was chosen for its look from many of its length, which a permutation within it does not know.
+        let chosen_from = if is_clear && as_good == 0 {
+            1.0
+        } else {
+            all / part as f64
+        };
+        (p_value * chosen_from).min(1.0)
+    }
 }
 
 /// Where each value is on the side of the level that it is closer to, in sum, from a split that is about right. It may leave fewer values
@@ -260,128 +348,21 @@ fn boundary(logs: &[f64], split: usize) -> usize {
     best.0
 }
 
-/// How often the values in another order have a split as good. Stops once that is too often.
-fn p_value(mut values: Vec<f64>, sigma: f64, weight: f64, seed: u64) -> f64 {
-    if weight <= 0.0 {
-        return 1.0;
-    }
-    let normal_bound = values.len() as f64 * (-weight * weight / 2.0).exp();
-    if values.len() > MANY && normal_bound < ALPHA / 10.0 {
-        return normal_bound;
-    }
-    let orders = (MANY * 1_000 / values.len()).clamp(199, 999);
-    let mut random = StdRng::seed_from_u64(seed);
+/// How often the innovations in another order have a split as good, as a p-value and a count. Stops once that is too often.
+fn permuted(split: &Split, noise: Noise, seed: u64) -> (f64, u32) {
+    let mut innovations = split.innovations.clone();
+    let orders = (MANY * 1_000 / innovations.len()).clamp(199, 999);
+    let mut random = Random::new(seed);
     let (mut done, mut as_good) = (0, 0);
     while done < orders && f64::from(as_good + 1) <= ALPHA * (orders + 1) as f64 {
-        values.shuffle(&mut random);
+        for last in (1..innovations.len()).rev() {
+            innovations.swap(last, random.below(last + 1));
+        }
         done += 1;
-        as_good += u32::from(best_split(&values, sigma).1 >= weight - 1e-9);
+        as_good += u32::from(best_split(&innovations, noise).1 >= split.weight - 1e-9);
     }
-    f64::from(as_good + 1) / (done + 1) as f64
+    (f64::from(as_good + 1) / (done + 1) as f64, as_good)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rand::RngExt;
-
-    /// Normal noise around levels: `(runs, level)`; `noise` as a share.
-    fn series(levels: &[(usize, f64)], noise: f64, seed: u64) -> Vec<f64> {
-        let mut random = StdRng::seed_from_u64(seed);
-        let mut normal = move || (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0;
-        let level = |&(runs, level): &(usize, f64)| std::iter::repeat_n(level, runs);
-        let levels = levels.iter().flat_map(level);
-        levels
-            .map(|level| level * (noise * normal()).exp())
-            .collect()
-    }
-
-    fn places(values: &[f64]) -> Vec<usize> {
-        shifts(values, 1).iter().map(|shift| shift.at).collect()
-    }
-
-    #[test]
-    fn a_lasting_change_is_found_where_it_is() {
-        for (levels, wanted) in [
-            (&[(20, 41_900.0), (10, 36_800.0)][..], &[20][..]),
-            (&[(20, 41_900.0), (3, 36_800.0)], &[20]),
-            (&[(12, 100.0), (3, 120.0)], &[12]),
-            (&[(5, 100.0), (5, 1_000.0)], &[5]),
-            (&[(15, 100.0), (10, 80.0), (15, 100.0)], &[15, 25]),
-            (&[(300, 100.0), (3, 80.0)], &[300]),
-            (&[(20, 100.0), (20, 200.0), (20, 400.0)], &[20, 40]),
-        ] {
-            for seed in 0..10 {
-                assert_eq!(
-                    places(&series(levels, 0.02, seed)),
-                    wanted,
-                    "{levels:?}, seed {seed}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn levels_and_chance_are_told() {
-        let values = series(&[(20, 41_900.0), (10, 36_800.0)], 0.01, 3);
-        let [shift] = shifts(&values, 1)[..] else {
-            panic!("one shift")
-        };
-        assert!((shift.before / 41_900.0 - 1.0).abs() < 0.01, "{shift:?}");
-        assert!((shift.after / 36_800.0 - 1.0).abs() < 0.01, "{shift:?}");
-        assert!(shift.p_value <= ALPHA);
-        assert_eq!(
-            shifts(&values, 1),
-            [shift],
-            "the same seed, the same answer"
-        );
-    }
-
-    #[test]
-    fn too_little_is_no_change() {
-        for (what, values) in [
-            ("nothing", vec![]),
-            ("five runs", vec![1.0, 1.0, 1.0, 9.0, 9.0]),
-            ("equal runs", vec![5.0; 40]),
-            ("two runs after", series(&[(30, 100.0), (2, 50.0)], 0.02, 5)),
-            ("three and three", series(&[(3, 100.0), (3, 50.0)], 0.02, 5)),
-            ("two per cent", series(&[(50, 100.0), (50, 98.0)], 0.001, 5)),
-            ("runs without a record", vec![0.0; 12]),
-        ] {
-            assert_eq!(places(&values), [0_usize; 0], "{what}");
-        }
-    }
-
-    #[test]
-    fn single_outliers_are_no_change() {
-        for seed in 0..50 {
-            let mut values = series(&[(30, 100.0)], 0.03, seed);
-            values[10] *= 0.3;
-            values[20] *= 4.0;
-            values[29] *= 0.5;
-            assert_eq!(places(&values), [0_usize; 0], "seed {seed}");
-        }
-    }
-
-    #[test]
-    fn noise_alone_hardly_ever_looks_like_a_change() {
-        let mut alarms = 0;
-        for seed in 0..1_000 {
-            let runs = 6 + (seed as usize % 60);
-            alarms += usize::from(!places(&series(&[(runs, 100.0)], 0.08, seed)).is_empty());
-        }
-        assert!(alarms <= 25, "{alarms} of 1,000 histories without a change");
-    }
-
-    #[test]
-    fn the_work_grows_as_n_log_n() {
-        for all in [6, 7, 100, 1_000, 10_000, 100_000_usize] {
-            let intervals = intervals(all);
-            let length: usize = intervals.iter().map(|(start, end)| end - start).sum();
-            let bound = 6.0 * all as f64 * (all as f64).log2();
-            assert!((length as f64) < bound, "{length} for {all}");
-            assert!(intervals.iter().all(|(_, end)| *end <= all));
-            assert_eq!(intervals[0], (0, all));
-        }
-    }
-}
+mod tests;

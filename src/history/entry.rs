@@ -61,6 +61,9 @@ pub struct Entry {
     pub p95_us: Option<u64>,
     /// P99 latency in µs; `null`: no sample.
     pub p99_us: Option<u64>,
+    /// Names of the percentiles above that are lower bounds, such as `p95`; none in lines of earlier versions, which did not say.
+    #[serde(default)]
+    pub lower_bounds: Vec<String>,
     /// Acked over scheduled records, 0 to 1.
     pub success_ratio: f64,
     /// How the run was judged.
@@ -102,6 +105,7 @@ impl Entry {
             p50_us: latency.p50,
             p95_us: latency.p95,
             p99_us: latency.p99,
+            lower_bounds: lower_bounds(&report.summary.lower_bounds),
             success_ratio: report.summary.success_ratio,
             outcome: report.verdict.outcome,
             machine: format!("{} {}, {} CPUs", machine.os, machine.arch, machine.cpus),
@@ -109,6 +113,16 @@ impl Entry {
             krush: report.tool.version.clone(),
             report: file.map(|file| file.display().to_string()),
         }
+    }
+
+    /// A percentile as people read it, `≥ 1.95 s` if it is a lower bound; `name` is that of `lower_bounds`.
+    pub fn latency_words(&self, name: &str, us: Option<u64>) -> Option<String> {
+        let bound = if self.lower_bounds.iter().any(|bound| bound == name) {
+            "≥ "
+        } else {
+            ""
+        };
+        us.map(|us| format!("{bound}{}", crate::units::latency(us)))
     }
 
     /// What lines of one run have in common, even if one of them was added from its report.
@@ -135,4 +149,10 @@ impl Entry {
             .find(|(_, value, most)| !(0.0..=*most).contains(value))
             .map(|(key, value, _)| format!("{key} is {value}"))
     }
+}
+
+/// Those of the percentiles that a line has.
+fn lower_bounds(all: &[String]) -> Vec<String> {
+    let listed = |name: &&String| matches!(name.as_str(), "p50" | "p95" | "p99");
+    all.iter().filter(listed).cloned().collect()
 }

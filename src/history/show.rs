@@ -179,7 +179,9 @@ fn row(trend: &Trend, index: usize) -> Row {
         rate_digits(entry.records_per_sec),
         against(trend.first),
         against(trend.previous(index)),
-        entry.p95_us.map_or_else(|| "-".to_owned(), latency),
+        entry
+            .latency_words("p95", entry.p95_us)
+            .unwrap_or_else(|| "-".to_owned()),
         shape(entry),
         latency((entry.duration_secs * 1e6) as u64),
         mark.to_owned(),
@@ -283,7 +285,18 @@ fn summary(trend: &Trend) -> Vec<String> {
         let label = if index == 0 { "changes" } else { "" };
         format!("{label:<8} {}", words(trend, change))
     }));
+    lines.extend(resolution(trend).map(|words| format!("alike    {words}")));
     lines
+}
+
+/// `neighbouring runs resemble each other (r 0.6): …`; none if they do not.
+pub fn resolution(trend: &Trend) -> Option<String> {
+    let resolution = trend.resolution.filter(|known| known.neighbours_alike)?;
+    Some(format!(
+        "neighbouring runs resemble each other (r {:.1}): a lasting change below {} % may go unseen",
+        resolution.neighbour_correlation,
+        grouped((resolution.least_change_ratio * 100.0).ceil() as u64)
+    ))
 }
 
 /// `432 → 42,284 records/s, × 98, from 2026-11-01 to the record of 2026-11-20`.

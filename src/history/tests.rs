@@ -37,6 +37,7 @@ fn run(day: usize, records_per_sec: f64) -> Entry {
         p50_us: Some(150_000),
         p95_us: Some(195_000),
         p99_us: None,
+        lower_bounds: Vec::new(),
         success_ratio: 1.0,
         outcome: Outcome::Pass,
         machine: "linux x86_64, 8 CPUs".to_owned(),
@@ -396,6 +397,7 @@ fn lines_of_earlier_versions_stay_readable() {
         "stages",
         "spike",
         "arrivals",
+        "lower_bounds",
     ];
     for key in keys {
         assert!(
@@ -490,5 +492,49 @@ fn changes_stand_below_each_other_though_they_are_folded() {
       changed too)
              2026-11-20 09:15:20: -67 % from 901 to 301 (connections or batch size
                changed too)
+    ");
+}
+
+#[test]
+fn lower_bounds_are_shown_as_such() {
+    let bound = with(run(1, 110.0), |run| {
+        run.lower_bounds = vec!["p95".to_owned()];
+    });
+    insta::assert_snapshot!(shown(vec![run(0, 100.0), bound.clone()], None), @"
+    extreme on rest-proxy http://localhost:8082, json of 100 B: 2 runs
+    from linux x86_64, 8 CPUs, Some CPU
+    date (UTC)       records/s to first to prev.      P95 conn×batch   took
+    2026-01-01 09:15       100        -        -   195 ms   500×1000 2.00 s
+    2026-01-02 09:15       110    +10 %    +10 % ≥ 195 ms   500×1000 2.00 s  record
+
+    trend    ██
+             100 to 110 records/s, oldest run on the left
+    record   100 → 110 records/s, +10 %, from 2026-01-01 to 2026-01-02
+    ");
+    assert_eq!(bound.latency_words("p50", bound.p50_us).unwrap(), "150 ms");
+    assert_eq!(
+        bound.latency_words("p95", bound.p95_us).unwrap(),
+        "≥ 195 ms"
+    );
+    assert_eq!(bound.latency_words("p99", bound.p99_us), None);
+}
+
+#[test]
+fn what_would_not_be_seen_among_runs_that_are_alike_is_said() {
+    let (mut random, mut level) = (crate::stats::Random::new(3), 0.0);
+    let runs: Vec<Entry> = (0..60)
+        .map(|day| {
+            level = 0.7 * level + 0.06 * random.normal();
+            run(day, 40_000.0 * f64::exp(level))
+        })
+        .collect();
+    let text = shown(runs, Some(1));
+    let summary = text.find("trend ").unwrap();
+    insta::assert_snapshot!(&text[summary..], @"
+    trend    ▇█▇▇█▇▇▇█▇████████▇▇▇▇▇██▇▇▇▇▆▇▆▆▇▆▇▆▇▇▇▇▇█▇▇███▇▆▇▇▇▇▇▇▇▇▇▇
+             34,309 to 48,311 records/s, oldest run on the left
+    record   39,640 → 48,311 records/s, +22 %, from 2026-01-01 to 2026-02-18
+    alike    neighbouring runs resemble each other (r 0.7): a lasting change below
+      53 % may go unseen
     ");
 }

@@ -42,6 +42,19 @@ pub struct Trend {
     pub record: Option<usize>,
     /// Lasting changes of records per second, oldest first.
     pub changes: Vec<Change>,
+    /// What changes could have been seen; none if the runs are too few for any.
+    pub resolution: Option<Resolution>,
+}
+
+/// How well changes can be told from noise.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Resolution {
+    /// How much a run resembles the one before it, between changes: the correlation of their logarithms, 0 to 1.
+    pub neighbour_correlation: f64,
+    /// Whether that is more than chance.
+    pub neighbours_alike: bool,
+    /// Smallest lasting change that is found as a rule, as a share of the level before: after ten runs, or half of all if those are fewer.
+    pub least_change_ratio: f64,
 }
 
 /// A lasting change of level.
@@ -116,6 +129,7 @@ fn trend(key: Key, runs: Vec<Entry>) -> Option<Trend> {
     let evidence: Vec<usize> = (0..runs.len())
         .filter(|&at| is_evidence(&runs[at]))
         .collect();
+    let (changes, resolution) = changes(&runs, &evidence);
     Some(Trend {
         scenario: key.scenario,
         target_kind,
@@ -129,7 +143,8 @@ fn trend(key: Key, runs: Vec<Entry>) -> Option<Trend> {
         cpu_model: key.cpu_model,
         first: evidence.first().copied(),
         record: record(&runs),
-        changes: changes(&runs, &evidence),
+        changes,
+        resolution,
         runs,
     })
 }
@@ -149,14 +164,21 @@ fn record(runs: &[Entry]) -> Option<usize> {
         .map(|(index, _)| index)
 }
 
-fn changes(runs: &[Entry], evidence: &[usize]) -> Vec<Change> {
+fn changes(runs: &[Entry], evidence: &[usize]) -> (Vec<Change>, Option<Resolution>) {
     let values: Vec<f64> = evidence
         .iter()
         .map(|&at| runs[at].records_per_sec)
         .collect();
     let shape = |at: usize| (runs[at].concurrency, runs[at].batch_size);
-    change::shifts(&values, SEED)
-        .into_iter()
+    let Some(shifts) = change::shifts(&values, SEED) else {
+        return (Vec::new(), None);
+    };
+    let resolution = Resolution {
+        neighbour_correlation: shifts.correlation,
+        neighbours_alike: shifts.alike,
+        least_change_ratio: shifts.least_ratio,
+    };
+    let changes = (shifts.all.into_iter())
         .map(|shift| {
             let run = evidence[shift.at];
             Change {
@@ -168,7 +190,8 @@ fn changes(runs: &[Entry], evidence: &[usize]) -> Vec<Change> {
                 load_changed: shift.at > 0 && shape(run) != shape(evidence[shift.at - 1]),
             }
         })
-        .collect()
+        .collect();
+    (changes, Some(resolution))
 }
 
 impl Trend {

@@ -249,7 +249,7 @@ pub struct Timeline {
 pub struct P95 {
     /// In µs.
     pub us: u64,
-    /// It would be larger if what has no answer yet, or never got one, had taken for ever.
+    /// It would be larger if what never got an answer, or waits for one for longer than 95 % of the others did, had taken for ever.
     pub at_least: bool,
     /// It falls among requests that ended without an answer.
     pub unanswered: bool,
@@ -275,9 +275,13 @@ impl Timeline {
     /// P95 latency of everything taken so far and of what still waits: for so many µs, so many requests.
     pub fn p95_so_far(&self, waits: impl Iterator<Item = (u64, u64)>) -> Option<P95> {
         let (mut all, mut bounds) = (self.so_far.clone(), self.so_far_bounds.clone());
+        let usual_us = self.so_far.quantile(0.95).unwrap_or(0);
         for (waited_us, requests) in waits {
             all.record(waited_us, requests);
-            bounds.record(waited_us, requests);
+            // There are always some in flight: those that wait no longer than others did say nothing.
+            if waited_us > usual_us {
+                bounds.record(waited_us, requests);
+            }
         }
         Some(P95 {
             us: all.quantile(0.95)?,
@@ -381,6 +385,17 @@ mod tests {
             );
         }
         assert_eq!(Timeline::default().p95_so_far([].into_iter()), None);
+        // As many as ever are in flight on a healthy target.
+        let mut delta = TimelineDelta::default();
+        for us in 1..=100 {
+            delta.ended(&exchange(0, 0, us * 1_000, 10, 0), 0);
+        }
+        let mut timeline = Timeline::default();
+        timeline.take(&mut delta);
+        for (waited_us, at_least) in [(40_000, false), (99_000, true)] {
+            let p95 = timeline.p95_so_far([(waited_us, 20)].into_iter()).unwrap();
+            assert_eq!(p95.at_least, at_least, "{waited_us} {p95:?}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use merge::{MergedRow, MergedSection, NotMergeable, Source, merge, parts_validity};
 pub use model::*;
-pub use read::{parse, read};
+pub use read::{Found, parse, read, read_result};
 pub use side_by_side::side_by_side;
 pub use style::Style;
 pub(crate) use text::clean as clean_text;

@@ -892,6 +892,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAD54nI2JwQ0AEBRD68cG4mYXs0lcnP8KZjKHEUQq4oQ2eW3akNUBSKBkpZloWhE7h+IF20d9mfiSvb4DY+UGbQ=="
           },
           {
@@ -899,6 +900,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -906,6 +908,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -913,6 +916,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -920,6 +924,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -927,6 +932,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -934,6 +940,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -941,6 +948,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -948,6 +956,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -955,6 +964,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -962,6 +972,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 5,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -969,6 +980,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 10,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -976,6 +988,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 9,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -983,6 +996,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 10,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -990,6 +1004,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 9,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -997,6 +1012,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 10,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -1004,6 +1020,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 10,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -1011,6 +1028,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 9,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -1018,6 +1036,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 10,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -1025,6 +1044,7 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 9,
             "failures": 0,
             "lower_bounds": 0,
+            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           }
         ]

@@ -233,6 +233,66 @@ fn reports_are_added_once() {
 }
 
 #[test]
+fn a_folder_of_results_is_added_whatever_else_krush_wrote_there() {
+    let (server, folder) = (standin(), tempfile::tempdir().unwrap());
+    let path = folder.path();
+    let files = ["a.json", "a.bencher.json", "a.bigger.json", "a.md"];
+    let outputs: Vec<&str> = files.iter().flat_map(|file| ["-o", file]).collect();
+    let more = ["--messages", "3000", "--history", "runs.jsonl"];
+    basic(path, server.url(), &[&more[..], &outputs].concat());
+    let bencher = std::fs::read_to_string(path.join("a.bencher.json")).unwrap();
+    std::fs::write(path.join("renamed.json"), bencher).unwrap();
+    let tune = r#"{"schema_version": 1, "limit": {}, "shapes": []}"#;
+    std::fs::write(path.join("t.json"), tune).unwrap();
+    let whole = std::fs::read_to_string(path.join("a.json")).unwrap();
+    std::fs::write(path.join("half.json"), &whole[..40]).unwrap();
+    let said = |add: &[&str]| {
+        let ran = in_folder(
+            path,
+            &[&["history", "-f", "h.jsonl", "--add"], add].concat(),
+        )
+        .output()
+        .unwrap();
+        let stdout = String::from_utf8_lossy(&ran.stdout).into_owned();
+        format!("{:?} {stdout}{}", ran.status.code().unwrap(), stderr(&ran))
+    };
+    let others = [
+        "a.bencher.json",
+        "a.bigger.json",
+        "a.md",
+        "renamed.json",
+        "t.json",
+        "runs.jsonl",
+    ];
+    let all = [
+        said(&[&["half.json", "a.json"], &others[..]].concat()),
+        said(&["t.json", "a.md"]),
+        said(&["gone.bencher.json", "a.json"]),
+        said(&[&["a.json"], &others[..]].concat()),
+        said(&["a.json", "t.json"]),
+    ];
+    insta::assert_snapshot!(all.join(""), @"
+    2 error: half.json is no report of krush: no JSON: EOF while parsing a string at line 296 column 124
+    hint: give the JSON report of a load command (see --output)
+    2 error: there is no report to add: t.json is a result of krush tune, not a report of a load; a.md is in the format markdown, not a report of a load
+    hint: give JSON reports of load commands (see --output)
+    2 error: cannot read report gone.bencher.json: No such file or directory (os error 2)
+    hint: give the JSON report of a load command (see --output)
+    0 1 report added to h.jsonl; skipped: 6
+    skipped: a.bencher.json is in the format bencher, not a report of a load
+    skipped: a.bigger.json is in the format bigger-is-better, not a report of a load
+    skipped: a.md is in the format markdown, not a report of a load
+    skipped: renamed.json is in the Bencher Metric Format, not a report of a load
+    skipped: t.json is a result of krush tune, not a report of a load
+    skipped: runs.jsonl is a line of a history, not a report of a load
+    0 0 reports added to h.jsonl; listed already: 1; skipped: 1
+    skipped: t.json is a result of krush tune, not a report of a load
+    ");
+    let added = std::fs::read_to_string(path.join("h.jsonl")).unwrap();
+    assert_eq!(added.lines().count(), 1);
+}
+
+#[test]
 fn off_is_no_name_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
     for args in [&["history"][..], &["history", "--add", "r.json"]] {

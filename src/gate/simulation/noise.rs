@@ -33,17 +33,17 @@ struct Series {
 
 /// How the logarithm of one figure varies.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Model {
+pub(crate) struct Model {
     /// Standard deviation from run to run.
-    pub(super) between: f64,
+    pub(crate) between: f64,
     /// Standard deviation of the change from a run's beginning to its end.
-    pub(super) drift: f64,
+    pub(crate) drift: f64,
     /// Standard deviation of a block, without spikes.
-    pub(super) within: f64,
+    pub(crate) within: f64,
     /// Correlation of a block with the one before.
-    pub(super) correlation: f64,
+    pub(crate) correlation: f64,
     /// Share of blocks with a spike, and its mean size beyond [`SPIKE`] standard deviations, for the worse.
-    pub(super) spikes: (f64, f64),
+    pub(crate) spikes: (f64, f64),
 }
 
 /// Models of the two figures that are judged.
@@ -124,7 +124,7 @@ impl Model {
     }
 
     /// The logarithms of a run's blocks, more is worse, around this level.
-    pub(super) fn run(&self, level: f64, blocks: usize, random: &mut Random) -> Vec<f64> {
+    pub(crate) fn run(&self, level: f64, blocks: usize, random: &mut Random) -> Vec<f64> {
         let slope = self.drift * random.normal();
         let fresh = (1.0 - self.correlation.powi(2)).sqrt();
         let mut state = random.normal();

@@ -66,6 +66,7 @@ fn one(index: usize, trend: &Trend, [drawn, listed]: [usize; 2], named: usize) -
             ul { @for change in trend.changes.iter().rev().take(named) { li { (history::words(trend, change)) } } }
             @if older > 0 { p.note { "The newest " (named) " changes; " (counted(older as u64, "older one is", "older ones are")) " in krush history --json." } }
         }
+        @if let Some(words) = history::resolution(trend) { p.soft { "Note: " (words) "." } }
         (evolution(trend, listed))
     }
 }
@@ -240,9 +241,8 @@ fn column_words(runs: &[Entry]) -> String {
 }
 
 fn slot_words(entry: &Entry) -> String {
-    let p95 = entry
-        .p95_us
-        .map_or_else(String::new, |us| format!(", P95 {}", units::latency(us)));
+    let p95 = entry.latency_words("p95", entry.p95_us);
+    let p95 = p95.map_or_else(String::new, |words| format!(", P95 {words}"));
     format!(
         "{}\n{} rec/s{p95}\n{}, {} connections, batches of {}",
         time_words(&entry.started_at),
@@ -289,7 +289,10 @@ fn evolution(trend: &Trend, most: usize) -> Markup {
 fn row(trend: &Trend, index: usize) -> Vec<Markup> {
     let entry = &trend.runs[index];
     let (class, sign) = manner(entry.outcome);
-    let us = |us: Option<u64>| us.map_or_else(|| "-".to_owned(), units::latency);
+    let us = |name: &str, us: Option<u64>| {
+        let words = entry.latency_words(name, us);
+        words.unwrap_or_else(|| "-".to_owned())
+    };
     let beside = |other: Option<usize>| match other {
         Some(other) if other != index && is_evidence(entry) => {
             change_words(trend.runs[other].records_per_sec, entry.records_per_sec)
@@ -302,8 +305,8 @@ fn row(trend: &Trend, index: usize) -> Vec<Markup> {
         html! { (rate_digits(entry.records_per_sec)) },
         html! { (beside(trend.first)) },
         html! { (beside(trend.previous(index))) },
-        html! { (us(entry.p50_us)) },
-        html! { (us(entry.p95_us)) },
+        html! { (us("p50", entry.p50_us)) },
+        html! { (us("p95", entry.p95_us)) },
         html! { (units::percent(entry.success_ratio)) },
         html! { (grouped(u64::from(entry.concurrency))) " × " (grouped(u64::from(entry.batch_size))) },
         html! { span.tag.(class) { span aria-hidden="true" { (sign) " " } (entry.outcome.headline()) @if record { ", the record" } } },
