@@ -199,7 +199,7 @@ mod tests {
         x.json is no report of krush: no JSON: trailing comma at line 2 column 4
         x.json is no report of krush: JSON without a schema_version
         x.json has schema_version 7, this krush reads up to 1
-        x.json is no report of krush: missing field `started_at` at line 497 column 1
+        x.json is no report of krush: missing field `started_at` at line 498 column 1
         x.json is a line of a history, not a report: krush history reads it
         x.json is a result of krush tune, not a report: it has no run to show
         x.json is a result of krush capacity, not a report: it has no run to show

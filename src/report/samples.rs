@@ -892,7 +892,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAD54nI2JwQ0AEBRD68cG4mYXs0lcnP8KZjKHEUQq4oQ2eW3akNUBSKBkpZloWhE7h+IF20d9mfiSvb4DY+UGbQ=="
           },
           {
@@ -900,7 +899,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -908,7 +906,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -916,7 +913,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -924,7 +920,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -932,7 +927,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -940,7 +934,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -948,7 +941,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -956,7 +948,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -964,7 +955,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 0,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -972,7 +962,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 5,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -980,7 +969,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 10,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -988,7 +976,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 9,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -996,7 +983,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 10,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -1004,7 +990,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 9,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -1012,7 +997,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 10,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -1020,7 +1004,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 10,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -1028,7 +1011,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 9,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -1036,7 +1018,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 10,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           },
           {
@@ -1044,7 +1025,6 @@ fn json_of_a_good_run_on_the_stand_in() {
             "requests": 9,
             "failures": 0,
             "lower_bounds": 0,
-            "least_bound_us": null,
             "latency": "HISTFAAAAB94nJNpmSzMwMDAyAABTFAazL82eQmD/QeoCABVaQSH"
           }
         ]

@@ -216,7 +216,7 @@ mod tests {
         let few = of(5, 1_000);
         assert!(!few.2 && few.1.is_some(), "{few:?}");
         let more = of(45, 1_000);
-        assert!(more.2 && more.1 == Some(20.0), "{more:?}");
+        assert!(more.2 && more.1 == Some(19.9), "{more:?}");
         assert_eq!(of(60, 1_000).1, None);
         // Those that waited longer than it leave it where it is, until it falls among them.
         let late = of(40, 900_000);
