@@ -179,7 +179,7 @@ fn samples() -> impl Strategy<Value = Vec<Sample>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
     #[test]
     fn unanswered_requests_are_judged_as_if_they_had_taken_for_ever(
@@ -204,8 +204,8 @@ proptest! {
                 prop_assert_eq!(bound as u64, told as u64);
             }
             (Some(bound), _) => prop_assert!(bound >= most, "{:?}", result),
-            // Nothing is open that would not be if nobody were ever answered.
-            (None, _) => prop_assert!(!told.passed, "{:?} {:?}", result, told),
+            // Blocks in which the share of the unanswered happens to vary leave it open.
+            (None, _) => prop_assert!(!result.passed, "{:?} {:?}", result, told),
         }
         if result.passed {
             let (count, share) = (samples.len() as f64, percentile as f64 / 1_000.0);

@@ -48,8 +48,9 @@ impl Spans {
         self.kept[index].merge(tally);
     }
 
-    /// The spans of a load of this length, and one of what ended behind it until `elapsed`.
-    pub(super) fn finish(self, load: Duration, elapsed: Duration) -> Vec<Span> {
+    /// The spans of a load of this length, and one of what ended behind it until `elapsed`. Seconds at the end of the load in
+    /// which nothing happened are in them too, unless nothing ever did.
+    pub(super) fn finish(mut self, load: Duration, elapsed: Duration) -> Vec<Span> {
         let (load_secs, elapsed_secs) = (load.as_secs_f64(), elapsed.as_secs_f64());
         let kept_secs = LENGTHS[self.length];
         let of_load = |secs: u64| {
@@ -57,6 +58,10 @@ impl Spans {
             let sliver = spans.fract() < 1.0 / SLIVER;
             (if sliver { spans.floor() } else { spans.ceil() } as usize).max(1)
         };
+        if !self.kept.is_empty() {
+            let silent = self.kept.len().max(of_load(kept_secs));
+            self.kept.resize_with(silent, Tally::default);
+        }
         let factor = of_load(kept_secs).div_ceil(SHOWN);
         let secs = kept_secs * factor as u64;
         let all = joined(&self.kept, factor);
@@ -150,6 +155,16 @@ mod tests {
             )
         };
         spans.iter().map(row).collect()
+    }
+
+    #[test]
+    fn seconds_at_the_end_in_which_nothing_happened_are_of_the_load() {
+        let load: f64 = spans(3, 30.0, 100_000)
+            .iter()
+            .map(|span| span.load_secs)
+            .sum();
+        assert!((load - 30.0).abs() < 1e-9, "{load}");
+        assert_eq!(spans(0, 30.0, 0), []);
     }
 
     #[test]

@@ -272,7 +272,7 @@ fn a_folder_of_results_is_added_whatever_else_krush_wrote_there() {
         said(&["a.json", "t.json"]),
     ];
     insta::assert_snapshot!(all.join(""), @"
-    2 error: half.json is no report of krush: no JSON: EOF while parsing a string at line 296 column 124
+    2 error: half.json is no report of krush: no JSON: EOF while parsing an object at line 4 column 3
     hint: give the JSON report of a load command (see --output)
     2 error: there is no report to add: t.json is a result of krush tune, not a report of a load; a.md is in the format markdown, not a report of a load
     hint: give JSON reports of load commands (see --output)
