@@ -177,8 +177,7 @@ until_true() {
 build_krush() {
     say "building krush's image with docker/Dockerfile (dependencies are kept for the next run)"
     limit=1800 do_run docker compose --profile testing build \
-        --build-arg CARGO_PROFILE_RELEASE_LTO=off --build-arg CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
-        --build-arg CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 test-basic
+        --build-arg CARGO_PROFILE_RELEASE_LTO=off --build-arg CARGO_PROFILE_RELEASE_OPT_LEVEL=1 test-basic
     check "compose builds krush's image from docker/Dockerfile" code_is 0
     ((code == 0)) || return 1
     # The same binary for the machine's side.
